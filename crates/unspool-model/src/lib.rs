@@ -1,1 +1,15 @@
-//! Placeholder.
+//! The vocabulary of unspool: events, steps, the tracker, the syscall table, report shapes.
+//!
+//! This crate does no I/O and depends on nothing. Read [`event`] (what decoders give), [`step`] and [`world`] (what the
+//! tracker makes of it) and [`report`] (what analyses answer) first.
+
+pub mod args;
+pub mod category;
+pub mod errno;
+pub mod event;
+pub mod ids;
+pub mod report;
+pub mod signal;
+pub mod step;
+pub mod syscalls;
+pub mod world;

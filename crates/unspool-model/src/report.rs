@@ -1,0 +1,111 @@
+//! The narrow waist of answers: what analyses give and output forms write. Forms know these shapes and no analysis.
+
+/// An answer: named columns and rows of cells.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Report {
+    /// Name of the view: `summary`, `tree`, `files`.
+    pub kind: &'static str,
+    /// Columns, in the order of the JSON keys.
+    pub columns: &'static [Column],
+    /// Rows; each has one cell per column.
+    pub rows: Vec<Vec<Cell>>,
+    /// How a person should see it.
+    pub layout: Layout,
+    /// Sentences above the table: what was left out, what to look at.
+    pub notes: Vec<String>,
+}
+
+/// A column.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Column {
+    /// Key in JSON, heading for people; a name that stays.
+    pub name: &'static str,
+    /// What the numbers mean, and so how people see them.
+    pub unit: Unit,
+    /// Whether the terminal table shows it (JSON has all).
+    pub shown: Shown,
+    /// One sentence for the reference page.
+    pub doc: &'static str,
+}
+
+/// Whether a table for people has the column.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Shown {
+    /// Always.
+    Always,
+    /// Only with `--wide`.
+    Wide,
+    /// Never (ids and the like; JSON only).
+    Never,
+}
+
+/// What a value is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Unit {
+    /// Text, maybe hostile; bytes that are not UTF-8 are escaped reversibly.
+    Text,
+    /// Number without unit.
+    Number,
+    /// How many.
+    Count,
+    /// Bytes.
+    Bytes,
+    /// Point in time, integer nanoseconds, see [`crate::event::ClockKind`].
+    Time,
+    /// Length of time in nanoseconds.
+    Duration,
+    /// Yes or no.
+    Flag,
+    /// List of any of these.
+    List,
+}
+
+/// A value.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Cell {
+    /// Not known, or does not apply.
+    Null,
+    /// Yes or no.
+    Flag(bool),
+    /// Whole number.
+    Int(i64),
+    /// Bytes as they were read; escaped when written.
+    Text(Vec<u8>),
+    /// Several.
+    List(Vec<Self>),
+    /// Named values (rows within a cell, as `top_files` of the summary).
+    Record(Vec<(&'static str, Self)>),
+}
+
+impl Cell {
+    /// Text from anything that is bytes.
+    pub fn text(bytes: &[u8]) -> Self {
+        Self::Text(bytes.to_vec())
+    }
+
+    /// Number from anything that fits; the largest i64 where it does not.
+    pub fn int(value: impl TryInto<i64>) -> Self {
+        Self::Int(value.try_into().unwrap_or(i64::MAX))
+    }
+
+    /// Number or null.
+    pub fn int_or_null(value: Option<impl TryInto<i64>>) -> Self {
+        value.map_or(Self::Null, Self::int)
+    }
+}
+
+/// How a person should see a report.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Layout {
+    /// One line per row.
+    Table,
+    /// Rows are nodes; the named columns hold a node's id and its parent's.
+    Tree {
+        /// Column of the id.
+        id: &'static str,
+        /// Column of the parent's id.
+        parent: &'static str,
+    },
+    /// One row, shown as `name: value` lines.
+    Record,
+}
