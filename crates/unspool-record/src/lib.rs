@@ -2,6 +2,7 @@
 //!
 //! The only crate of the workspace with `unsafe` code.
 
+pub mod scrub;
 mod seam;
 
 pub use seam::{NoScrub, RecordSink, Scrub, SinkError, TextKind};
