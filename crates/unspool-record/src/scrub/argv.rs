@@ -31,7 +31,13 @@ pub(super) fn find(words: &[&[u8]], keys: &Keys) -> Vec<Place> {
 }
 
 fn find_nested(words: &[&[u8]], keys: &Keys, depth: usize) -> Vec<Place> {
-    let mut walk = Walk { words, keys, program: 0, operands: 0, found: Vec::new() };
+    let mut walk = Walk {
+        words,
+        keys,
+        program: 0,
+        operands: 0,
+        found: Vec::new(),
+    };
     for at in 0..words.len() {
         walk.word(at);
     }
@@ -59,6 +65,16 @@ fn find_in_command_line(line: &[u8], keys: &Keys, depth: usize, found: &mut Vec<
 }
 
 impl Walk<'_> {
+    /// Adds a secret, without the quotation marks around it.
+    fn push(&mut self, at: usize, mut range: Range<usize>) {
+        if let [mark @ (b'"' | b'\''), inner @ .., last] = &self.words[at][range.clone()]
+            && mark == last
+        {
+            range = range.start + 1..range.start + 1 + inner.len();
+        }
+        self.found.push((at, range));
+    }
+
     fn word(&mut self, at: usize) {
         let word = self.words[at];
         if word.starts_with(b"-") && word.len() > 1 {
@@ -81,7 +97,7 @@ impl Walk<'_> {
         let word = self.words[at];
         if let Some(equals) = word.iter().position(|byte| *byte == b'=') {
             if self.keys.is_secret(&word[..equals]) {
-                self.found.push((at, equals + 1..word.len()));
+                self.push(at, equals + 1..word.len());
             }
             return;
         }
@@ -91,7 +107,7 @@ impl Walk<'_> {
         if name.len() < 3 || name.starts_with(b"no-") || (prompts && name == b"password") {
             return;
         }
-        if self.keys.is_secret(name) {
+        if self.keys.is_secret(name) && !self.has_rule_for(word) {
             self.next_word(at, false);
         }
     }
@@ -99,9 +115,12 @@ impl Walk<'_> {
     /// `PASSWORD=X` as a whole word: the value may hold anything.
     fn assignment(&mut self, at: usize) {
         let word = self.words[at];
-        let len = word.iter().take_while(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.')).count();
+        let len = word
+            .iter()
+            .take_while(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.'))
+            .count();
         if word.get(len) == Some(&b'=') && self.keys.is_secret(&word[..len]) {
-            self.found.push((at, len + 1..word.len()));
+            self.push(at, len + 1..word.len());
         }
     }
 
@@ -120,7 +139,8 @@ impl Walk<'_> {
 
     fn is_active(&self, program: &Program, at: usize) -> bool {
         let last = at.min(self.program + SUBCOMMAND_WITHIN);
-        program.subcommand.is_empty() || self.words[self.program..last].contains(&program.subcommand)
+        program.subcommand.is_empty()
+            || self.words[self.program..last].contains(&program.subcommand)
     }
 
     fn apply(&mut self, rule: Rule, at: usize) {
@@ -131,27 +151,36 @@ impl Walk<'_> {
             Rule::Both(option) if word == option => self.next_word(at, true),
             Rule::Both(option) => self.attached(option, at),
             Rule::Divided(option, divider) if word == option => self.divided(at + 1, 0, divider),
-            Rule::Divided(option, divider) if word.starts_with(option) => self.divided(at, option.len(), divider),
+            Rule::Divided(option, divider) if word.starts_with(option) => {
+                self.divided(at, option.len(), divider)
+            }
             Rule::UserSlash if is_operand(word) => {
                 if let Some(slash) = word.iter().position(|byte| *byte == b'/')
                     && slash > 0
                 {
-                    let len = word[slash + 1..].iter().take_while(|byte| **byte != b'@').count();
-                    self.found.push((at, slash + 1..slash + 1 + len));
+                    let len = word[slash + 1..]
+                        .iter()
+                        .take_while(|byte| **byte != b'@')
+                        .count();
+                    self.push(at, slash + 1..slash + 1 + len);
                 }
             }
-            Rule::AfterWord(previous) if self.words[at - 1] == previous => self.found.push((at, 0..word.len())),
+            Rule::AfterWord(previous) if self.words[at - 1] == previous => {
+                self.push(at, 0..word.len())
+            }
             Rule::Operand(number, flag) if is_operand(word) && self.operands == number + 1 => {
                 let given = |other: &&[u8]| other.starts_with(b"-") && other.ends_with(flag);
                 if flag.is_empty() || self.words[self.program..at].iter().any(given) {
-                    self.found.push((at, 0..word.len()));
+                    self.push(at, 0..word.len());
                 }
             }
             Rule::AfterKey if is_operand(word) && at > self.program + 1 => {
                 let previous = self.words[at - 1];
-                let key = previous.iter().any(|byte| matches!(byte, b'_' | b'.' | b':'));
+                let key = previous
+                    .iter()
+                    .any(|byte| matches!(byte, b'_' | b'.' | b':'));
                 if key && is_operand(previous) && self.keys.is_secret(previous) {
-                    self.found.push((at, 0..word.len()));
+                    self.push(at, 0..word.len());
                 }
             }
             Rule::Separate(_)
@@ -167,7 +196,7 @@ impl Walk<'_> {
         let word = self.words[at];
         // `--port` is not `-p` with a secret, and `-p` asks for one.
         if word.starts_with(option) && word.len() > option.len() && !word.starts_with(b"--") {
-            self.found.push((at, option.len()..word.len()));
+            self.push(at, option.len()..word.len());
         }
     }
 
@@ -176,7 +205,7 @@ impl Walk<'_> {
         if let Some(next) = self.words.get(at + 1)
             && (surely || is_operand(next))
         {
-            self.found.push((at + 1, 0..next.len()));
+            self.push(at + 1, 0..next.len());
         }
     }
 
@@ -185,7 +214,7 @@ impl Walk<'_> {
             return;
         };
         if let Some(len) = word[from..].iter().position(|byte| *byte == divider) {
-            self.found.push((at, from + len + 1..word.len()));
+            self.push(at, from + len + 1..word.len());
         }
     }
 
@@ -193,6 +222,18 @@ impl Walk<'_> {
     fn uses_attached(&self) -> bool {
         programs::named(self.words[self.program])
             .any(|program| matches!(program.rules, [Rule::Attached(_)]))
+    }
+
+    /// Whether the program's own rules say how this option holds a secret.
+    fn has_rule_for(&self, word: &[u8]) -> bool {
+        let about = |rule: &Rule| match rule {
+            Rule::Attached(option)
+            | Rule::Separate(option)
+            | Rule::Both(option)
+            | Rule::Divided(option, _) => *option == word,
+            Rule::UserSlash | Rule::AfterWord(_) | Rule::Operand(..) | Rule::AfterKey => false,
+        };
+        programs::named(self.words[self.program]).any(|program| program.rules.iter().any(about))
     }
 
     /// Whether the word before is an option that takes a secret from this one.
@@ -250,7 +291,11 @@ fn shell_word(line: &[u8], start: usize) -> (Range<usize>, usize) {
 fn quoted_end(line: &[u8], from: usize, mark: u8) -> usize {
     let mut at = from;
     while at < line.len() && line[at] != mark {
-        at += if line[at] == b'\\' && mark == b'"' { 2 } else { 1 };
+        at += if line[at] == b'\\' && mark == b'"' {
+            2
+        } else {
+            1
+        };
     }
     at.min(line.len())
 }

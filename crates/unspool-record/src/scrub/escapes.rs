@@ -44,7 +44,11 @@ fn escape(text: &[u8]) -> (u8, usize) {
         b'f' => (0x0c, 2),
         b'x' => {
             let digits = digits(&text[2..], 16, 2);
-            if digits.1 == 0 { (b'x', 2) } else { (digits.0, 2 + digits.1) }
+            if digits.1 == 0 {
+                (b'x', 2)
+            } else {
+                (digits.0, 2 + digits.1)
+            }
         }
         b'0'..=b'7' => {
             let digits = digits(&text[1..], 8, 3);
@@ -58,11 +62,18 @@ fn escape(text: &[u8]) -> (u8, usize) {
 fn digits(text: &[u8], radix: u32, len_max: usize) -> (u8, usize) {
     let mut value = 0u32;
     let mut len = 0;
-    for digit in text.iter().take(len_max).map_while(|byte| char::from(*byte).to_digit(radix)) {
+    for digit in text
+        .iter()
+        .take(len_max)
+        .map_while(|byte| char::from(*byte).to_digit(radix))
+    {
         value = value * radix + digit;
         len += 1;
     }
-    #[expect(clippy::cast_possible_truncation, reason = "three octal digits: the ninth bit has no meaning in a byte")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "three octal digits: the ninth bit has no meaning in a byte"
+    )]
     (value as u8, len)
 }
 

@@ -29,12 +29,34 @@ const PARTS: &[&[u8]] = &[b"auth", b"pass", b"pwd", b"userpwd", b"pgpass"];
 
 /// Last parts that say the value is about a secret and not a secret: `password_file`, `token-type`.
 const HARMLESS_ENDS: &[&[u8]] = &[
-    b"file", b"path", b"dir", b"stdin", b"fd", b"type", b"url", b"uri", b"endpoint", b"length", b"len", b"size",
-    b"min", b"max", b"count", b"ttl", b"timeout", b"prompt", b"name", b"policy", b"prefix", b"method",
+    b"file",
+    b"path",
+    b"dir",
+    b"stdin",
+    b"fd",
+    b"type",
+    b"url",
+    b"uri",
+    b"endpoint",
+    b"length",
+    b"len",
+    b"size",
+    b"min",
+    b"max",
+    b"count",
+    b"ttl",
+    b"timeout",
+    b"prompt",
+    b"name",
+    b"policy",
+    b"prefix",
+    b"method",
 ];
 
 /// Values that are settings and not secrets.
-const HARMLESS_VALUES: &[&[u8]] = &[b"true", b"false", b"yes", b"no", b"none", b"null", b"nil", b"NULL"];
+const HARMLESS_VALUES: &[&[u8]] = &[
+    b"true", b"false", b"yes", b"no", b"none", b"null", b"nil", b"NULL",
+];
 
 /// Query parameters of URLs that grant access by themselves. They are too common as names elsewhere.
 const QUERY_KEYS: &[&[u8]] = &[b"sig", b"signature", b"key", b"code", b"sas", b"hmac"];
@@ -52,11 +74,50 @@ const HEADERS: &[&[u8]] = &[
 
 /// Environment variables whose value is kept: they say how a program ran and are not secret by custom.
 const ENVIRONMENT: &[&[u8]] = &[
-    b"CC", b"CFLAGS", b"CI", b"COLORTERM", b"COLUMNS", b"CXX", b"CXXFLAGS", b"DEBIAN_FRONTEND", b"DISPLAY", b"EDITOR",
-    b"GOARCH", b"GOOS", b"GOPATH", b"GOROOT", b"HOME", b"HOSTNAME", b"JAVA_HOME", b"LANG", b"LANGUAGE", b"LDFLAGS",
-    b"LD_LIBRARY_PATH", b"LINES", b"LOGNAME", b"MAKEFLAGS", b"MAKELEVEL", b"NO_COLOR", b"OLDPWD", b"OMP_NUM_THREADS",
-    b"PATH", b"PWD", b"PYTHONPATH", b"RUST_BACKTRACE", b"RUST_LOG", b"SHELL", b"SHLVL", b"TEMP", b"TERM", b"TMP",
-    b"TMPDIR", b"TZ", b"USER", b"VIRTUAL_ENV", b"XDG_RUNTIME_DIR", b"_",
+    b"CC",
+    b"CFLAGS",
+    b"CI",
+    b"COLORTERM",
+    b"COLUMNS",
+    b"CXX",
+    b"CXXFLAGS",
+    b"DEBIAN_FRONTEND",
+    b"DISPLAY",
+    b"EDITOR",
+    b"GOARCH",
+    b"GOOS",
+    b"GOPATH",
+    b"GOROOT",
+    b"HOME",
+    b"HOSTNAME",
+    b"JAVA_HOME",
+    b"LANG",
+    b"LANGUAGE",
+    b"LDFLAGS",
+    b"LD_LIBRARY_PATH",
+    b"LINES",
+    b"LOGNAME",
+    b"MAKEFLAGS",
+    b"MAKELEVEL",
+    b"NO_COLOR",
+    b"OLDPWD",
+    b"OMP_NUM_THREADS",
+    b"PATH",
+    b"PWD",
+    b"PYTHONPATH",
+    b"RUST_BACKTRACE",
+    b"RUST_LOG",
+    b"SHELL",
+    b"SHLVL",
+    b"TEMP",
+    b"TERM",
+    b"TMP",
+    b"TMPDIR",
+    b"TZ",
+    b"USER",
+    b"VIRTUAL_ENV",
+    b"XDG_RUNTIME_DIR",
+    b"_",
 ];
 
 /// Longest name that is looked at, in bytes; of a longer one its end is.
@@ -78,7 +139,10 @@ struct Folded {
 
 impl Folded {
     fn new(key: &[u8]) -> Self {
-        let mut folded = Self { bytes: [0; KEY_LIMIT], len: 0 };
+        let mut folded = Self {
+            bytes: [0; KEY_LIMIT],
+            len: 0,
+        };
         for byte in &key[key.len().saturating_sub(KEY_LIMIT)..] {
             if byte.is_ascii_alphanumeric() {
                 folded.bytes[folded.len] = byte.to_ascii_lowercase();
@@ -89,7 +153,10 @@ impl Folded {
     }
 
     fn contains(&self, word: &[u8]) -> bool {
-        !word.is_empty() && self.bytes[..self.len].windows(word.len()).any(|window| window == word)
+        !word.is_empty()
+            && self.bytes[..self.len]
+                .windows(word.len())
+                .any(|window| window == word)
     }
 }
 
@@ -117,7 +184,10 @@ impl Keys {
         }
         let matches = WORDS.iter().any(|word| folded.contains(word))
             || parts(key).any(|part| contains_ignoring_case(PARTS, part));
-        matches && !parts(key).last().is_some_and(|part| contains_ignoring_case(HARMLESS_ENDS, part))
+        matches
+            && !parts(key)
+                .last()
+                .is_some_and(|part| contains_ignoring_case(HARMLESS_ENDS, part))
     }
 
     /// Whether the value of the environment variable `name` may be kept.
@@ -144,7 +214,8 @@ pub(super) fn is_harmless_value(value: &[u8]) -> bool {
 }
 
 fn parts(key: &[u8]) -> impl Iterator<Item = &[u8]> {
-    key.split(|byte| !byte.is_ascii_alphanumeric()).filter(|part| !part.is_empty())
+    key.split(|byte| !byte.is_ascii_alphanumeric())
+        .filter(|part| !part.is_empty())
 }
 
 fn contains_ignoring_case(list: &[&[u8]], word: &[u8]) -> bool {

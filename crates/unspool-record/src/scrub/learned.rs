@@ -30,7 +30,10 @@ impl Learned {
     /// Looks for `value` from now on. Values that are too short or one too many are left out.
     pub(super) fn add(&mut self, value: &[u8]) {
         let value = &value[..value.len().min(LEN_MAX)];
-        if value.len() < LEN_MIN || self.values.len() == VALUES_MAX || self.values.iter().any(|known| known == value) {
+        if value.len() < LEN_MIN
+            || self.values.len() == VALUES_MAX
+            || self.values.iter().any(|known| known == value)
+        {
             return;
         }
         if self.pairs.is_empty() {
@@ -40,7 +43,8 @@ impl Learned {
         self.pairs[pair >> 6] |= 1 << (pair & 63);
         self.values.push(value.to_vec());
         // Of two values that begin alike the longer one has to win.
-        self.values.sort_by_key(|value| std::cmp::Reverse(value.len()));
+        self.values
+            .sort_by_key(|value| std::cmp::Reverse(value.len()));
     }
 
     /// Adds the places of known values in `text`.
@@ -51,7 +55,10 @@ impl Learned {
         for at in 0..=text.len() - LEN_MIN {
             let pair = pair_number(text[at], text[at + 1]);
             if self.pairs[pair >> 6] & (1 << (pair & 63)) != 0
-                && let Some(value) = self.values.iter().find(|value| text[at..].starts_with(value))
+                && let Some(value) = self
+                    .values
+                    .iter()
+                    .find(|value| text[at..].starts_with(value))
             {
                 found.push(at..at + value.len());
             }
@@ -66,8 +73,13 @@ fn pair_number(first: u8, second: u8) -> usize {
 /// Whether a value looks as if it had been drawn at random: long, of letters and digits, without a path's slashes or a
 /// sentence's blanks.
 pub(super) fn looks_random(value: &[u8]) -> bool {
-    let plain = value.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'_' | b'=' | b'-' | b'.'));
+    let plain = value.iter().all(|byte| {
+        byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'_' | b'=' | b'-' | b'.')
+    });
     let digits = value.iter().filter(|byte| byte.is_ascii_digit()).count();
-    let letters = value.iter().filter(|byte| byte.is_ascii_alphabetic()).count();
+    let letters = value
+        .iter()
+        .filter(|byte| byte.is_ascii_alphabetic())
+        .count();
     value.len() >= 16 && plain && digits >= 3 && letters >= 3
 }

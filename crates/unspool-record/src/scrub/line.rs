@@ -34,16 +34,33 @@ impl<'a> Call<'a> {
     /// Reads `1234 10:00:00 read(3, ...` and `[pid 12] <... read resumed>...`.
     pub(super) fn parse(line: &'a [u8]) -> Option<Self> {
         let open = memchr(b'(', line);
-        let head = &line[..open.unwrap_or(line.len()).min(memchr(b'"', line).unwrap_or(line.len()))];
+        let head = &line[..open
+            .unwrap_or(line.len())
+            .min(memchr(b'"', line).unwrap_or(line.len()))];
         if let Some(at) = memmem::find(head, b"<... ") {
             let start = at + b"<... ".len();
-            let len = line[start..].iter().take_while(|byte| is_name_byte(**byte)).count();
+            let len = line[start..]
+                .iter()
+                .take_while(|byte| is_name_byte(**byte))
+                .count();
             let name = plain_name(&line[start..start + len]);
-            return Some(Self { name, arguments: start + len, resumed: true });
+            return Some(Self {
+                name,
+                arguments: start + len,
+                resumed: true,
+            });
         }
         let open = open.filter(|open| *open == head.len())?;
-        let len = head.iter().rev().take_while(|byte| is_name_byte(**byte)).count();
-        (len > 0).then(|| Self { name: plain_name(&head[open - len..]), arguments: open + 1, resumed: false })
+        let len = head
+            .iter()
+            .rev()
+            .take_while(|byte| is_name_byte(**byte))
+            .count();
+        (len > 0).then(|| Self {
+            name: plain_name(&head[open - len..]),
+            arguments: open + 1,
+            resumed: false,
+        })
     }
 }
 
@@ -94,7 +111,9 @@ pub(super) fn apply(scrubber: &Scrubber, line: &[u8], mut edits: Edits, out: &mu
         }
     }
     token::settle(line, &mut edits.secrets);
-    edits.secrets.retain(|secret| !token::is_token(&Unescaped::new(line, secret.clone()).bytes));
+    edits
+        .secrets
+        .retain(|secret| !token::is_token(&Unescaped::new(line, secret.clone()).bytes));
     let changed = !edits.secrets.is_empty() || !edits.blanks.is_empty();
     let mut blanks = edits.blanks.into_iter().peekable();
     let mut secrets = edits.secrets.into_iter().peekable();
@@ -113,7 +132,9 @@ pub(super) fn apply(scrubber: &Scrubber, line: &[u8], mut edits: Edits, out: &mu
         if blank {
             out.extend_from_slice(BLANK);
         } else {
-            scrubber.tokens.push(&Unescaped::new(line, range.clone()).bytes, out);
+            scrubber
+                .tokens
+                .push(&Unescaped::new(line, range.clone()).bytes, out);
         }
         at = range.end;
     }
@@ -124,7 +145,10 @@ pub(super) fn apply(scrubber: &Scrubber, line: &[u8], mut edits: Edits, out: &mu
 /// Where the data begins in a line of a dump: ` | 00010  68 65 6c 6c 6f ... hello |`.
 fn dump_start(line: &[u8]) -> Option<usize> {
     let rest = line.strip_prefix(b" | ")?;
-    let digits = rest.iter().take_while(|byte| byte.is_ascii_hexdigit()).count();
+    let digits = rest
+        .iter()
+        .take_while(|byte| byte.is_ascii_hexdigit())
+        .count();
     (digits >= 5 && rest.get(digits) == Some(&b' ')).then(|| (3 + digits + 2).min(line.len()))
 }
 
@@ -132,7 +156,9 @@ fn dump_start(line: &[u8]) -> Option<usize> {
 fn find_data(line: &[u8], call: Call<'_>, data: Data, blanks: &mut Vec<Range<usize>>) {
     match data {
         // Only strace prints structures, and it escapes the marks in strings; ltrace does not.
-        Data::From(first) if first > 0 || call.resumed || memchr(b'{', &line[call.arguments..]).is_some() => {
+        Data::From(first)
+            if first > 0 || call.resumed || memchr(b'{', &line[call.arguments..]).is_some() =>
+        {
             let first = if call.resumed { 0 } else { first };
             for string in escapes::strings(line, call.arguments).skip(first) {
                 if !payload::is_address(&line[..string.start - 1]) {
@@ -144,12 +170,18 @@ fn find_data(line: &[u8], call: Call<'_>, data: Data, blanks: &mut Vec<Range<usi
             let result = result_start(line, call.arguments);
             if let Some(start) = escapes::next_mark(&line[..result], call.arguments) {
                 // No mark ends a string that was cut with the line.
-                let end = memchr::memrchr(b'"', &line[start + 1..result]).map_or(result, |at| start + 1 + at + 1);
+                let end = memchr::memrchr(b'"', &line[start + 1..result])
+                    .map_or(result, |at| start + 1 + at + 1);
                 push_blank(line, start, end, blanks);
             }
             // The result of `fgets` is the data again.
             if let Some(last) = memchr::memrchr(b'"', &line[result..]) {
-                let start = result + last.min(memchr(b'"', &line[result..]).filter(|at| *at < last).unwrap_or(0));
+                let start = result
+                    + last.min(
+                        memchr(b'"', &line[result..])
+                            .filter(|at| *at < last)
+                            .unwrap_or(0),
+                    );
                 push_blank(line, start, result + last + 1, blanks);
             }
         }
@@ -170,7 +202,11 @@ fn result_start(line: &[u8], from: usize) -> usize {
     let mut end = line.len();
     while let Some(at) = memmem::rfind(&line[from..end], b"= ") {
         let equals = from + at;
-        let blanks = line[from..equals].iter().rev().take_while(|byte| **byte == b' ').count();
+        let blanks = line[from..equals]
+            .iter()
+            .rev()
+            .take_while(|byte| **byte == b' ')
+            .count();
         if blanks > 0 && line[from..equals - blanks].ends_with(b")") {
             return equals + 2;
         }
@@ -189,9 +225,8 @@ fn find_exec(scrubber: &Scrubber, line: &[u8], call: Call<'_>, secrets: &mut Vec
         let between = &line[at.min(string.start)..string.start];
         let opened = between.iter().filter(|byte| **byte == b'[').count();
         let closed = between.contains(&b']');
-        if opened > 0 {
-            arrays.push(Vec::new());
-        }
+        // `[], [` are an empty array and the next one.
+        arrays.extend((0..opened.min(2)).map(|_| Vec::new()));
         inside = opened > 0 || (inside && !closed);
         at = (string.end + 1).min(line.len());
         let unescaped = Unescaped::new(line, string);
@@ -208,7 +243,11 @@ fn find_exec(scrubber: &Scrubber, line: &[u8], call: Call<'_>, secrets: &mut Vec
     if let Some(arguments) = arrays.next() {
         let words: Vec<&[u8]> = arguments.iter().map(|word| word.bytes.as_slice()).collect();
         let found = argv::find(&words, &scrubber.keys);
-        secrets.extend(found.iter().map(|(word, range)| arguments[*word].in_line(range)));
+        secrets.extend(
+            found
+                .iter()
+                .map(|(word, range)| arguments[*word].in_line(range)),
+        );
     }
     for entry in arrays.flatten() {
         if let Some(range) = scrubber.environment_value(&entry.bytes) {
@@ -218,11 +257,17 @@ fn find_exec(scrubber: &Scrubber, line: &[u8], call: Call<'_>, secrets: &mut Vec
 }
 
 /// Adds the secrets of `getenv("X") = "..."`, `setenv("X", "...", 1)`, `putenv("X=...")`.
-fn find_environment_call(scrubber: &Scrubber, line: &[u8], call: Call<'_>, secrets: &mut Vec<Range<usize>>) {
+fn find_environment_call(
+    scrubber: &Scrubber,
+    line: &[u8],
+    call: Call<'_>,
+    secrets: &mut Vec<Range<usize>>,
+) {
     let result = result_start(line, call.arguments);
     let mut strings = escapes::strings(&line[..result], call.arguments);
     let first = strings.next();
-    let last_mark = |from: usize, to: usize| memchr::memrchr(b'"', &line[from..to]).map(|at| from + at);
+    let last_mark =
+        |from: usize, to: usize| memchr::memrchr(b'"', &line[from..to]).map(|at| from + at);
     match call.name {
         b"getenv" | b"secure_getenv" | b"__secure_getenv" => {
             let kept = first.is_some_and(|name| scrubber.keys.keeps_environment(&line[name]));
@@ -241,7 +286,8 @@ fn find_environment_call(scrubber: &Scrubber, line: &[u8], call: Call<'_>, secre
             if let Some(entry) = first {
                 let end = last_mark(entry.start, result).unwrap_or(entry.end);
                 let value = scrubber.environment_value(&line[entry.start..end]);
-                secrets.extend(value.map(|value| entry.start + value.start..entry.start + value.end));
+                secrets
+                    .extend(value.map(|value| entry.start + value.start..entry.start + value.end));
             }
         }
         _ => {}
@@ -277,7 +323,10 @@ fn find_text(scrubber: &Scrubber, line: &[u8], secrets: &mut Vec<Range<usize>>) 
 /// The path or address that strace's `-y` gives for the first descriptor of a call: `read(3</etc/passwd>, ...`.
 pub(super) fn descriptor_path<'a>(line: &'a [u8], call: &Call<'_>) -> Option<&'a [u8]> {
     let arguments = &line[call.arguments..];
-    let digits = arguments.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    let digits = arguments
+        .iter()
+        .take_while(|byte| byte.is_ascii_digit())
+        .count();
     let path = arguments[digits..].strip_prefix(b"<")?;
     let len = path.iter().position(|byte| matches!(byte, b'<' | b'>'))?;
     (digits > 0).then_some(&path[..len])
@@ -285,7 +334,10 @@ pub(super) fn descriptor_path<'a>(line: &'a [u8], call: &Call<'_>) -> Option<&'a
 
 /// The digits of the thread id at the start of a line: `1234 read(...`, `[pid  1234] read(...`.
 pub(super) fn thread_digits(line: &[u8]) -> &[u8] {
-    let line = line.strip_prefix(b"[pid ").unwrap_or(line).trim_ascii_start();
+    let line = line
+        .strip_prefix(b"[pid ")
+        .unwrap_or(line)
+        .trim_ascii_start();
     let len = line.iter().take_while(|byte| byte.is_ascii_digit()).count();
     &line[..len]
 }

@@ -41,6 +41,10 @@ use token::Tokens;
 /// Threads whose interrupted call must not show data when it is resumed: at most so many are remembered.
 const DENIED_THREADS_MAX: usize = 65_536;
 
+/// A token may bring a secret to light that something else hid: scrubbing goes on until nothing changes, at most so often.
+/// What then still changes was made to defeat the scrubber, and is replaced as a whole.
+const PASSES_MAX: usize = 8;
+
 /// Whether secrets are removed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Policy {
@@ -91,7 +95,11 @@ impl Scrubber {
 
     /// A scrubber with the user's rules beside the default ones.
     pub fn with_rules(policy: Policy, key: [u8; 32], rules: &Rules) -> Self {
-        let Rules { secret_keys, kept_environment, payload } = rules;
+        let Rules {
+            secret_keys,
+            kept_environment,
+            payload,
+        } = rules;
         Self {
             policy,
             payload: *payload,
@@ -139,13 +147,32 @@ impl Scrubber {
             out.extend_from_slice(line);
             return false;
         }
+        let Some(mut scrubbed) = self.scrub_line_once(line) else {
+            out.extend_from_slice(line);
+            return false;
+        };
+        for _ in 1..PASSES_MAX {
+            match self.scrub_line_once(&scrubbed) {
+                Some(again) => scrubbed = again,
+                None => {
+                    out.extend_from_slice(&scrubbed);
+                    return true;
+                }
+            }
+        }
+        self.tokens.push(line, out);
+        true
+    }
+
+    /// The line without the secrets that show in it, `None` when none does.
+    fn scrub_line_once(&self, line: &[u8]) -> Option<Vec<u8>> {
         let mut edits = Edits::default();
         line::find(self, line, &mut edits);
         if edits.secrets.is_empty() && edits.blanks.is_empty() {
-            out.extend_from_slice(line);
-            return false;
+            return None;
         }
-        line::apply(self, line, edits, out)
+        let mut out = Vec::with_capacity(line.len());
+        line::apply(self, line, edits, &mut out).then_some(out)
     }
 
     /// Whether data of the file behind a descriptor may be shown at all, when the user asked for data.
@@ -158,12 +185,18 @@ impl Scrubber {
         if self.payload == Payload::Never {
             return true;
         }
-        let mut threads = self.denied_threads.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut threads = self
+            .denied_threads
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         if call.resumed {
             return threads.remove(line::thread_digits(line));
         }
         let denied = line::descriptor_path(line, &call).is_some_and(|path| !payload::allows(path));
-        if denied && line.trim_ascii_end().ends_with(b"<unfinished ...>") && threads.len() < DENIED_THREADS_MAX {
+        if denied
+            && line.trim_ascii_end().ends_with(b"<unfinished ...>")
+            && threads.len() < DENIED_THREADS_MAX
+        {
             threads.insert(line::thread_digits(line).to_vec());
         }
         denied
@@ -180,11 +213,11 @@ impl Scrubber {
         (!kept && equals + 1 < entry.len()).then_some(equals + 1..entry.len())
     }
 
-    /// Puts tokens into `bytes` for the places `found`.
-    fn replace(&self, bytes: &mut Vec<u8>, mut found: Vec<Range<usize>>) {
+    /// Puts tokens into `bytes` for the places `found`; gives whether it changed.
+    fn replace(&self, bytes: &mut Vec<u8>, mut found: Vec<Range<usize>>) -> bool {
         token::settle(bytes, &mut found);
         if found.is_empty() {
-            return;
+            return false;
         }
         let mut scrubbed = Vec::with_capacity(bytes.len() + found.len() * token::TOKEN_LEN);
         let mut at = 0;
@@ -195,6 +228,39 @@ impl Scrubber {
         }
         scrubbed.extend_from_slice(&bytes[at..]);
         *bytes = scrubbed;
+        true
+    }
+
+    /// Puts a token in place of the whole text.
+    fn replace_all(&self, bytes: &mut Vec<u8>) {
+        let whole = 0..bytes.len();
+        self.replace(bytes, vec![whole]);
+    }
+
+    /// Scrubs running text.
+    fn scrub_text(&self, bytes: &mut Vec<u8>) {
+        for _ in 0..PASSES_MAX {
+            let found = self.find_in_text(bytes);
+            if !self.replace(bytes, found) {
+                return;
+            }
+        }
+        self.replace_all(bytes);
+    }
+
+    /// Scrubs the arguments once; gives whether anything changed.
+    fn scrub_argv_once(&self, argv: &mut [Vec<u8>]) -> bool {
+        let mut places: Vec<Vec<Range<usize>>> = vec![Vec::new(); argv.len()];
+        let words: Vec<&[u8]> = argv.iter().map(Vec::as_slice).collect();
+        for (word, range) in argv::find(&words, &self.keys) {
+            places[word].push(range);
+        }
+        let mut changed = false;
+        for (word, mut found) in argv.iter_mut().zip(places) {
+            self.learned.find(word, &mut found);
+            changed |= self.replace(word, found);
+        }
+        changed
     }
 
     fn find_in_text(&self, bytes: &[u8]) -> Vec<Range<usize>> {
@@ -210,14 +276,13 @@ impl Scrub for Scrubber {
         if self.policy == Policy::None {
             return;
         }
-        let mut places: Vec<Vec<Range<usize>>> = vec![Vec::new(); argv.len()];
-        let words: Vec<&[u8]> = argv.iter().map(Vec::as_slice).collect();
-        for (word, range) in argv::find(&words, &self.keys) {
-            places[word].push(range);
+        for _ in 0..PASSES_MAX {
+            if !self.scrub_argv_once(argv) {
+                return;
+            }
         }
-        for (word, mut found) in argv.iter_mut().zip(places) {
-            self.learned.find(word, &mut found);
-            self.replace(word, found);
+        for word in argv {
+            self.replace_all(word);
         }
     }
 
@@ -226,18 +291,18 @@ impl Scrub for Scrubber {
             return;
         }
         for entry in env {
-            let found = match self.environment_value(entry) {
-                Some(value) => vec![value],
-                None => self.find_in_text(entry),
-            };
-            self.replace(entry, found);
+            match self.environment_value(entry) {
+                Some(value) => {
+                    self.replace(entry, vec![value]);
+                }
+                None => self.scrub_text(entry),
+            }
         }
     }
 
     fn text(&self, _kind: TextKind, bytes: &mut Vec<u8>) {
         if self.policy == Policy::Default {
-            let found = self.find_in_text(bytes);
-            self.replace(bytes, found);
+            self.scrub_text(bytes);
         }
     }
 }

@@ -96,25 +96,73 @@ const CALLS: &[(&[u8], Data)] = &[
 ];
 
 /// What stands before a string that is an address.
-const ADDRESS_STARTS: &[&[u8]] = &[b"sun_path=", b"sun_path=@", b"inet_addr(", b"inet_pton(AF_INET6, ", b"inet_pton(AF_INET, ", b"path="];
+const ADDRESS_STARTS: &[&[u8]] = &[
+    b"sun_path=",
+    b"sun_path=@",
+    b"inet_addr(",
+    b"inet_pton(AF_INET6, ",
+    b"inet_pton(AF_INET, ",
+    b"path=",
+];
 
 /// Files whose data is never shown, by full path.
-const PATHS: &[&[u8]] = &[b"/etc/shadow", b"/etc/shadow-", b"/etc/gshadow", b"/etc/gshadow-", b"/dev/console", b"/dev/tty", b"/dev/mem", b"/dev/kmsg"];
+const PATHS: &[&[u8]] = &[
+    b"/etc/shadow",
+    b"/etc/shadow-",
+    b"/etc/gshadow",
+    b"/etc/gshadow-",
+    b"/dev/console",
+    b"/dev/tty",
+    b"/dev/mem",
+    b"/dev/kmsg",
+];
 /// The same, by the beginning of the path: terminals show what a person types.
-const PATH_STARTS: &[&[u8]] = &[b"/dev/pts/", b"/dev/tty", b"/run/secrets/", b"/var/run/secrets/", b"NETLINK:", b"netlink:"];
+const PATH_STARTS: &[&[u8]] = &[
+    b"/dev/pts/",
+    b"/dev/tty",
+    b"/run/secrets/",
+    b"/var/run/secrets/",
+    b"NETLINK:",
+    b"netlink:",
+];
 /// The same, by the end of the path.
 const PATH_ENDS: &[&[u8]] = &[
-    b".pem", b".key", b".p12", b".pfx", b".jks", b".kdbx", b".keytab", b".ppk", b"/.aws/credentials",
-    b"/.docker/config.json", b"/.kube/config", b"/.config/gh/hosts.yml", b"/environ",
+    b".pem",
+    b".key",
+    b".p12",
+    b".pfx",
+    b".jks",
+    b".kdbx",
+    b".keytab",
+    b".ppk",
+    b"/.aws/credentials",
+    b"/.docker/config.json",
+    b"/.kube/config",
+    b"/.config/gh/hosts.yml",
+    b"/environ",
 ];
 /// The same, by the whole file name.
-const NAMES: &[&[u8]] = &[b".netrc", b"_netrc", b".pgpass", b".my.cnf", b".git-credentials", b".npmrc", b".pypirc", b".htpasswd", b".env", b".vault-token"];
+const NAMES: &[&[u8]] = &[
+    b".netrc",
+    b"_netrc",
+    b".pgpass",
+    b".my.cnf",
+    b".git-credentials",
+    b".npmrc",
+    b".pypirc",
+    b".htpasswd",
+    b".env",
+    b".vault-token",
+];
 /// The same, by the beginning of the file name.
 const NAME_STARTS: &[&[u8]] = &[b"id_"];
 
 /// Where the data of the call `name` stands, `None` for calls that move none.
 pub(super) fn data_of(name: &[u8]) -> Option<Data> {
-    CALLS.binary_search_by(|(call, _)| (*call).cmp(name)).ok().map(|at| CALLS[at].1)
+    CALLS
+        .binary_search_by(|(call, _)| (*call).cmp(name))
+        .ok()
+        .map(|at| CALLS[at].1)
 }
 
 /// Whether the string that begins after `before` is an address and not data.

@@ -14,31 +14,131 @@ struct Shape {
 /// AWS, GitHub, GitLab, Slack, `OpenAI` and the like, Stripe, npm, Google, Hugging Face, `SendGrid`, age.
 /// Every first pair of bytes has to be in [`may_hold_shape`].
 const SHAPES: &[Shape] = &[
-    Shape { prefix: b"AKIA", tail_len_min: 12, tail: is_upper_alphanumeric },
-    Shape { prefix: b"ASIA", tail_len_min: 12, tail: is_upper_alphanumeric },
-    Shape { prefix: b"ghp_", tail_len_min: 16, tail: is_word },
-    Shape { prefix: b"gho_", tail_len_min: 16, tail: is_word },
-    Shape { prefix: b"ghu_", tail_len_min: 16, tail: is_word },
-    Shape { prefix: b"ghs_", tail_len_min: 16, tail: is_word },
-    Shape { prefix: b"ghr_", tail_len_min: 16, tail: is_word },
-    Shape { prefix: b"github_pat_", tail_len_min: 16, tail: is_word },
-    Shape { prefix: b"glpat-", tail_len_min: 12, tail: is_base64_url },
-    Shape { prefix: b"xoxa-", tail_len_min: 8, tail: is_base64_url },
-    Shape { prefix: b"xoxb-", tail_len_min: 8, tail: is_base64_url },
-    Shape { prefix: b"xoxe-", tail_len_min: 8, tail: is_base64_url },
-    Shape { prefix: b"xoxp-", tail_len_min: 8, tail: is_base64_url },
-    Shape { prefix: b"xoxr-", tail_len_min: 8, tail: is_base64_url },
-    Shape { prefix: b"xoxs-", tail_len_min: 8, tail: is_base64_url },
-    Shape { prefix: b"sk-", tail_len_min: 16, tail: is_base64_url },
-    Shape { prefix: b"sk_live_", tail_len_min: 8, tail: is_word },
-    Shape { prefix: b"sk_test_", tail_len_min: 8, tail: is_word },
-    Shape { prefix: b"rk_live_", tail_len_min: 8, tail: is_word },
-    Shape { prefix: b"npm_", tail_len_min: 24, tail: is_word },
-    Shape { prefix: b"AIza", tail_len_min: 24, tail: is_base64_url },
-    Shape { prefix: b"ya29.", tail_len_min: 16, tail: is_base64_url },
-    Shape { prefix: b"hf_", tail_len_min: 24, tail: is_word },
-    Shape { prefix: b"SG.", tail_len_min: 16, tail: is_token68 },
-    Shape { prefix: b"AGE-SECRET-KEY-1", tail_len_min: 8, tail: is_upper_alphanumeric },
+    Shape {
+        prefix: b"AKIA",
+        tail_len_min: 12,
+        tail: is_upper_alphanumeric,
+    },
+    Shape {
+        prefix: b"ASIA",
+        tail_len_min: 12,
+        tail: is_upper_alphanumeric,
+    },
+    Shape {
+        prefix: b"ghp_",
+        tail_len_min: 16,
+        tail: is_word,
+    },
+    Shape {
+        prefix: b"gho_",
+        tail_len_min: 16,
+        tail: is_word,
+    },
+    Shape {
+        prefix: b"ghu_",
+        tail_len_min: 16,
+        tail: is_word,
+    },
+    Shape {
+        prefix: b"ghs_",
+        tail_len_min: 16,
+        tail: is_word,
+    },
+    Shape {
+        prefix: b"ghr_",
+        tail_len_min: 16,
+        tail: is_word,
+    },
+    Shape {
+        prefix: b"github_pat_",
+        tail_len_min: 16,
+        tail: is_word,
+    },
+    Shape {
+        prefix: b"glpat-",
+        tail_len_min: 12,
+        tail: is_base64_url,
+    },
+    Shape {
+        prefix: b"xoxa-",
+        tail_len_min: 8,
+        tail: is_base64_url,
+    },
+    Shape {
+        prefix: b"xoxb-",
+        tail_len_min: 8,
+        tail: is_base64_url,
+    },
+    Shape {
+        prefix: b"xoxe-",
+        tail_len_min: 8,
+        tail: is_base64_url,
+    },
+    Shape {
+        prefix: b"xoxp-",
+        tail_len_min: 8,
+        tail: is_base64_url,
+    },
+    Shape {
+        prefix: b"xoxr-",
+        tail_len_min: 8,
+        tail: is_base64_url,
+    },
+    Shape {
+        prefix: b"xoxs-",
+        tail_len_min: 8,
+        tail: is_base64_url,
+    },
+    Shape {
+        prefix: b"sk-",
+        tail_len_min: 16,
+        tail: is_base64_url,
+    },
+    Shape {
+        prefix: b"sk_live_",
+        tail_len_min: 8,
+        tail: is_word,
+    },
+    Shape {
+        prefix: b"sk_test_",
+        tail_len_min: 8,
+        tail: is_word,
+    },
+    Shape {
+        prefix: b"rk_live_",
+        tail_len_min: 8,
+        tail: is_word,
+    },
+    Shape {
+        prefix: b"npm_",
+        tail_len_min: 24,
+        tail: is_word,
+    },
+    Shape {
+        prefix: b"AIza",
+        tail_len_min: 24,
+        tail: is_base64_url,
+    },
+    Shape {
+        prefix: b"ya29.",
+        tail_len_min: 16,
+        tail: is_base64_url,
+    },
+    Shape {
+        prefix: b"hf_",
+        tail_len_min: 24,
+        tail: is_word,
+    },
+    Shape {
+        prefix: b"SG.",
+        tail_len_min: 16,
+        tail: is_token68,
+    },
+    Shape {
+        prefix: b"AGE-SECRET-KEY-1",
+        tail_len_min: 8,
+        tail: is_upper_alphanumeric,
+    },
 ];
 
 /// Before an HTTP credential; what follows it is the secret.
@@ -59,21 +159,23 @@ pub(super) fn may_hold_shape(text: &[u8]) -> bool {
     let Some((_, shifted)) = text.split_first() else {
         return false;
     };
-    text.chunks(64).zip(shifted.chunks(64)).any(|(first, second)| {
-        first.iter().zip(second).fold(false, |any, (&a, &b)| {
-            any | ((a == b'A') & ((b == b'K') | (b == b'S') | (b == b'I') | (b == b'G')))
-                | ((a == b'g') & ((b == b'h') | (b == b'i') | (b == b'l')))
-                | ((a == b'x') & (b == b'o'))
-                | (((a == b's') | (a == b'r')) & (b == b'k'))
-                | ((a == b'n') & (b == b'p'))
-                | ((a == b'y') & (b == b'a'))
-                | ((a == b'h') & (b == b'f'))
-                | ((a == b'S') & (b == b'G'))
-                | ((a == b'B') & (b == b'e'))
-                | ((a == b'e') & (b == b'y'))
-                | ((a == b'-') & (b == b'-'))
+    text.chunks(64)
+        .zip(shifted.chunks(64))
+        .any(|(first, second)| {
+            first.iter().zip(second).fold(false, |any, (&a, &b)| {
+                any | ((a == b'A') & ((b == b'K') | (b == b'S') | (b == b'I') | (b == b'G')))
+                    | ((a == b'g') & ((b == b'h') | (b == b'i') | (b == b'l')))
+                    | ((a == b'x') & (b == b'o'))
+                    | (((a == b's') | (a == b'r')) & (b == b'k'))
+                    | ((a == b'n') & (b == b'p'))
+                    | ((a == b'y') & (b == b'a'))
+                    | ((a == b'h') & (b == b'f'))
+                    | ((a == b'S') & (b == b'G'))
+                    | ((a == b'B') & (b == b'e'))
+                    | ((a == b'e') & (b == b'y'))
+                    | ((a == b'-') & (b == b'-'))
+            })
         })
-    })
 }
 
 /// Adds the places of secrets that are known by their look.
@@ -85,7 +187,11 @@ pub(super) fn find(text: &[u8], found: &mut Vec<Range<usize>>) {
     let mut at = 0;
     while at < text.len() {
         let boundary = at == 0 || !is_word(text[at - 1]);
-        let len = if boundary { match_at(text, at, found) } else { 0 };
+        let len = if boundary {
+            match_at(text, at, found)
+        } else {
+            0
+        };
         at += len.max(1);
     }
 }
@@ -112,7 +218,9 @@ fn match_at(text: &[u8], at: usize, found: &mut Vec<Range<usize>>) -> usize {
                 return 0;
             };
             let len = tail_len(rest, shape.prefix.len(), shape.tail);
-            let digit = rest[shape.prefix.len()..shape.prefix.len() + len].iter().any(u8::is_ascii_digit);
+            let digit = rest[shape.prefix.len()..shape.prefix.len() + len]
+                .iter()
+                .any(u8::is_ascii_digit);
             if len < shape.tail_len_min || !digit {
                 return 0;
             }
@@ -162,7 +270,10 @@ fn find_pem(text: &[u8], found: &mut Vec<Range<usize>>) {
 }
 
 fn tail_len(text: &[u8], from: usize, accepts: fn(u8) -> bool) -> usize {
-    text[from.min(text.len())..].iter().take_while(|byte| accepts(**byte)).count()
+    text[from.min(text.len())..]
+        .iter()
+        .take_while(|byte| accepts(**byte))
+        .count()
 }
 
 fn is_upper_alphanumeric(byte: u8) -> bool {

@@ -7,7 +7,14 @@ fn scrubber() -> Scrubber {
 }
 
 fn with_payload() -> Scrubber {
-    Scrubber::with_rules(Policy::Default, [7; 32], &Rules { payload: Payload::Scrubbed, ..Rules::default() })
+    Scrubber::with_rules(
+        Policy::Default,
+        [7; 32],
+        &Rules {
+            payload: Payload::Scrubbed,
+            ..Rules::default()
+        },
+    )
 }
 
 /// Tokens shortened to `‹›`, so that expectations can be read.
@@ -24,7 +31,10 @@ fn shorten(bytes: &[u8]) -> String {
 }
 
 fn scrub_argv(line: &str) -> String {
-    let mut argv: Vec<Vec<u8>> = line.split(' ').map(|word| word.as_bytes().to_vec()).collect();
+    let mut argv: Vec<Vec<u8>> = line
+        .split(' ')
+        .map(|word| word.as_bytes().to_vec())
+        .collect();
     scrubber().argv(&mut argv);
     let words: Vec<String> = argv.iter().map(|word| shorten(word)).collect();
     words.join(" ")
@@ -52,7 +62,10 @@ fn the_token_is_the_hmac_of_the_secret() {
     // printf hunter2 | openssl dgst -sha256 -mac HMAC -macopt hexkey:0707...07
     let mut bytes = b"password=hunter2".to_vec();
     scrubber().text(TextKind::Argument, &mut bytes);
-    assert_eq!(String::from_utf8(bytes).unwrap(), "password=‹redacted:326eb4f6›");
+    assert_eq!(
+        String::from_utf8(bytes).unwrap(),
+        "password=‹redacted:326eb4f6›"
+    );
 }
 
 #[test]
@@ -63,20 +76,46 @@ fn the_same_secret_gives_the_same_token_in_a_run_and_another_one_in_the_next() {
         let span = token::spans(&bytes).next().expect("a token");
         bytes[span].to_vec()
     };
-    assert_eq!(token_with([1; 32], "password=hunter2"), token_with([1; 32], "http://x/?token=hunter2&a=b"));
-    assert_ne!(token_with([1; 32], "password=hunter2"), token_with([2; 32], "password=hunter2"));
-    assert_ne!(token_with([1; 32], "password=hunter2"), token_with([1; 32], "password=hunter3"));
+    assert_eq!(
+        token_with([1; 32], "password=hunter2"),
+        token_with([1; 32], "http://x/?token=hunter2&a=b")
+    );
+    assert_ne!(
+        token_with([1; 32], "password=hunter2"),
+        token_with([2; 32], "password=hunter2")
+    );
+    assert_ne!(
+        token_with([1; 32], "password=hunter2"),
+        token_with([1; 32], "password=hunter3")
+    );
 }
 
 #[test]
 fn environment_names_stay_and_values_only_for_harmless_names() {
-    let mut env: Vec<Vec<u8>> = ["PATH=/bin:/usr/bin", "LC_ALL=C", "AWS_REGION=eu-1", "EMPTY=", "no equals", "HOME=/root"]
-        .iter()
-        .map(|entry| entry.as_bytes().to_vec())
-        .collect();
+    let mut env: Vec<Vec<u8>> = [
+        "PATH=/bin:/usr/bin",
+        "LC_ALL=C",
+        "AWS_REGION=eu-1",
+        "EMPTY=",
+        "no equals",
+        "HOME=/root",
+    ]
+    .iter()
+    .map(|entry| entry.as_bytes().to_vec())
+    .collect();
     scrubber().env(&mut env);
     let env: Vec<String> = env.iter().map(|entry| shorten(entry)).collect();
-    assert_eq!(env, ["PATH=/bin:/usr/bin", "LC_ALL=C", "AWS_REGION=‹›", "EMPTY=", "no equals", "HOME=/root"]);
+    assert_eq!(
+        env,
+        [
+            "PATH=/bin:/usr/bin",
+            "LC_ALL=C",
+            "AWS_REGION=‹›",
+            "EMPTY=",
+            "no equals",
+            "HOME=/root"
+        ]
+    );
 }
 
 #[test]
@@ -90,9 +129,17 @@ fn user_rules_add_keys_and_variables() {
     let mut env = vec![b"AWS_REGION=eu-1".to_vec(), b"OTHER=1".to_vec()];
     scrubber.env(&mut env);
     assert_eq!(shorten(&env.concat()), "AWS_REGION=eu-1OTHER=‹›");
-    let mut argv = vec![b"x".to_vec(), b"--licence-no=44".to_vec(), b"--LicenceNo".to_vec(), b"45".to_vec()];
+    let mut argv = vec![
+        b"x".to_vec(),
+        b"--licence-no=44".to_vec(),
+        b"--LicenceNo".to_vec(),
+        b"45".to_vec(),
+    ];
     scrubber.argv(&mut argv);
-    assert_eq!(shorten(&argv.join(&b' ')), "x --licence-no=‹› --LicenceNo ‹›");
+    assert_eq!(
+        shorten(&argv.join(&b' ')),
+        "x --licence-no=‹› --LicenceNo ‹›"
+    );
 }
 
 #[test]
@@ -104,8 +151,18 @@ fn policy_none_changes_nothing() {
     scrubber.env(&mut env);
     let mut text = b"password=hunter2".to_vec();
     scrubber.text(TextKind::Payload, &mut text);
-    assert_eq!((argv[1].as_slice(), env[0].as_slice(), text.as_slice()), (&b"-phunter2"[..], &b"TOKEN=x1"[..], &b"password=hunter2"[..]));
-    assert_eq!(scrub_line_with(&scrubber, "1 read(3, \"abc\", 3) = 3"), "1 read(3, \"abc\", 3) = 3");
+    assert_eq!(
+        (argv[1].as_slice(), env[0].as_slice(), text.as_slice()),
+        (
+            &b"-phunter2"[..],
+            &b"TOKEN=x1"[..],
+            &b"password=hunter2"[..]
+        )
+    );
+    assert_eq!(
+        scrub_line_with(&scrubber, "1 read(3, \"abc\", 3) = 3"),
+        "1 read(3, \"abc\", 3) = 3"
+    );
     assert!(scrubber.payload_allowed(b"/etc/shadow"));
 }
 
@@ -114,36 +171,81 @@ fn command_lines_of_known_programs() {
     for (line, expected) in [
         ("mysql -uroot -phunter2 db", "mysql -uroot -p‹› db"),
         ("mysql -u root -p db", "mysql -u root -p db"),
-        ("mysql --password=hunter2 --port=3306 db", "mysql --password=‹› --port=3306 db"),
-        ("/usr/bin/mysqldump --password db", "/usr/bin/mysqldump --password db"),
+        (
+            "mysql --password=hunter2 --port=3306 db",
+            "mysql --password=‹› --port=3306 db",
+        ),
+        (
+            "/usr/bin/mysqldump --password db",
+            "/usr/bin/mysqldump --password db",
+        ),
         ("sudo -u app mysql -phunter2", "sudo -u app mysql -p‹›"),
-        ("curl -u bob:hunter2 https://example.org/", "curl -u bob:‹› https://example.org/"),
+        (
+            "curl -u bob:hunter2 https://example.org/",
+            "curl -u bob:‹› https://example.org/",
+        ),
         ("curl -ubob:hunter2 x", "curl -ubob:‹› x"),
         ("curl -u bob x", "curl -u bob x"),
         ("curl --oauth2-bearer abc x", "curl --oauth2-bearer ‹› x"),
         ("sshpass -p hunter2 ssh host", "sshpass -p ‹› ssh host"),
         ("sshpass -phunter2 ssh host", "sshpass -p‹› ssh host"),
-        ("docker login -u bob -p hunter2 reg", "docker login -u bob -p ‹› reg"),
+        (
+            "docker login -u bob -p hunter2 reg",
+            "docker login -u bob -p ‹› reg",
+        ),
         ("docker run -p 80:80 nginx", "docker run -p 80:80 nginx"),
-        ("docker login --password-stdin reg", "docker login --password-stdin reg"),
+        (
+            "docker login --password-stdin reg",
+            "docker login --password-stdin reg",
+        ),
         ("redis-cli -a hunter2 ping", "redis-cli -a ‹› ping"),
-        ("psql --no-password --host=h db", "psql --no-password --host=h db"),
-        ("smbclient -U bob%hunter2 //h/s", "smbclient -U bob%‹› //h/s"),
+        (
+            "psql --no-password --host=h db",
+            "psql --no-password --host=h db",
+        ),
+        (
+            "smbclient -U bob%hunter2 //h/s",
+            "smbclient -U bob%‹› //h/s",
+        ),
         ("sqlplus scott/tiger@db", "sqlplus scott/‹›@db"),
         ("7z a -phunter2 a.7z f", "7z a -p‹› a.7z f"),
-        ("openssl enc -pass pass:hunter2 -in f", "openssl enc -pass pass:‹› -in f"),
+        (
+            "openssl enc -pass pass:hunter2 -in f",
+            "openssl enc -pass pass:‹› -in f",
+        ),
         ("htpasswd -b file bob hunter2", "htpasswd -b file bob ‹›"),
         ("htpasswd -B file bob other", "htpasswd -B file bob other"),
-        ("aws configure set aws_secret_access_key abc/def", "aws configure set aws_secret_access_key ‹›"),
+        (
+            "aws configure set aws_secret_access_key abc/def",
+            "aws configure set aws_secret_access_key ‹›",
+        ),
         ("git add my_token.txt other", "git add my_token.txt other"),
-        ("mc alias set prod https://h AKEY SKEY", "mc alias set prod https://h AKEY ‹›"),
+        (
+            "mc alias set prod https://h AKEY SKEY",
+            "mc alias set prod https://h AKEY ‹›",
+        ),
         ("ls -p dir", "ls -p dir"),
-        ("python3 -m http.server -p 8080", "python3 -m http.server -p 8080"),
-        ("tool --api-key k1 --token=t1 --verbose", "tool --api-key ‹› --token=‹› --verbose"),
-        ("tool --token-file /run/x --max-tokens=5", "tool --token-file /run/x --max-tokens=‹›"),
-        ("git commit --author=me -m fix", "git commit --author=me -m fix"),
+        (
+            "python3 -m http.server -p 8080",
+            "python3 -m http.server -p 8080",
+        ),
+        (
+            "tool --api-key k1 --token=t1 --verbose",
+            "tool --api-key ‹› --token=‹› --verbose",
+        ),
+        (
+            "tool --token-file /run/x --max-tokens=5",
+            "tool --token-file /run/x --max-tokens=‹›",
+        ),
+        (
+            "git commit --author=me -m fix",
+            "git commit --author=me -m fix",
+        ),
         ("env DB_PASSWORD=a,b;c tool", "env DB_PASSWORD=‹› tool"),
-        ("gcc -c main.c -o main.o -DAUTHOR=me", "gcc -c main.c -o main.o -DAUTHOR=me"),
+        (
+            "gcc -c main.c -o main.o -DAUTHOR=me",
+            "gcc -c main.c -o main.o -DAUTHOR=me",
+        ),
     ] {
         assert_eq!(scrub_argv(line), expected);
     }
@@ -167,26 +269,47 @@ fn command_lines_inside_one_argument() {
 fn running_text() {
     for (text, expected) in [
         ("password=hunter2 next", "password=‹› next"),
-        ("\"api_key\": \"k 1\", \"a\": 1", "\"api_key\": \"‹›\", \"a\": 1"),
-        ("https://bob:pw@h.example/p?a=1&token=t1&b=2#f", "https://‹›@h.example/p?a=1&token=‹›&b=2#f"),
+        (
+            "\"api_key\": \"k 1\", \"a\": 1",
+            "\"api_key\": \"‹›\", \"a\": 1",
+        ),
+        (
+            "https://bob:pw@h.example/p?a=1&token=t1&b=2#f",
+            "https://‹›@h.example/p?a=1&token=‹›&b=2#f",
+        ),
         ("https://ghtoken@h/", "https://‹›@h/"),
         ("ssh://git@github.com/x", "ssh://git@github.com/x"),
         ("https://h/?sig=abc&x=1", "https://h/?sig=‹›&x=1"),
         ("key=1", "key=1"),
-        ("Authorization: Basic Ym9iOnB3\r\nHost: h", "Authorization: Basic ‹›\r\nHost: h"),
+        (
+            "Authorization: Basic Ym9iOnB3\r\nHost: h",
+            "Authorization: Basic ‹›\r\nHost: h",
+        ),
         ("Cookie: a=b; c=d\r\nHost: h", "Cookie: ‹›\r\nHost: h"),
         ("Bearer abcdefgh.ijkl", "Bearer ‹›"),
         ("id AKIAIOSFODNN7EXAMPLE end", "id ‹› end"),
         ("ghp_0123456789abcdefABCDEF0123456789abcd", "‹›"),
         ("xoxb-123456789012-abcdef", "‹›"),
         ("sk-ant-api03-0123456789abcdef", "‹›"),
-        ("disk-usage-of-the-whole-machine-0", "disk-usage-of-the-whole-machine-0"),
-        ("/usr/share/task-with-a-long-long-name1", "/usr/share/task-with-a-long-long-name1"),
+        (
+            "disk-usage-of-the-whole-machine-0",
+            "disk-usage-of-the-whole-machine-0",
+        ),
+        (
+            "/usr/share/task-with-a-long-long-name1",
+            "/usr/share/task-with-a-long-long-name1",
+        ),
         ("eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJl!", "‹›!"),
-        ("-----BEGIN RSA PRIVATE KEY-----\nMIIE\nabc\n-----END RSA PRIVATE KEY-----\n", "-----BEGIN RSA PRIVATE KEY-----‹›-----END RSA PRIVATE KEY-----\n"),
+        (
+            "-----BEGIN RSA PRIVATE KEY-----\nMIIE\nabc\n-----END RSA PRIVATE KEY-----\n",
+            "-----BEGIN RSA PRIVATE KEY-----‹›-----END RSA PRIVATE KEY-----\n",
+        ),
         ("std::token::Token", "std::token::Token"),
         ("PATH=/opt/token:/bin", "PATH=/opt/token:/bin"),
-        ("/usr/lib/x86_64-linux-gnu/libc.so.6", "/usr/lib/x86_64-linux-gnu/libc.so.6"),
+        (
+            "/usr/lib/x86_64-linux-gnu/libc.so.6",
+            "/usr/lib/x86_64-linux-gnu/libc.so.6",
+        ),
         ("PasswordAuthentication=no", "PasswordAuthentication=no"),
         ("user[password]=x&y=1", "user[password]=‹›&y=1"),
     ] {
@@ -197,25 +320,67 @@ fn running_text() {
 #[test]
 fn lines_of_strace() {
     for (line, expected) in [
-        (r#"12 1.5 execve("/bin/mysql", ["mysql", "-phunter2"], 0x7ff /* 35 vars */) = 0"#, r#"12 1.5 execve("/bin/mysql", ["mysql", "-p‹›"], 0x7ff /* 35 vars */) = 0"#),
-        (r#"execve("/bin/x", ["x", "-c", "a\n\"b\" --password='p\"q' z"], ["PATH=/bin", "X=1", "Y="]) = 0"#, r#"execve("/bin/x", ["x", "-c", "a\n\"b\" --password='‹›' z"], ["PATH=/bin", "X=‹›", "Y="]) = 0"#),
-        (r#"execve("/bin/x", [], ["PATH=/bin", "X=1"...]) = 0"#, r#"execve("/bin/x", ["PATH=/bin", "X=1"...]) = 0"#),
-        (r#"[pid  12] write(1</dev/pts/0<char 136:0>>, "hello\n", 6) = 6"#, r#"[pid  12] write(1</dev/pts/0<char 136:0>>, ""..., 6) = 6"#),
-        (r#"read(3</tmp/a\"b>, "x\") = 1"..., 9) = 9 <0.000010>"#, r#"read(3</tmp/a\"b>, ""..., 9) = 9 <0.000010>"#),
+        (
+            r#"12 1.5 execve("/bin/mysql", ["mysql", "-phunter2"], 0x7ff /* 35 vars */) = 0"#,
+            r#"12 1.5 execve("/bin/mysql", ["mysql", "-p‹›"], 0x7ff /* 35 vars */) = 0"#,
+        ),
+        (
+            r#"execve("/bin/x", ["x", "-c", "a\n\"b\" --password='p\"q' z"], ["PATH=/bin", "X=1", "Y="]) = 0"#,
+            r#"execve("/bin/x", ["x", "-c", "a\n\"b\" --password='‹›' z"], ["PATH=/bin", "X=‹›", "Y="]) = 0"#,
+        ),
+        (
+            r#"execve("/bin/x", [], ["PATH=/bin", "X=1"...]) = 0"#,
+            r#"execve("/bin/x", [], ["PATH=/bin", "X=‹›"...]) = 0"#,
+        ),
+        (
+            r#"[pid  12] write(1</dev/pts/0<char 136:0>>, "hello\n", 6) = 6"#,
+            r#"[pid  12] write(1</dev/pts/0<char 136:0>>, ""..., 6) = 6"#,
+        ),
+        (
+            r#"read(3</tmp/a\"b>, "x\") = 1"..., 9) = 9 <0.000010>"#,
+            r#"read(3</tmp/a\"b>, ""..., 9) = 9 <0.000010>"#,
+        ),
         (r#"read(3, "", 9) = 0"#, r#"read(3, "", 9) = 0"#),
         (r#"read(3, ""..., 9) = 4"#, r#"read(3, ""..., 9) = 4"#),
         ("read(3,  <unfinished ...>", "read(3,  <unfinished ...>"),
-        (r#"12 <... read resumed>"abc", 9) = 3"#, r#"12 <... read resumed>""..., 9) = 3"#),
-        (r#"writev(1, [{iov_base="ab", iov_len=2}, {iov_base="c\"d", iov_len=3}], 2) = 5"#, r#"writev(1, [{iov_base=""..., iov_len=2}, {iov_base=""..., iov_len=3}], 2) = 5"#),
-        (r#"sendto(3, "GET /", 5, 0, {sa_family=AF_INET, sin_port=htons(80), sin_addr=inet_addr("10.0.0.1")}, 16) = 5"#, r#"sendto(3, ""..., 5, 0, {sa_family=AF_INET, sin_port=htons(80), sin_addr=inet_addr("10.0.0.1")}, 16) = 5"#),
-        (r#"sendto(3, "GET /", 5, 0, NULL, 0) = 5"#, r#"sendto(3, ""..., 5, 0, NULL, 0) = 5"#),
-        (r#"setxattr("/f", "user.x", "value", 5, 0) = 0"#, r#"setxattr("/f", "user.x", ""..., 5, 0) = 0"#),
-        (r#"openat(AT_FDCWD, "/tmp/x?token=abc", O_RDONLY) = 3</tmp/x?token=abc>"#, r#"openat(AT_FDCWD, "/tmp/x?token=‹›", O_RDONLY) = 3</tmp/x?token=‹›>"#),
-        (r#"connect(3, {sa_family=AF_UNIX, sun_path="/run/s"}, 110) = 0"#, r#"connect(3, {sa_family=AF_UNIX, sun_path="/run/s"}, 110) = 0"#),
-        (r#"execve("/x", ["\x78", "\x2d\x2d\x74\x6f\x6b\x65\x6e\x3d\x61\x62"], NULL) = 0"#, r#"execve("/x", ["\x78", "\x2d\x2d\x74\x6f\x6b\x65\x6e\x3d‹›"], NULL) = 0"#),
+        (
+            r#"12 <... read resumed>"abc", 9) = 3"#,
+            r#"12 <... read resumed>""..., 9) = 3"#,
+        ),
+        (
+            r#"writev(1, [{iov_base="ab", iov_len=2}, {iov_base="c\"d", iov_len=3}], 2) = 5"#,
+            r#"writev(1, [{iov_base=""..., iov_len=2}, {iov_base=""..., iov_len=3}], 2) = 5"#,
+        ),
+        (
+            r#"sendto(3, "GET /", 5, 0, {sa_family=AF_INET, sin_port=htons(80), sin_addr=inet_addr("10.0.0.1")}, 16) = 5"#,
+            r#"sendto(3, ""..., 5, 0, {sa_family=AF_INET, sin_port=htons(80), sin_addr=inet_addr("10.0.0.1")}, 16) = 5"#,
+        ),
+        (
+            r#"sendto(3, "GET /", 5, 0, NULL, 0) = 5"#,
+            r#"sendto(3, ""..., 5, 0, NULL, 0) = 5"#,
+        ),
+        (
+            r#"setxattr("/f", "user.x", "value", 5, 0) = 0"#,
+            r#"setxattr("/f", "user.x", ""..., 5, 0) = 0"#,
+        ),
+        (
+            r#"openat(AT_FDCWD, "/tmp/x?token=abc", O_RDONLY) = 3</tmp/x?token=abc>"#,
+            r#"openat(AT_FDCWD, "/tmp/x?token=‹›", O_RDONLY) = 3</tmp/x?token=‹›>"#,
+        ),
+        (
+            r#"connect(3, {sa_family=AF_UNIX, sun_path="/run/s"}, 110) = 0"#,
+            r#"connect(3, {sa_family=AF_UNIX, sun_path="/run/s"}, 110) = 0"#,
+        ),
+        (
+            r#"execve("/x", ["\x78", "\x2d\x2d\x74\x6f\x6b\x65\x6e\x3d\x61\x62"], NULL) = 0"#,
+            r#"execve("/x", ["\x78", "\x2d\x2d\x74\x6f\x6b\x65\x6e\x3d‹›"], NULL) = 0"#,
+        ),
         (" | 00000  68 65 6c 6c 6f  hello |", " | 00000  ‹›"),
         ("+++ exited with 0 +++", "+++ exited with 0 +++"),
-        (r#"fstat(3, {st_mode=S_IFREG|0644, st_size=12}) = 0 <0.000008>"#, r#"fstat(3, {st_mode=S_IFREG|0644, st_size=12}) = 0 <0.000008>"#),
+        (
+            r#"fstat(3, {st_mode=S_IFREG|0644, st_size=12}) = 0 <0.000008>"#,
+            r#"fstat(3, {st_mode=S_IFREG|0644, st_size=12}) = 0 <0.000008>"#,
+        ),
     ] {
         assert_eq!(scrub_line(line), expected);
     }
@@ -224,18 +389,48 @@ fn lines_of_strace() {
 #[test]
 fn lines_of_ltrace() {
     for (line, expected) in [
-        (r#"12 getenv("MYSQL_PWD") = "hunter2" <0.0001>"#, r#"12 getenv("MYSQL_PWD") = "‹›" <0.0001>"#),
-        (r#"12 libc.so.6->getenv("PATH") = "/bin""#, r#"12 libc.so.6->getenv("PATH") = "/bin""#),
-        (r#"12 <... getenv resumed> ) = "hunter2""#, r#"12 <... getenv resumed> ) = "‹›""#),
-        (r#"setenv("X", "a"b", 1) = 0"#, r#"setenv("X", "‹›", 1) = 0"#),
+        (
+            r#"12 getenv("MYSQL_PWD") = "hunter2" <0.0001>"#,
+            r#"12 getenv("MYSQL_PWD") = "‹›" <0.0001>"#,
+        ),
+        (
+            r#"12 libc.so.6->getenv("PATH") = "/bin""#,
+            r#"12 libc.so.6->getenv("PATH") = "/bin""#,
+        ),
+        (
+            r#"12 <... getenv resumed> ) = "hunter2""#,
+            r#"12 <... getenv resumed> ) = "‹›""#,
+        ),
+        (
+            r#"setenv("X", "a"b", 1) = 0"#,
+            r#"setenv("X", "‹›", 1) = 0"#,
+        ),
         (r#"putenv("X=secret value") = 0"#, r#"putenv("X=‹›") = 0"#),
         (r#"puts("say "hi" = ") = 1"#, r#"puts(""...) = 1"#),
-        (r#"fgets("abc", 10, 0x55) = "abc""#, r#"fgets(""..., 10, 0x55) = ""..."#),
-        (r#"SYS_read(3, "\177ELF", 832) = 832"#, r#"SYS_read(3, ""..., 832) = 832"#),
-        (r#"read@SYS(3, "abc", 832) = 3"#, r#"read@SYS(3, ""..., 832) = 3"#),
-        (r#"strcmp("zeta) = 1", "al"pha") = 25"#, r#"strcmp("zeta) = 1", "al"pha") = 25"#),
-        (r#"strlen("DB_PASSWORD=hunter2") = 19"#, r#"strlen("DB_PASSWORD=‹›") = 19"#),
-        (r#"execlp("mysql", "mysql", "-phunter2", nil) = -1"#, r#"execlp("mysql", "mysql", "-p‹›", nil) = -1"#),
+        (
+            r#"fgets("abc", 10, 0x55) = "abc""#,
+            r#"fgets(""..., 10, 0x55) = ""..."#,
+        ),
+        (
+            r#"SYS_read(3, "\177ELF", 832) = 832"#,
+            r#"SYS_read(3, ""..., 832) = 832"#,
+        ),
+        (
+            r#"read@SYS(3, "abc", 832) = 3"#,
+            r#"read@SYS(3, ""..., 832) = 3"#,
+        ),
+        (
+            r#"strcmp("zeta) = 1", "al"pha") = 25"#,
+            r#"strcmp("zeta) = 1", "al"pha") = 25"#,
+        ),
+        (
+            r#"strlen("DB_PASSWORD=hunter2") = 19"#,
+            r#"strlen("DB_PASSWORD=‹›") = 19"#,
+        ),
+        (
+            r#"execlp("mysql", "mysql", "-phunter2", nil) = -1"#,
+            r#"execlp("mysql", "mysql", "-p‹›", nil) = -1"#,
+        ),
     ] {
         assert_eq!(scrub_line(line), expected);
     }
@@ -245,12 +440,30 @@ fn lines_of_ltrace() {
 fn data_that_was_asked_for_is_scrubbed_and_never_that_of_secret_files() {
     let scrubber = with_payload();
     for (line, expected) in [
-        (r#"7 write(1, "hello token=abc\n", 16) = 16"#, r#"7 write(1, "hello token=‹›\n", 16) = 16"#),
-        (r#"7 read(3</etc/shadow>, "root:x", 6) = 6"#, r#"7 read(3</etc/shadow>, ""..., 6) = 6"#),
-        (r#"7 read(0</dev/pts/3<char 136:3>>,  <unfinished ...>"#, r#"7 read(0</dev/pts/3<char 136:3>>,  <unfinished ...>"#),
-        (r#"8 <... read resumed>"abc", 9) = 3"#, r#"8 <... read resumed>"abc", 9) = 3"#),
-        (r#"7 <... read resumed>"hunter2\n", 9) = 8"#, r#"7 <... read resumed>""..., 9) = 8"#),
-        (r#"7 <... read resumed>"abc", 9) = 3"#, r#"7 <... read resumed>"abc", 9) = 3"#),
+        (
+            r#"7 write(1, "hello token=abc\n", 16) = 16"#,
+            r#"7 write(1, "hello token=‹›\n", 16) = 16"#,
+        ),
+        (
+            r#"7 read(3</etc/shadow>, "root:x", 6) = 6"#,
+            r#"7 read(3</etc/shadow>, ""..., 6) = 6"#,
+        ),
+        (
+            r#"7 read(0</dev/pts/3<char 136:3>>,  <unfinished ...>"#,
+            r#"7 read(0</dev/pts/3<char 136:3>>,  <unfinished ...>"#,
+        ),
+        (
+            r#"8 <... read resumed>"abc", 9) = 3"#,
+            r#"8 <... read resumed>"abc", 9) = 3"#,
+        ),
+        (
+            r#"7 <... read resumed>"hunter2\n", 9) = 8"#,
+            r#"7 <... read resumed>""..., 9) = 8"#,
+        ),
+        (
+            r#"7 <... read resumed>"abc", 9) = 3"#,
+            r#"7 <... read resumed>"abc", 9) = 3"#,
+        ),
     ] {
         assert_eq!(scrub_line_with(&scrubber, line), expected);
     }
@@ -258,10 +471,27 @@ fn data_that_was_asked_for_is_scrubbed_and_never_that_of_secret_files() {
 
 #[test]
 fn data_of_secret_files_is_not_allowed() {
-    for path in ["/etc/shadow", "/a/b.pem", "/home/u/.ssh/id_ed25519", "/root/.netrc", "/dev/pts/1", "/dev/tty", "/x/.aws/credentials", "/proc/12/environ", "/x/server.key (deleted)"] {
+    for path in [
+        "/etc/shadow",
+        "/a/b.pem",
+        "/home/u/.ssh/id_ed25519",
+        "/root/.netrc",
+        "/dev/pts/1",
+        "/dev/tty",
+        "/x/.aws/credentials",
+        "/proc/12/environ",
+        "/x/server.key (deleted)",
+    ] {
         assert!(!payload::allows(path.as_bytes()), "{path}");
     }
-    for path in ["/etc/passwd", "/home/u/.ssh/id_ed25519.pub", "/a/b.pem.txt", "pipe:[12]", "/a/keys", "socket:[3]"] {
+    for path in [
+        "/etc/passwd",
+        "/home/u/.ssh/id_ed25519.pub",
+        "/a/b.pem.txt",
+        "pipe:[12]",
+        "/a/keys",
+        "socket:[3]",
+    ] {
         assert!(payload::allows(path.as_bytes()), "{path}");
     }
 }
@@ -270,19 +500,46 @@ fn data_of_secret_files_is_not_allowed() {
 fn values_that_the_command_got_are_found_wherever_they_turn_up() {
     let mut scrubber = scrubber();
     scrubber.learn_argv(&[b"mysql".to_vec(), b"-phunter22hunter".to_vec()]);
-    scrubber.learn_env(&[b"DB_PASSWORD=correct horse".to_vec(), b"CANARY=a1b2c3d4e5f6a7b8".to_vec(), b"XDG_X=/run/user/0".to_vec()]);
-    assert_eq!(scrub_line_with(&scrubber, r#"1 strlen("hunter22hunter") = 14"#), r#"1 strlen("‹›") = 14"#);
-    assert_eq!(scrub_line_with(&scrubber, r#"1 strchr("x=correct horse", '=') = 1"#), r#"1 strchr("x=‹›", '=') = 1"#);
-    assert_eq!(scrub_line_with(&scrubber, r#"1 openat(AT_FDCWD, "/tmp/a1b2c3d4e5f6a7b8", 0) = 1"#), r#"1 openat(AT_FDCWD, "/tmp/‹›", 0) = 1"#);
-    assert_eq!(scrub_line_with(&scrubber, r#"1 chdir("/run/user/0") = 0"#), r#"1 chdir("/run/user/0") = 0"#);
+    scrubber.learn_env(&[
+        b"DB_PASSWORD=correct horse".to_vec(),
+        b"CANARY=a1b2c3d4e5f6a7b8".to_vec(),
+        b"XDG_X=/run/user/0".to_vec(),
+    ]);
+    assert_eq!(
+        scrub_line_with(&scrubber, r#"1 strlen("hunter22hunter") = 14"#),
+        r#"1 strlen("‹›") = 14"#
+    );
+    assert_eq!(
+        scrub_line_with(&scrubber, r#"1 strchr("x=correct horse", '=') = 1"#),
+        r#"1 strchr("x=‹›", '=') = 1"#
+    );
+    assert_eq!(
+        scrub_line_with(
+            &scrubber,
+            r#"1 openat(AT_FDCWD, "/tmp/a1b2c3d4e5f6a7b8", 0) = 1"#
+        ),
+        r#"1 openat(AT_FDCWD, "/tmp/‹›", 0) = 1"#
+    );
+    assert_eq!(
+        scrub_line_with(&scrubber, r#"1 chdir("/run/user/0") = 0"#),
+        r#"1 chdir("/run/user/0") = 0"#
+    );
 }
 
 /// Ten secrets in the places where the reliability study found the peers to leak them.
 #[test]
 fn no_canary_survives() {
     let canaries = [
-        "envCANARY1x", "argvCANARY2x", "argvCANARY3x", "fileCANARY4x", "headerCANARY5x", "urlCANARY6x", "urlCANARY7x",
-        "keyCANARY8x", "nameCANARY9x", "socketCANARY10x",
+        "envCANARY1x",
+        "argvCANARY2x",
+        "argvCANARY3x",
+        "fileCANARY4x",
+        "headerCANARY5x",
+        "urlCANARY6x",
+        "urlCANARY7x",
+        "keyCANARY8x",
+        "nameCANARY9x",
+        "socketCANARY10x",
     ];
     let lines = [
         r#"1 execve("/usr/bin/sh", ["sh", "-c", "mysql -pargvCANARY2x; x --token argvCANARY3x"], ["APP=envCANARY1x"]) = 0"#,
@@ -315,10 +572,19 @@ fn tables_are_in_the_order_that_their_search_needs() {
 fn every_shape_passes_the_quick_look() {
     for prefix in shapes::prefixes() {
         let text = [b"x ", prefix, b"0123456789ABCDEF0123456789ABCDEF"].concat();
-        assert!(shapes::may_hold_shape(&text), "{}", String::from_utf8_lossy(prefix));
+        assert!(
+            shapes::may_hold_shape(&text),
+            "{}",
+            String::from_utf8_lossy(prefix)
+        );
         let mut found = Vec::new();
         shapes::find(&text, &mut found);
-        assert_eq!(found, [2..text.len()], "{}", String::from_utf8_lossy(prefix));
+        assert_eq!(
+            found,
+            [2..text.len()],
+            "{}",
+            String::from_utf8_lossy(prefix)
+        );
     }
 }
 
@@ -335,13 +601,62 @@ fn nested_command_lines_end_at_the_limit() {
 /// Text made of the pieces that the rules look at, so that they meet in every way.
 fn pieces() -> impl Strategy<Value = String> {
     let piece = prop_oneof![
-        Just("password"), Just("token"), Just("="), Just(":"), Just("\""), Just("\\\""), Just("\\n"), Just("\\x41"), Just("'"),
-        Just(" "), Just("&"), Just("?"), Just("://"), Just("@"), Just("/"), Just("-p"), Just("--token"), Just("mysql"),
-        Just("curl"), Just("-u"), Just("sk-0123456789abcdef01"), Just("AKIA0123456789ABCDEF"), Just("eyJhbGciOiJIUzI1NiJ9"),
-        Just("."), Just("Bearer "), Just("Authorization"), Just("-----BEGIN KEY-----"), Just("-----END KEY-----"), Just("[\""),
-        Just("\", \""), Just("\"]"), Just("execve("), Just("read("), Just("write("), Just("sendto("), Just("getenv("), Just("setenv("), Just("putenv("),
-        Just(") = 3"), Just("{"), Just("<... read resumed>"), Just("abc"), Just("‹redacted:01234567›"), Just("‹redacted:"), Just("‹"), Just(" | 00000  "),
-        Just("\\"), Just(","), Just(";"), Just("1 "), Just("..."), Just("sqlplus"), Just("aws configure set a_token"), Just("Basic "), Just("%"), Just("\\101"),
+        Just("password"),
+        Just("token"),
+        Just("="),
+        Just(":"),
+        Just("\""),
+        Just("\\\""),
+        Just("\\n"),
+        Just("\\x41"),
+        Just("'"),
+        Just(" "),
+        Just("&"),
+        Just("?"),
+        Just("://"),
+        Just("@"),
+        Just("/"),
+        Just("-p"),
+        Just("--token"),
+        Just("mysql"),
+        Just("curl"),
+        Just("-u"),
+        Just("sk-0123456789abcdef01"),
+        Just("AKIA0123456789ABCDEF"),
+        Just("eyJhbGciOiJIUzI1NiJ9"),
+        Just("."),
+        Just("Bearer "),
+        Just("Authorization"),
+        Just("-----BEGIN KEY-----"),
+        Just("-----END KEY-----"),
+        Just("[\""),
+        Just("\", \""),
+        Just("\"]"),
+        Just("execve("),
+        Just("read("),
+        Just("write("),
+        Just("sendto("),
+        Just("getenv("),
+        Just("setenv("),
+        Just("putenv("),
+        Just(") = 3"),
+        Just("{"),
+        Just("<... read resumed>"),
+        Just("abc"),
+        Just("‹redacted:01234567›"),
+        Just("‹redacted:"),
+        Just("‹"),
+        Just(" | 00000  "),
+        Just("\\"),
+        Just(","),
+        Just(";"),
+        Just("1 "),
+        Just("..."),
+        Just("sqlplus"),
+        Just("aws configure set a_token"),
+        Just("Basic "),
+        Just("%"),
+        Just("\\101"),
     ];
     proptest::collection::vec(piece, 0..24).prop_map(|pieces| pieces.concat())
 }

@@ -18,7 +18,14 @@ pub(super) enum Escapes {
 const BLANKS_MAX: usize = 8;
 
 /// Authentication schemes that stand before the credential in a header. They stay readable.
-const SCHEMES: &[&[u8]] = &[b"basic ", b"bearer ", b"digest ", b"token ", b"negotiate ", b"apikey "];
+const SCHEMES: &[&[u8]] = &[
+    b"basic ",
+    b"bearer ",
+    b"digest ",
+    b"token ",
+    b"negotiate ",
+    b"apikey ",
+];
 
 /// Schemes of URLs in which a bare user name is customary and no secret.
 const USER_SCHEMES: &[&[u8]] = &[b"ssh", b"git+ssh", b"sftp", b"rsync", b"scp"];
@@ -61,7 +68,11 @@ fn key_before(text: &[u8], at: usize) -> Option<Range<usize>> {
             end -= 1;
         }
     }
-    let len = text[..end].iter().rev().take_while(|byte| is_key_byte(**byte)).count();
+    let len = text[..end]
+        .iter()
+        .rev()
+        .take_while(|byte| is_key_byte(**byte))
+        .count();
     (len >= 3).then(|| end - len..end)
 }
 
@@ -71,7 +82,11 @@ fn is_key_byte(byte: u8) -> bool {
 
 /// The value that follows the separator at `at`.
 fn value_after(text: &[u8], at: usize, key: &[u8], escapes: Escapes) -> Option<Range<usize>> {
-    let blanks = text[at + 1..].iter().take(BLANKS_MAX).take_while(|byte| matches!(byte, b' ' | b'\t')).count();
+    let blanks = text[at + 1..]
+        .iter()
+        .take(BLANKS_MAX)
+        .take_while(|byte| matches!(byte, b' ' | b'\t'))
+        .count();
     let mut start = at + 1 + blanks;
     let mut quote = None;
     if escapes == Escapes::Tracer && text[start..].starts_with(b"\\\"") {
@@ -91,21 +106,33 @@ fn value_after(text: &[u8], at: usize, key: &[u8], escapes: Escapes) -> Option<R
         (_, None) if header => matches!(byte, b'\r' | b'\n' | b'"' | b'\''),
         (_, None) => ends_value(byte),
     };
-    let len = text[start..].iter().take_while(|byte| !ends(**byte)).count();
+    let len = text[start..]
+        .iter()
+        .take_while(|byte| !ends(**byte))
+        .count();
     let value = &text[start..start + len];
     (!keys::is_harmless_value(value)).then(|| start..start + len)
 }
 
 fn ends_value(byte: u8) -> bool {
-    byte.is_ascii_whitespace() || matches!(byte, 0 | b'&' | b';' | b',' | b'"' | b'\'' | b')' | b'}' | b']' | b'<' | b'>' | b'|')
+    byte.is_ascii_whitespace()
+        || matches!(
+            byte,
+            0 | b'&' | b';' | b',' | b'"' | b'\'' | b')' | b'}' | b']' | b'<' | b'>' | b'|'
+        )
 }
 
 /// Length of an authentication scheme and its blank at the start of a header's value.
 fn scheme_len(value: &[u8]) -> usize {
     let matches = |scheme: &&&[u8]| {
-        value.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme))
+        value
+            .get(..scheme.len())
+            .is_some_and(|start| start.eq_ignore_ascii_case(scheme))
     };
-    SCHEMES.iter().find(matches).map_or(0, |scheme| scheme.len())
+    SCHEMES
+        .iter()
+        .find(matches)
+        .map_or(0, |scheme| scheme.len())
 }
 
 /// The user information of the URL whose `://` is at `at`.
@@ -117,13 +144,25 @@ fn url_user(text: &[u8], at: usize) -> Option<Range<usize>> {
         .count();
     let scheme = &text[at - scheme_len..at];
     let start = at + 3;
-    let len = text[start..].iter().take_while(|byte| !ends_authority(**byte)).count();
-    let user_len = text[start..start + len].iter().rposition(|byte| *byte == b'@')?;
+    let len = text[start..]
+        .iter()
+        .take_while(|byte| !ends_authority(**byte))
+        .count();
+    let user_len = text[start..start + len]
+        .iter()
+        .rposition(|byte| *byte == b'@')?;
     let user = &text[start..start + user_len];
-    let customary = !user.contains(&b':') && USER_SCHEMES.iter().any(|name| scheme.eq_ignore_ascii_case(name));
+    let customary = !user.contains(&b':')
+        && USER_SCHEMES
+            .iter()
+            .any(|name| scheme.eq_ignore_ascii_case(name));
     (!customary).then(|| start..start + user_len)
 }
 
 fn ends_authority(byte: u8) -> bool {
-    byte.is_ascii_whitespace() || matches!(byte, 0 | b'/' | b'?' | b'#' | b'"' | b'\'' | b'\\' | b'<' | b'>' | b'`')
+    byte.is_ascii_whitespace()
+        || matches!(
+            byte,
+            0 | b'/' | b'?' | b'#' | b'"' | b'\'' | b'\\' | b'<' | b'>' | b'`'
+        )
 }

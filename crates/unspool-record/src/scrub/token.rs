@@ -63,9 +63,7 @@ pub(super) fn is_token(bytes: &[u8]) -> bool {
 pub(super) fn spans(text: &[u8]) -> impl Iterator<Item = Range<usize>> + '_ {
     memmem::find_iter(text, TOKEN_START).filter_map(|at| {
         let span = at..at + TOKEN_LEN;
-        text.get(span.clone())
-            .is_some_and(is_token)
-            .then_some(span)
+        text.get(span.clone()).is_some_and(is_token).then_some(span)
     })
 }
 
