@@ -233,7 +233,7 @@ pub struct Exec<'a> {
 }
 
 /// Array of strings in the form of the record format: u32 length and bytes, repeated.
-#[derive(Clone, Copy, Default, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 pub struct Strings<'a> {
     /// True count; more than `bytes` holds when it was cut.
     pub count: u32,

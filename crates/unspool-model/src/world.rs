@@ -387,10 +387,7 @@ pub struct Access {
 impl Access {
     /// Successful calls of one action.
     pub fn count(&self, action: crate::step::Action) -> u32 {
-        self.calls
-            .get(action as usize)
-            .copied()
-            .unwrap_or(0)
+        self.calls.get(action as usize).copied().unwrap_or(0)
     }
 }
 

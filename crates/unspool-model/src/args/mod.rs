@@ -8,7 +8,7 @@ mod socket;
 mod tests;
 pub mod text;
 
-pub use socket::SocketAddress;
+pub use socket::{Family, SocketAddress};
 
 use crate::event::ExitStatus;
 use crate::ids::Fd;

@@ -119,9 +119,15 @@ static RULES: &[Rule] = &[
     }),
     (Category::PipesAndTerminals, |name| {
         below(name, &[b"/sys", b"/dev"])
-            || [&b"pipe:"[..], b"socket:", b"UNIX", b"NETLINK", b"anon_inode:"]
-                .iter()
-                .any(|prefix| name.starts_with(prefix))
+            || [
+                &b"pipe:"[..],
+                b"socket:",
+                b"UNIX",
+                b"NETLINK",
+                b"anon_inode:",
+            ]
+            .iter()
+            .any(|prefix| name.starts_with(prefix))
     }),
     (Category::ConnectedTcpSockets, |name| {
         name.starts_with(b"TCP") && name.windows(2).any(|pair| pair == b"->")
