@@ -8,7 +8,7 @@ pub const VERSION: u16 = 1;
 pub const HEAD_BYTES: usize = 16;
 /// A record is shorter than this: its length has 24 bits and is a multiple of 4.
 pub const RECORD_BYTES_MAX: usize = (1 << 24) - 4;
-/// Longest path kept in a `string` item, in bytes (PATH_MAX of Linux).
+/// Longest path kept in a `string` item, in bytes (`PATH_MAX` of Linux).
 pub const PATH_BYTES_MAX: usize = 4096;
 /// Longest `argv` and `env` together, in bytes, kept in one record.
 pub const STRINGS_BYTES_MAX: usize = 2 << 20;
