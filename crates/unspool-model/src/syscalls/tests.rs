@@ -215,10 +215,10 @@ fn roles_agree_with_operations() {
             .any(|role| matches!(role, Role::BufIn | Role::IovecIn));
         match row.operation {
             Operation::Read | Operation::Recv => {
-                assert!(reads && row.args[0] == Role::Fd, "{}", row.name)
+                assert!(reads && row.args[0] == Role::Fd, "{}", row.name);
             }
             Operation::Write | Operation::Send => {
-                assert!(writes && row.args[0] == Role::Fd, "{}", row.name)
+                assert!(writes && row.args[0] == Role::Fd, "{}", row.name);
             }
             Operation::Rename | Operation::Link => {
                 assert_eq!(
