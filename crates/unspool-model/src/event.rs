@@ -19,13 +19,9 @@ pub struct Event<'a> {
 
 /// Kinds of observation.
 #[derive(Clone, Copy, Debug)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "events are borrowed, never stored; boxing would allocate on the hot path"
-)]
 pub enum Kind<'a> {
     /// A call that creates, replaces or ends a process has been entered and has not returned yet
-    /// (strace: the `<unfinished ...>` half of clone, fork, vfork, clone3, execve, execveat, exit, exit_group).
+    /// (strace: the `<unfinished ...>` half of clone, fork, vfork, clone3, execve, execveat, exit, `exit_group`).
     /// A hint for the tracker; not counted as an event. The complete call follows as [`Kind::Call`].
     CallBegin(Call<'a>),
     /// A system call, at its end.

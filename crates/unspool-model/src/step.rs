@@ -162,7 +162,7 @@ pub struct Touch {
 pub enum Action {
     /// Opened it (or made a pipe, socket, eventfd).
     Open = 0,
-    /// Opened it and made it: O_CREAT succeeded on a name that the run had not seen to exist.
+    /// Opened it and made it: `O_CREAT` succeeded on a name that the run had not seen to exist.
     Create = 1,
     /// Closed a descriptor of it.
     Close = 2,

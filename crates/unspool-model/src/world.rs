@@ -210,7 +210,7 @@ pub struct Descriptor {
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 #[repr(u8)]
 pub enum ClosedBy {
-    /// close, close_range.
+    /// close, `close_range`.
     Close = 0,
     /// A new image and the close-on-exec flag.
     Exec = 1,
@@ -253,7 +253,7 @@ pub enum Origin {
     Duplicated(Fd),
     /// Copied at fork from this process.
     Inherited(ProcessId),
-    /// Received over a socket, or taken by pidfd_getfd.
+    /// Received over a socket, or taken by `pidfd_getfd`.
     Received,
     /// Open before recording began, or its opening is not in the log.
     Before,

@@ -227,7 +227,7 @@ impl<'a> Args<'a> {
         }
     }
 
-    /// Descriptors received by SCM_RIGHTS in the message at `index`.
+    /// Descriptors received by `SCM_RIGHTS` in the message at `index`.
     pub fn received_fds(&self, index: usize) -> Vec<FdArg<'a>> {
         match self.get(index) {
             Some(Arg::Text(text)) => text::rights(text),

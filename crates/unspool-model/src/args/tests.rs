@@ -86,7 +86,7 @@ fn pairs_rights_and_flags() {
     assert_eq!(pair[1].fd, Fd(4));
     let pair = text::fd_pair(br#"[3<UNIX-STREAM:[1->2,"/a, b"]>, 4]"#).expect("a pair");
     assert_eq!((pair[0].fd, pair[1].fd), (Fd(3), Fd(4)));
-    let message = br#"{msg_name=NULL, msg_control=[{cmsg_len=24, cmsg_level=SOL_SOCKET, cmsg_type=SCM_RIGHTS, cmsg_data=[5</etc/hosts>, 6]}], msg_flags=0}"#;
+    let message = br"{msg_name=NULL, msg_control=[{cmsg_len=24, cmsg_level=SOL_SOCKET, cmsg_type=SCM_RIGHTS, cmsg_data=[5</etc/hosts>, 6]}], msg_flags=0}";
     let rights = text::rights(message);
     assert_eq!(rights.len(), 2);
     assert_eq!((rights[0].fd, rights[0].path), (Fd(5), &b"/etc/hosts"[..]));

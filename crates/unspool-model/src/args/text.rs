@@ -47,16 +47,15 @@ pub fn int(text: &[u8]) -> Option<i64> {
 
 /// Descriptor: `3`, `3</etc/passwd>`, `3</x>(deleted)`, `AT_FDCWD</home>`.
 pub fn fd(text: &[u8]) -> Option<FdArg<'_>> {
-    let (number, rest) = match text.strip_prefix(b"AT_FDCWD") {
-        Some(rest) => (AT_FDCWD, rest),
-        None => {
-            let end = text
-                .iter()
-                .position(|byte| !byte.is_ascii_digit() && *byte != b'-')
-                .unwrap_or(text.len());
-            let (digits, rest) = text.split_at_checked(end)?;
-            (i32::try_from(int(digits)?).ok()?, rest)
-        }
+    let (number, rest) = if let Some(rest) = text.strip_prefix(b"AT_FDCWD") {
+        (AT_FDCWD, rest)
+    } else {
+        let end = text
+            .iter()
+            .position(|byte| !byte.is_ascii_digit() && *byte != b'-')
+            .unwrap_or(text.len());
+        let (digits, rest) = text.split_at_checked(end)?;
+        (i32::try_from(int(digits)?).ok()?, rest)
     };
     Some(FdArg {
         fd: Fd(number),
@@ -306,7 +305,7 @@ pub fn signal_number(text: &[u8]) -> Option<u32> {
     signal::number(name).or_else(|| u32::try_from(int(name)?).ok())
 }
 
-/// Descriptors of a printed message's SCM_RIGHTS: `cmsg_type=SCM_RIGHTS, cmsg_data=[4</x>, 5]`, older `{4, 5}`, `[4]`.
+/// Descriptors of a printed message's `SCM_RIGHTS`: `cmsg_type=SCM_RIGHTS, cmsg_data=[4</x>, 5]`, older `{4, 5}`, `[4]`.
 pub fn rights(text: &[u8]) -> Vec<FdArg<'_>> {
     let mut list = Vec::new();
     let mut rest = text;

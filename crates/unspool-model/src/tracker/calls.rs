@@ -102,7 +102,7 @@ impl Tracker {
         process: ProcessId,
         call: &Call<'_>,
     ) -> Touches {
-        let Some(row) = call.name.known().map(|call| call.row()) else {
+        let Some(row) = call.name.known().map(super::super::syscalls::Syscall::row) else {
             return (None, None);
         };
         let doing = Doing {
@@ -386,14 +386,12 @@ impl Tracker {
 
     fn close(&mut self, doing: &Doing<'_, '_>) -> Option<Touch> {
         let fd = doing.fd(0)?;
-        match doing.call.outcome {
-            // EINTR and EIO close the descriptor all the same (close(2)); EBADF does not.
-            Outcome::Failed(Errno(9)) => None,
-            _ => {
-                let resolved = self.close_fd(doing.process, fd, doing.begin_ns, doing.end_ns)?;
-                Some(resolved.touch(Action::Close, None))
-            }
+        // EINTR and EIO close the descriptor all the same (close(2)); EBADF does not.
+        if doing.call.outcome == Outcome::Failed(Errno(9)) {
+            return None;
         }
+        let resolved = self.close_fd(doing.process, fd, doing.begin_ns, doing.end_ns)?;
+        Some(resolved.touch(Action::Close, None))
     }
 
     fn list_directory(&mut self, doing: &Doing<'_, '_>) -> Option<Touch> {
@@ -525,7 +523,7 @@ impl Tracker {
         Some(touch)
     }
 
-    /// sendfile, splice, tee, copy_file_range: bytes go from one descriptor to another.
+    /// sendfile, splice, tee, `copy_file_range`: bytes go from one descriptor to another.
     fn move_data(&mut self, doing: &Doing<'_, '_>) -> Touches {
         // sendfile names the output first, the others the input.
         let (input, output) = match doing.row.operation {

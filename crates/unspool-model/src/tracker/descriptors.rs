@@ -1,4 +1,4 @@
-//! Descriptor tables: numbers to sessions, per process or shared under CLONE_FILES.
+//! Descriptor tables: numbers to sessions, per process or shared under `CLONE_FILES`.
 
 use std::rc::Rc;
 

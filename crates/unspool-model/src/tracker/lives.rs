@@ -108,7 +108,7 @@ impl Tracker {
 
     /// A thread that was not known does something: the child of a fork under way, the unnamed process, or a root.
     fn adopt(&mut self, tid: Tid, event: &Event<'_>) {
-        let announced = self.announced.remove(&tid).is_some();
+        let announced = self.announced.remove(&tid);
         let parent = self.fork_under_way();
         let may_be_unnamed = !announced && self.threads.contains_key(&ANONYMOUS);
         if let Some((parent_tid, process, fork)) = parent {
@@ -347,7 +347,7 @@ impl Tracker {
     /// A call that makes, replaces or ends a process was entered.
     pub(super) fn call_begin(&mut self, event: &Event<'_>, call: &Call<'_>) {
         let (tid, process) = self.thread_of(event);
-        let Some(row) = call.name.known().map(|call| call.row()) else {
+        let Some(row) = call.name.known().map(super::super::syscalls::Syscall::row) else {
             return;
         };
         match row.operation {
@@ -502,7 +502,7 @@ impl Tracker {
         if let Some(tid) = event.tid
             && !self.threads.contains_key(&tid)
         {
-            self.announced.insert(tid, ());
+            self.announced.insert(tid);
             if self.fork_under_way().is_some() {
                 self.adopt(tid, event);
             }
@@ -512,10 +512,11 @@ impl Tracker {
     /// The leader vanished: `by` runs on under the leader's number.
     pub(super) fn superseded(&mut self, event: &Event<'_>, by: Tid) {
         let (leader, process) = self.thread_of(event);
-        if by != leader && self.threads.remove(&by).is_some() {
-            if let Some(live) = self.live_mut(process) {
-                live.threads_alive = live.threads_alive.saturating_sub(1).max(1);
-            }
+        if by != leader
+            && self.threads.remove(&by).is_some()
+            && let Some(live) = self.live_mut(process)
+        {
+            live.threads_alive = live.threads_alive.saturating_sub(1).max(1);
         }
     }
 
@@ -641,7 +642,7 @@ impl Tracker {
         }
     }
 
-    /// exit_group was entered or "returned".
+    /// `exit_group` was entered or "returned".
     pub(super) fn note_exit_group(&mut self, process: ProcessId, call: &Call<'_>, time_ns: i64) {
         let status = call.args.int(0).unwrap_or(0);
         let status = ExitStatus::Exited(status.to_le_bytes()[0]);

@@ -56,7 +56,7 @@ pub struct Tracker {
     /// The latest life of each pid.
     latest: Map<Pid, ProcessId>,
     /// Threads that the tracer announced and that have done nothing yet.
-    announced: Map<Tid, ()>,
+    announced: std::collections::BTreeSet<Tid>,
     /// References to each session that is open.
     references: Map<SessionId, u32>,
     /// Complete objects, handed on after the step that completed them.
@@ -73,7 +73,7 @@ struct Live {
     cwd: Rc<RefCell<Vec<u8>>>,
     threads_alive: u32,
     leader_status: Option<ExitStatus>,
-    /// exit_group was called: with this status, then.
+    /// `exit_group` was called: with this status, then.
     exiting: Option<(ExitStatus, i64)>,
     /// A native exec record came before its call's end.
     exec_told: bool,
@@ -148,7 +148,7 @@ impl Tracker {
             threads: Map::default(),
             tables: Tables::default(),
             latest: Map::default(),
-            announced: Map::default(),
+            announced: std::collections::BTreeSet::new(),
             references: Map::default(),
             done: Vec::new(),
             seq: 0,

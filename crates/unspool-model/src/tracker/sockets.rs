@@ -144,7 +144,7 @@ impl Tracker {
         let cloexec = if is_pipe {
             doing.has_flag(b"O_CLOEXEC", O_CLOEXEC)
         } else {
-            self.socket_type_has_cloexec(doing)
+            socket_type_has_cloexec(doing)
         };
         let unnamed = is_pipe && ends.iter().all(|end| end.path.is_empty());
         let shared = unnamed.then(|| {
@@ -171,10 +171,6 @@ impl Tracker {
         }
         let resolved = self.resolved(doing.process, ends[0].fd)?;
         Some(resolved.touch(Action::Open, None))
-    }
-
-    fn socket_type_has_cloexec(&self, doing: &Doing<'_, '_>) -> bool {
-        doing.args().has_flag(1, b"SOCK_CLOEXEC", O_CLOEXEC)
     }
 
     /// A call opened `fd` on `resource`.
@@ -207,7 +203,7 @@ impl Tracker {
 
     pub(super) fn socket(&mut self, doing: &Doing<'_, '_>) -> Option<Touch> {
         let fd = doing.returned_fd()?;
-        let cloexec = self.socket_type_has_cloexec(doing);
+        let cloexec = socket_type_has_cloexec(doing);
         let protocol = socket_protocol(doing);
         let resource = if fd.path.is_empty() {
             self.names
@@ -375,7 +371,7 @@ impl Tracker {
         Some(resolved.touch(action, Some(total)))
     }
 
-    /// recvmsg, recvmmsg: bytes, and maybe descriptors (SCM_RIGHTS).
+    /// recvmsg, recvmmsg: bytes, and maybe descriptors (`SCM_RIGHTS`).
     pub(super) fn receive_message(&mut self, doing: &Doing<'_, '_>) -> Option<Touch> {
         let touch = if doing.row.operation == Operation::RecvMmsg {
             self.many_messages(doing, Action::Receive)
@@ -444,7 +440,7 @@ impl Tracker {
             .map(|session| session.id)
     }
 
-    /// pidfd_getfd: a descriptor of another process.
+    /// `pidfd_getfd`: a descriptor of another process.
     pub(super) fn take_descriptor(&mut self, doing: &Doing<'_, '_>) -> Option<Touch> {
         let touch = self.on_fd(doing, Action::Control);
         if let Some(fd) = doing.returned_fd() {
@@ -457,7 +453,7 @@ impl Tracker {
         touch
     }
 
-    /// eventfd, epoll_create, memfd_create and so on.
+    /// eventfd, `epoll_create`, `memfd_create` and so on.
     pub(super) fn new_anonymous(&mut self, doing: &Doing<'_, '_>, name: &str) -> Option<Touch> {
         let fd = doing.returned_fd()?;
         let tells = !fd.path.is_empty();
@@ -554,4 +550,8 @@ fn socket_protocol(doing: &Doing<'_, '_>) -> &'static str {
         return "NETLINK";
     }
     "socket"
+}
+
+fn socket_type_has_cloexec(doing: &Doing<'_, '_>) -> bool {
+    doing.args().has_flag(1, b"SOCK_CLOEXEC", O_CLOEXEC)
 }
