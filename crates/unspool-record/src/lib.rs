@@ -1,8 +1,18 @@
 //! The recorders of unspool: they make bytes of documented formats and know nothing of the store.
 //!
+//! [`record_command`] and [`attach`] are the native recorder, which writes `docs/record-format.md` to a [`RecordSink`].
 //! The only crate of the workspace with `unsafe` code.
 
-pub mod scrub;
+mod harden;
+mod launch;
+mod native;
+mod options;
 mod seam;
+mod sys;
 
+pub use harden::harden;
+pub use native::{attach, record_command};
+pub use options::{
+    Command, Control, Counts, Detail, Exit, Filter, Outcome, RecordError, RecordOptions, Wait,
+};
 pub use seam::{NoScrub, RecordSink, Scrub, SinkError, TextKind};

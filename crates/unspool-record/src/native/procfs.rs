@@ -1,0 +1,143 @@
+//! Facts from /proc about threads that are stopped or running.
+
+use std::ffi::CStr;
+use std::fs;
+use std::io::Write as _;
+
+use crate::sys::{self, Tid};
+
+/// Longest path a link of /proc gives: one page.
+pub(crate) const LINK_BYTES_MAX: usize = 4096;
+
+/// `/proc/TID/...` with a NUL, on the stack.
+struct ProcPath([u8; 64]);
+
+impl ProcPath {
+    fn new(tid: Tid, rest: std::fmt::Arguments<'_>) -> Self {
+        let mut bytes = [0; 64];
+        let mut place = &mut bytes[..63];
+        // The longest is `/proc/2147483647/fdinfo/2147483647`, which fits.
+        let written = write!(place, "/proc/{tid}/{rest}");
+        debug_assert!(written.is_ok(), "fits");
+        Self(bytes)
+    }
+
+    fn as_c_str(&self) -> &CStr {
+        CStr::from_bytes_until_nul(&self.0).unwrap_or_default()
+    }
+}
+
+/// Path of the open file behind a descriptor.
+pub(crate) fn fd_path(tid: Tid, fd: i64, buffer: &mut [u8]) -> Option<&[u8]> {
+    sys::read_link(
+        ProcPath::new(tid, format_args!("fd/{fd}")).as_c_str(),
+        buffer,
+    )
+    .ok()
+}
+
+/// Path of the executed image.
+pub(crate) fn exe(tid: Tid, buffer: &mut [u8]) -> Option<&[u8]> {
+    sys::read_link(ProcPath::new(tid, format_args!("exe")).as_c_str(), buffer).ok()
+}
+
+/// Working directory.
+pub(crate) fn cwd(tid: Tid, buffer: &mut [u8]) -> Option<&[u8]> {
+    sys::read_link(ProcPath::new(tid, format_args!("cwd")).as_c_str(), buffer).ok()
+}
+
+/// What `/proc/TID/status` and `/proc/TID/stat` say about a thread.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Status {
+    pub(crate) tgid: Tid,
+    pub(crate) parent: Tid,
+    /// Effective.
+    pub(crate) uid: u32,
+    pub(crate) gid: u32,
+    /// Start in nanoseconds since boot, to the kernel's hundredth of a second; 0: unknown.
+    pub(crate) start_ns: u64,
+}
+
+/// Reads what /proc says about a thread, `None` when it is gone.
+pub(crate) fn status(tid: Tid) -> Option<Status> {
+    let text = fs::read(format!("/proc/{tid}/status")).ok()?;
+    let field = |name: &[u8], position: usize| -> Option<u64> {
+        let line = text
+            .split(|&byte| byte == b'\n')
+            .find_map(|line| line.strip_prefix(name))?;
+        let word = line
+            .split(u8::is_ascii_whitespace)
+            .filter(|word| !word.is_empty())
+            .nth(position)?;
+        std::str::from_utf8(word).ok()?.parse().ok()
+    };
+    let number = |name: &[u8]| {
+        field(name, 0)
+            .and_then(|value| Tid::try_from(value).ok())
+            .unwrap_or(0)
+    };
+    let id = |name: &[u8]| {
+        field(name, 1)
+            .and_then(|value| u32::try_from(value).ok())
+            .unwrap_or(0)
+    };
+    Some(Status {
+        tgid: number(b"Tgid:"),
+        parent: number(b"PPid:"),
+        uid: id(b"Uid:"),
+        gid: id(b"Gid:"),
+        start_ns: start_ns(tid).unwrap_or(0),
+    })
+}
+
+fn start_ns(tid: Tid) -> Option<u64> {
+    let stat = fs::read(format!("/proc/{tid}/stat")).ok()?;
+    // The name in parentheses may hold anything: fields count from after the last one. Start time is field 22.
+    let after_name = stat.rsplit(|&byte| byte == b')').next()?;
+    let word = after_name.split(|&byte| byte == b' ').nth(20)?;
+    let ticks: u64 = std::str::from_utf8(word).ok()?.parse().ok()?;
+    // USER_HZ is 100 on every architecture that Linux runs on today.
+    Some(ticks * 10_000_000)
+}
+
+/// Strings of `/proc/TID/cmdline` or `/proc/TID/environ`.
+pub(crate) fn strings(tid: Tid, file: &str, limit: usize) -> Vec<Vec<u8>> {
+    let mut bytes = fs::read(format!("/proc/{tid}/{file}")).unwrap_or_default();
+    bytes.truncate(limit);
+    if bytes.last() == Some(&0) {
+        bytes.pop();
+    } else if bytes.is_empty() {
+        return Vec::new();
+    }
+    bytes.split(|&byte| byte == 0).map(<[u8]>::to_vec).collect()
+}
+
+/// Descriptors of a process, ascending, with the open flags of each.
+pub(crate) fn descriptors(tid: Tid, most: usize) -> Vec<(i32, u32)> {
+    let Ok(entries) = fs::read_dir(format!("/proc/{tid}/fd")) else {
+        return Vec::new();
+    };
+    let names = entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<i32>().ok());
+    let mut numbers: Vec<i32> = names.take(most).collect();
+    numbers.sort_unstable();
+    numbers
+        .into_iter()
+        .map(|fd| (fd, open_flags(tid, fd).unwrap_or(0)))
+        .collect()
+}
+
+fn open_flags(tid: Tid, fd: i32) -> Option<u32> {
+    let text = fs::read_to_string(format!("/proc/{tid}/fdinfo/{fd}")).ok()?;
+    let octal = text.lines().find_map(|line| line.strip_prefix("flags:"))?;
+    u32::from_str_radix(octal.trim(), 8).ok()
+}
+
+/// Threads of a process.
+pub(crate) fn threads(tgid: Tid) -> Vec<Tid> {
+    let Ok(entries) = fs::read_dir(format!("/proc/{tgid}/task")) else {
+        return Vec::new();
+    };
+    entries
+        .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
+        .collect()
+}

@@ -1,0 +1,447 @@
+//! The loop that holds the job's threads: waits for stops, records them, lets the threads go on.
+
+mod calls;
+mod events;
+mod process;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+
+use unspool_decode::native::format::{VERSION, architecture, kind, tag};
+
+use super::capture::Capture;
+use super::procfs;
+use super::roles::RoleTable;
+use super::tracee::{Tracee, Tracees};
+use super::writer::Writer;
+use crate::options::{Control, Detail, Exit, Filter, Outcome, RecordError, RecordOptions, Wait};
+use crate::seam::RecordSink;
+use crate::sys::ptrace::{self, Patience, Resume, SyscallInfo, Waited};
+use crate::sys::signals::{self, Ticker};
+use crate::sys::{self, Tid};
+
+/// Tick while there is something to flush: twice within the 50 ms that the sink is promised.
+const TICK_BUSY_NS: i64 = 25_000_000;
+/// Tick while nothing happens.
+const TICK_IDLE_NS: i64 = 250_000_000;
+/// How often the wall clock is compared and a failed sink asked again.
+const SECOND_NS: i64 = 1_000_000_000;
+/// A wall clock that moved by more than this jumped.
+const CLOCK_JUMP_NS: i64 = 10_000_000;
+/// How long letting go may take; the kernel lets go of the rest when the recorder's thread ends.
+const DETACH_NS: i64 = 2_000_000_000;
+/// A thread whose parent's event did not come within this is taken up without it.
+const ANNOUNCE_NS: i64 = 50_000_000;
+/// After so many stops of one thread in a row, the others are looked at.
+const STREAK_MAX: u32 = 16;
+/// Notes kept for the outcome; further ones are only in the records.
+const NOTES_MAX: usize = 100;
+
+/// Clock of all times in the stream.
+const CLOCK: libc::clockid_t = libc::CLOCK_BOOTTIME;
+
+/// A stop of a thread that no event announced yet.
+#[derive(Clone, Copy, Debug)]
+struct Newborn {
+    status: i32,
+    since_ns: i64,
+}
+
+/// Why recording ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    Recording,
+    /// Everything is let go; since when.
+    Detaching(i64),
+}
+
+/// Holds the job's threads and records what they do.
+pub(super) struct Tracer<'run> {
+    options: &'run RecordOptions,
+    control: &'run Control,
+    writer: Writer<'run>,
+    capture: Capture,
+    roles: RoleTable,
+    tracees: Tracees,
+    newborns: BTreeMap<Tid, Newborn>,
+    /// Thread groups that are stopped by a signal.
+    stopped: BTreeSet<Tid>,
+    /// The command's first process.
+    root: Option<Tid>,
+    root_status: Option<i32>,
+    has_executed: bool,
+    /// When the command was about to be executed.
+    begun_ns: i64,
+    phase: Phase,
+    ticker: Ticker,
+    wall_offset_ns: i64,
+    checked_ns: i64,
+    info: SyscallInfo,
+    stack: Vec<u8>,
+    batch: Vec<(Tid, i32)>,
+    streak: (Tid, u32),
+    notes: Vec<String>,
+}
+
+impl<'run> Tracer<'run> {
+    pub(super) fn new(
+        options: &'run RecordOptions,
+        sink: &'run mut dyn RecordSink,
+        control: &'run Control,
+    ) -> Result<Self, RecordError> {
+        let ticker = Ticker::start(TICK_BUSY_NS).map_err(|errno| RecordError::Failed {
+            action: "make a timer",
+            source: io::Error::from_raw_os_error(errno),
+        })?;
+        let now = sys::clock_ns(CLOCK);
+        let mut tracer = Self {
+            options,
+            control,
+            writer: Writer::new(sink),
+            capture: Capture::new(options.payload_bytes, options.scrub.clone()),
+            roles: RoleTable::new(),
+            tracees: Tracees::default(),
+            newborns: BTreeMap::new(),
+            stopped: BTreeSet::new(),
+            root: None,
+            root_status: None,
+            has_executed: false,
+            begun_ns: now,
+            phase: Phase::Recording,
+            ticker,
+            wall_offset_ns: wall_offset_ns(),
+            checked_ns: now,
+            info: SyscallInfo::default(),
+            stack: Vec::new(),
+            batch: Vec::new(),
+            streak: (0, 0),
+            notes: Vec::new(),
+        };
+        tracer.write_stream(now);
+        Ok(tracer)
+    }
+
+    fn write_stream(&mut self, now: i64) {
+        let (host, kernel) = sys::host_and_kernel();
+        let machine = if cfg!(target_arch = "x86_64") {
+            architecture::X86_64
+        } else {
+            architecture::AARCH64
+        };
+        self.writer.begin(kind::STREAM, 0, now);
+        self.writer.bytes(&VERSION.to_le_bytes());
+        // Clock 2 is CLOCK_BOOTTIME, recorder 1 is ptrace.
+        self.writer.bytes(&[machine, 2]);
+        self.writer.u32(1);
+        self.writer.bytes(&self.wall_offset_ns.to_le_bytes());
+        self.writer.item(tag::HOST, &host);
+        self.writer.item(tag::KERNEL, &kernel);
+        self.writer.end();
+    }
+
+    /// Options of every thread. Children are held from their first instruction; exec is told as an event.
+    ///
+    /// Not `TRACESECCOMP` without a filter of ours: it would let calls run that a filter of the job's own refuses.
+    fn trace_options(&self) -> i32 {
+        let events = libc::PTRACE_O_TRACEFORK
+            | libc::PTRACE_O_TRACEVFORK
+            | libc::PTRACE_O_TRACECLONE
+            | libc::PTRACE_O_TRACEEXEC;
+        let filter = if self.has_filter() {
+            libc::PTRACE_O_TRACESECCOMP | libc::PTRACE_O_EXITKILL
+        } else {
+            0
+        };
+        events | libc::PTRACE_O_TRACESYSGOOD | filter
+    }
+
+    /// Whether the job runs under our seccomp filter, and so cannot be let go.
+    fn has_filter(&self) -> bool {
+        self.root.is_some()
+            && self.options.filter == Filter::Seccomp
+            && matches!(self.options.detail, Detail::Names | Detail::Io)
+    }
+
+    /// Takes hold of a launched command.
+    pub(super) fn seize_command(&mut self, pid: Tid) -> Result<(), RecordError> {
+        self.root = Some(pid);
+        self.seize(pid, pid).map_err(|errno| RecordError::Trace {
+            pid,
+            source: io::Error::from_raw_os_error(errno),
+        })
+    }
+
+    fn seize(&mut self, tid: Tid, tgid: Tid) -> Result<(), i32> {
+        ptrace::seize(tid, self.trace_options())?;
+        self.tracees.insert(tid, Tracee::new(tgid));
+        Ok(())
+    }
+
+    /// Takes hold of all threads of a running process.
+    pub(super) fn seize_process(&mut self, pid: Tid) -> Result<(), RecordError> {
+        let trace_error = |errno| RecordError::Trace {
+            pid,
+            source: io::Error::from_raw_os_error(errno),
+        };
+        let tgid = procfs::status(pid)
+            .ok_or_else(|| trace_error(libc::ESRCH))?
+            .tgid;
+        self.write_process(tgid, sys::clock_ns(CLOCK), process::Image::FromProc);
+        // Threads start threads while we look: until a look finds no new one.
+        loop {
+            let new: Vec<Tid> = procfs::threads(tgid)
+                .into_iter()
+                .filter(|tid| !self.tracees.contains_key(tid))
+                .collect();
+            let mut any = false;
+            for tid in new {
+                match self.seize(tid, tgid) {
+                    Ok(()) => {
+                        any = true;
+                        // A thread that is gone already says so when it is waited for.
+                        let _gone = ptrace::interrupt(tid);
+                    }
+                    Err(libc::ESRCH) => {}
+                    // The kernel attached a new child of a thread that we hold: it comes by itself.
+                    Err(libc::EPERM) if !self.tracees.is_empty() && self.holds_process(tgid) => {}
+                    Err(errno) => return Err(trace_error(errno)),
+                }
+            }
+            if !any {
+                break;
+            }
+        }
+        if self.holds_process(tgid) {
+            Ok(())
+        } else {
+            Err(trace_error(libc::ESRCH))
+        }
+    }
+
+    fn holds_process(&self, tgid: Tid) -> bool {
+        self.tracees.values().any(|tracee| tracee.tgid == tgid)
+    }
+
+    /// Records until the end.
+    pub(super) fn run(&mut self) {
+        loop {
+            if signals::ticked() {
+                self.tick();
+            }
+            if self.is_over() {
+                break;
+            }
+            match ptrace::wait(Patience::Block) {
+                Waited::Changed(tid, status) => {
+                    self.handle(tid, status);
+                    self.look_at_others(tid);
+                }
+                Waited::Nothing => {}
+                Waited::Nobody => break,
+            }
+        }
+    }
+
+    /// Whether nothing is left to wait for.
+    fn is_over(&self) -> bool {
+        match self.phase {
+            Phase::Recording => false,
+            Phase::Detaching(since) => {
+                self.tracees.is_empty() || sys::clock_ns(CLOCK) - since > DETACH_NS
+            }
+        }
+    }
+
+    /// waitpid finds the same busy thread first again and again: once in a while all that wait are served.
+    fn look_at_others(&mut self, tid: Tid) {
+        if self.streak.0 != tid {
+            self.streak = (tid, 0);
+        }
+        self.streak.1 += 1;
+        if self.streak.1 < STREAK_MAX || self.tracees.len() < 2 {
+            return;
+        }
+        self.streak.1 = 0;
+        let mut batch = std::mem::take(&mut self.batch);
+        while let Waited::Changed(tid, status) = ptrace::wait(Patience::Poll) {
+            batch.push((tid, status));
+            if batch.len() > self.tracees.len() {
+                break;
+            }
+        }
+        for (tid, status) in batch.drain(..) {
+            self.handle(tid, status);
+        }
+        self.batch = batch;
+    }
+
+    #[inline]
+    fn handle(&mut self, tid: Tid, status: i32) {
+        let now = sys::clock_ns(CLOCK);
+        if !libc::WIFSTOPPED(status) {
+            self.on_death(tid, status, now);
+            return;
+        }
+        if !self.tracees.contains_key(&tid) {
+            self.newborns.insert(
+                tid,
+                Newborn {
+                    status,
+                    since_ns: now,
+                },
+            );
+            return;
+        }
+        let signal = libc::WSTOPSIG(status);
+        match status >> 16 {
+            0 if signal == libc::SIGTRAP | 0x80 => self.on_call_stop(tid, now),
+            0 => self.on_signal(tid, signal, now),
+            event => self.on_event(tid, event, signal, now),
+        }
+    }
+
+    /// How a thread goes on after a stop between calls.
+    fn resume_between_calls(&self) -> Resume {
+        match self.options.detail {
+            Detail::Tree => Resume::ToEvent,
+            _ if self.has_filter() => Resume::ToEvent,
+            _ => Resume::ToCall,
+        }
+    }
+
+    /// Lets a thread go on, or go altogether when recording ends.
+    fn resume(&mut self, tid: Tid, how: Resume, signal: i32) {
+        let is_changed = self
+            .tracees
+            .get(&tid)
+            .is_some_and(|tracee| tracee.restore.is_some());
+        if matches!(self.phase, Phase::Detaching(_)) && !is_changed {
+            let _gone = ptrace::resume(tid, Resume::Detach, signal);
+            if let Some(tracee) = self.tracees.remove(&tid) {
+                self.write_unfinished(tid, &tracee, sys::clock_ns(CLOCK));
+            }
+            return;
+        }
+        // ESRCH: it was killed meanwhile, and says so when it is waited for.
+        let _gone = ptrace::resume(tid, how, signal);
+    }
+
+    /// Asks all threads to stop once more, to be let go.
+    fn detach_all(&mut self, now: i64) {
+        if self.phase != Phase::Recording || self.has_filter() {
+            return;
+        }
+        self.phase = Phase::Detaching(now);
+        let mut tids: Vec<Tid> = self.tracees.keys().copied().collect();
+        tids.sort_unstable();
+        for tid in tids {
+            let _gone = ptrace::interrupt(tid);
+        }
+        self.ticker.set_interval(TICK_BUSY_NS);
+    }
+
+    fn tick(&mut self) {
+        let now = sys::clock_ns(CLOCK);
+        self.ticker
+            .set_interval(if self.writer.is_empty() && self.newborns.is_empty() {
+                TICK_IDLE_NS
+            } else {
+                TICK_BUSY_NS
+            });
+        self.writer.flush();
+        if now - self.checked_ns >= SECOND_NS {
+            self.checked_ns = now;
+            self.writer.retry(now);
+            self.check_wall_clock(now);
+        }
+        self.adopt_newborns(now);
+        self.heed_requests(now);
+    }
+
+    /// SIGTERM and SIGHUP are the command's while it lives; then any request ends the recording.
+    fn heed_requests(&mut self, now: i64) {
+        let requests = signals::take_requests();
+        let came = |signal: i32| requests & (1 << signal) != 0;
+        match self.root {
+            Some(root) if self.root_status.is_none() => {
+                for signal in [libc::SIGTERM, libc::SIGHUP]
+                    .into_iter()
+                    .filter(|&signal| came(signal))
+                {
+                    sys::kill(root, signal);
+                }
+            }
+            _ if requests != 0 => self.detach_all(now),
+            _ => {}
+        }
+        if self.control.is_detach_asked() {
+            self.detach_all(now);
+        }
+    }
+
+    fn check_wall_clock(&mut self, now: i64) {
+        let offset = wall_offset_ns();
+        if (offset - self.wall_offset_ns).abs() > CLOCK_JUMP_NS {
+            self.wall_offset_ns = offset;
+            self.writer.begin(kind::CLOCK, 0, now);
+            self.writer.bytes(&offset.to_le_bytes());
+            self.writer.end();
+        }
+    }
+
+    /// Writes a note, and keeps it for the outcome.
+    fn note(&mut self, tid: Tid, now: i64, text: String) {
+        self.writer.begin(kind::NOTE, tid, now);
+        self.writer.item(tag::TEXT, text.as_bytes());
+        self.writer.end();
+        if self.notes.len() < NOTES_MAX {
+            self.notes.push(text);
+        }
+    }
+
+    /// Whether the command ended without ever becoming the program.
+    pub(super) fn never_executed(&self) -> bool {
+        self.root.is_some() && !self.has_executed
+    }
+
+    /// Ends the stream.
+    pub(super) fn finish(mut self) -> Outcome {
+        let now = sys::clock_ns(CLOCK);
+        let mut left: Vec<(Tid, Tracee)> = self.tracees.drain().collect();
+        left.sort_unstable_by_key(|&(tid, _)| tid);
+        for (tid, tracee) in left {
+            self.write_unfinished(tid, &tracee, now);
+        }
+        let exit = self.root_status.map_or(Exit::Running, Exit::from_status);
+        let (counts, sink_error) = self.writer.finish(now);
+        Outcome {
+            exit,
+            counts,
+            notes: self.notes,
+            sink_error,
+        }
+    }
+
+    /// The command's first process ended: what is left of the job is waited for or let go.
+    fn on_root_end(&mut self, status: i32, now: i64) {
+        self.root_status = Some(status);
+        if self.options.wait == Wait::Main {
+            self.detach_all(now);
+        }
+    }
+}
+
+/// What makes a wall clock time of a time of the stream.
+fn wall_offset_ns() -> i64 {
+    // The clock is read on both sides of the wall clock, so that an interruption in between cannot look like a jump.
+    let mut best = (i64::MAX, 0);
+    for _ in 0..3 {
+        let before = sys::clock_ns(CLOCK);
+        let wall = sys::clock_ns(libc::CLOCK_REALTIME);
+        let after = sys::clock_ns(CLOCK);
+        if after - before < best.0 {
+            best = (after - before, wall - before - (after - before) / 2);
+        }
+    }
+    best.1
+}

@@ -1,0 +1,125 @@
+//! System calls that the native recorder needs and that std does not have: thin, safe to call, one kernel call each.
+
+#![expect(
+    unsafe_code,
+    reason = "the one place that speaks to the kernel; every block says who guarantees what"
+)]
+
+pub(crate) mod ptrace;
+pub(crate) mod signals;
+pub(crate) mod socket;
+
+use std::ffi::CStr;
+use std::io;
+
+/// Kernel number of a thread in the recorder's pid namespace.
+pub(crate) type Tid = libc::pid_t;
+
+/// Errno of the last failed call of this thread.
+pub(crate) fn errno() -> i32 {
+    io::Error::last_os_error().raw_os_error().unwrap_or(0)
+}
+
+/// Nanoseconds of a kernel clock.
+pub(crate) fn clock_ns(clock: libc::clockid_t) -> i64 {
+    let mut time = libc::timespec {
+        tv_sec: 0,
+        tv_nsec: 0,
+    };
+    // SAFETY: `time` is a valid place for the kernel to write one timespec.
+    unsafe { libc::clock_gettime(clock, &raw mut time) };
+    time.tv_sec * 1_000_000_000 + time.tv_nsec
+}
+
+/// Reads memory of a stopped thread into `buffer`; returns the bytes read, fewer at the end of a mapping.
+pub(crate) fn read_memory(tid: Tid, address: u64, buffer: &mut [u8]) -> Result<usize, i32> {
+    let local = libc::iovec {
+        iov_base: buffer.as_mut_ptr().cast(),
+        iov_len: buffer.len(),
+    };
+    let remote = libc::iovec {
+        iov_base: address as *mut libc::c_void,
+        iov_len: buffer.len(),
+    };
+    // SAFETY: `local` covers exactly `buffer`; `remote` is never dereferenced by this process.
+    let count =
+        unsafe { libc::process_vm_readv(tid, &raw const local, 1, &raw const remote, 1, 0) };
+    usize::try_from(count).map_err(|_| errno())
+}
+
+/// Writes memory of a stopped thread; all of it or an error.
+pub(crate) fn write_memory(tid: Tid, address: u64, bytes: &[u8]) -> Result<(), i32> {
+    let local = libc::iovec {
+        iov_base: bytes.as_ptr().cast_mut().cast(),
+        iov_len: bytes.len(),
+    };
+    let remote = libc::iovec {
+        iov_base: address as *mut libc::c_void,
+        iov_len: bytes.len(),
+    };
+    // SAFETY: the kernel only reads `local`, which covers exactly `bytes`; `remote` is not of this process.
+    let count =
+        unsafe { libc::process_vm_writev(tid, &raw const local, 1, &raw const remote, 1, 0) };
+    match usize::try_from(count) {
+        Ok(count) if count == bytes.len() => Ok(()),
+        Ok(_) => Err(libc::EFAULT),
+        Err(_) => Err(errno()),
+    }
+}
+
+/// Target of a symbolic link, cut at the buffer's length.
+pub(crate) fn read_link<'a>(path: &CStr, buffer: &'a mut [u8]) -> Result<&'a [u8], i32> {
+    // SAFETY: `path` is NUL-terminated, `buffer` is as long as said.
+    let count = unsafe { libc::readlink(path.as_ptr(), buffer.as_mut_ptr().cast(), buffer.len()) };
+    let count = usize::try_from(count).map_err(|_| errno())?;
+    buffer.get(..count).ok_or(libc::EOVERFLOW)
+}
+
+/// Kernel number of the calling thread.
+pub(crate) fn current_tid() -> Tid {
+    // SAFETY: takes nothing and cannot fail.
+    unsafe { libc::gettid() }
+}
+
+/// Sends a signal to a process; whether it was there.
+pub(crate) fn kill(pid: Tid, signal: i32) -> bool {
+    // SAFETY: no memory is involved. Callers pass a positive pid of a child that was not reaped yet.
+    pid > 0 && unsafe { libc::kill(pid, signal) } == 0
+}
+
+/// CPU that the calling thread runs on.
+pub(crate) fn current_cpu() -> Option<usize> {
+    // SAFETY: takes nothing.
+    usize::try_from(unsafe { libc::sched_getcpu() }).ok()
+}
+
+/// Ties the calling thread (and only it) to one CPU.
+pub(crate) fn pin_to_cpu(cpu: usize) -> bool {
+    // SAFETY: a cpu_set_t of zeros is an empty set.
+    let mut set: libc::cpu_set_t = unsafe { std::mem::zeroed() };
+    if cpu >= 8 * size_of::<libc::cpu_set_t>() {
+        return false;
+    }
+    // SAFETY: `cpu` is inside the set, checked above.
+    unsafe { libc::CPU_SET(cpu, &mut set) };
+    // SAFETY: `set` is a valid set; pid 0 is the calling thread.
+    unsafe { libc::sched_setaffinity(0, size_of::<libc::cpu_set_t>(), &raw const set) == 0 }
+}
+
+/// Host name and kernel release of uname(2).
+pub(crate) fn host_and_kernel() -> (Vec<u8>, Vec<u8>) {
+    // SAFETY: a utsname of zeros is valid.
+    let mut names: libc::utsname = unsafe { std::mem::zeroed() };
+    // SAFETY: `names` is a valid place for one utsname.
+    if unsafe { libc::uname(&raw mut names) } != 0 {
+        return (Vec::new(), Vec::new());
+    }
+    let text = |field: &[libc::c_char]| -> Vec<u8> {
+        field
+            .iter()
+            .take_while(|&&byte| byte != 0)
+            .map(|&byte| byte.cast_unsigned())
+            .collect()
+    };
+    (text(&names.nodename), text(&names.release))
+}

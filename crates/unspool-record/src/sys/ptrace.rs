@@ -1,0 +1,221 @@
+//! ptrace(2) and waitpid(2).
+
+use super::{Tid, errno};
+
+/// `PTRACE_EVENT_STOP` of linux/ptrace.h.
+pub(crate) const EVENT_STOP: i32 = 128;
+
+/// What `PTRACE_GET_SYSCALL_INFO` says (kernel 5.3 and later); the union is kept as words.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct SyscallInfo {
+    /// 0 none, 1 entry, 2 exit, 3 seccomp.
+    pub(crate) op: u8,
+    pad: [u8; 3],
+    /// `AUDIT_ARCH_*`.
+    pub(crate) arch: u32,
+    /// Instruction pointer.
+    pub(crate) instruction: u64,
+    /// Stack pointer.
+    pub(crate) stack: u64,
+    /// Entry: number and six arguments; exit: result, then one byte `is_error`; seccomp: as entry, then the filter's data.
+    pub(crate) words: [u64; 8],
+}
+
+/// Operation of [`SyscallInfo`]: entry of a call.
+pub(crate) const OP_ENTRY: u8 = 1;
+/// Operation of [`SyscallInfo`]: exit of a call.
+pub(crate) const OP_EXIT: u8 = 2;
+/// Operation of [`SyscallInfo`]: a seccomp filter said `RET_TRACE`.
+pub(crate) const OP_SECCOMP: u8 = 3;
+
+/// How a stopped thread goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Resume {
+    /// To the next entry or exit of a call.
+    ToCall,
+    /// To the next event.
+    ToEvent,
+    /// Stays in its group stop, and is heard again when that ends.
+    Listen,
+    /// On its own, no longer traced.
+    Detach,
+}
+
+fn request(request: libc::c_uint, tid: Tid, address: usize, data: usize) -> Result<(), i32> {
+    // SAFETY: callers pass either plain numbers or pointers to places that live through the call and fit the request.
+    let result = unsafe { libc::ptrace(request, tid, address, data) };
+    if result == -1 { Err(errno()) } else { Ok(()) }
+}
+
+/// Begins to trace a thread without stopping it.
+pub(crate) fn seize(tid: Tid, options: i32) -> Result<(), i32> {
+    request(
+        libc::PTRACE_SEIZE,
+        tid,
+        0,
+        usize::try_from(options).unwrap_or(0),
+    )
+}
+
+/// Asks a traced thread to stop.
+pub(crate) fn interrupt(tid: Tid) -> Result<(), i32> {
+    request(libc::PTRACE_INTERRUPT, tid, 0, 0)
+}
+
+/// Lets a stopped thread go on, with a signal if not 0.
+pub(crate) fn resume(tid: Tid, how: Resume, signal: i32) -> Result<(), i32> {
+    let number = match how {
+        Resume::ToCall => libc::PTRACE_SYSCALL,
+        Resume::ToEvent => libc::PTRACE_CONT,
+        Resume::Listen => libc::PTRACE_LISTEN,
+        Resume::Detach => libc::PTRACE_DETACH,
+    };
+    request(number, tid, 0, usize::try_from(signal).unwrap_or(0))
+}
+
+/// The call that a stopped thread enters or leaves.
+pub(crate) fn syscall_info(tid: Tid, info: &mut SyscallInfo) -> Result<(), i32> {
+    request(
+        libc::PTRACE_GET_SYSCALL_INFO,
+        tid,
+        size_of::<SyscallInfo>(),
+        std::ptr::from_mut(info) as usize,
+    )
+}
+
+/// The number that belongs to the event a thread stopped with.
+pub(crate) fn event_message(tid: Tid) -> Result<u64, i32> {
+    let mut message: libc::c_ulong = 0;
+    request(libc::PTRACE_GETEVENTMSG, tid, 0, &raw mut message as usize)?;
+    Ok(message)
+}
+
+/// A signal as its receiver will see it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct SignalInfo {
+    pub(crate) code: i32,
+    /// Sender, 0 when the signal has none.
+    pub(crate) pid: u32,
+}
+
+/// The signal that a stopped thread is about to get.
+pub(crate) fn signal_info(tid: Tid) -> Result<SignalInfo, i32> {
+    // siginfo_t is 128 bytes: signo, errno, code, padding, then (for signals that processes send) pid.
+    let mut words = [0_i32; 32];
+    request(libc::PTRACE_GETSIGINFO, tid, 0, words.as_mut_ptr() as usize)?;
+    let code = words[2];
+    let from_process = code <= 0 && code != libc::SI_TIMER;
+    let from_child = words[0] == libc::SIGCHLD && code > 0;
+    let pid = if from_process || from_child {
+        u32::try_from(words[4]).unwrap_or(0)
+    } else {
+        0
+    };
+    Ok(SignalInfo { code, pid })
+}
+
+/// Byte offset in `struct user` of the register that holds the first argument of a call.
+#[cfg(target_arch = "x86_64")]
+fn first_argument_offset(is_32_bit: bool) -> usize {
+    if is_32_bit {
+        std::mem::offset_of!(libc::user_regs_struct, rbx)
+    } else {
+        std::mem::offset_of!(libc::user_regs_struct, rdi)
+    }
+}
+
+/// Changes the first argument of the call that a stopped thread enters, or puts it back at its exit.
+#[cfg(target_arch = "x86_64")]
+pub(crate) fn set_first_argument(tid: Tid, is_32_bit: bool, value: u64) -> Result<(), i32> {
+    request(
+        libc::PTRACE_POKEUSER,
+        tid,
+        first_argument_offset(is_32_bit),
+        usize::try_from(value).map_err(|_| libc::EINVAL)?,
+    )
+}
+
+/// Changes the first argument of the call that a stopped thread enters.
+///
+/// At the exit `x0` holds the result, so nothing is put back: [`restores_first_argument`] says so.
+#[cfg(not(target_arch = "x86_64"))]
+pub(crate) fn set_first_argument(tid: Tid, _is_32_bit: bool, value: u64) -> Result<(), i32> {
+    // NT_PRSTATUS of aarch64: x0-x30, sp, pc, pstate.
+    let mut registers = [0_u64; 34];
+    let mut area = libc::iovec {
+        iov_base: registers.as_mut_ptr().cast(),
+        iov_len: size_of_val(&registers),
+    };
+    request(libc::PTRACE_GETREGSET, tid, 1, &raw mut area as usize)?;
+    registers[0] = value;
+    request(libc::PTRACE_SETREGSET, tid, 1, &raw mut area as usize)
+}
+
+/// Whether the first argument's register survives the call and must be put back.
+pub(crate) const fn restores_first_argument() -> bool {
+    cfg!(target_arch = "x86_64")
+}
+
+/// Makes the kernel skip the call that a thread stopped in by seccomp, as it does when there is no tracer (`ENOSYS`).
+#[cfg(target_arch = "x86_64")]
+pub(crate) fn skip_call(tid: Tid) -> Result<(), i32> {
+    request(
+        libc::PTRACE_POKEUSER,
+        tid,
+        std::mem::offset_of!(libc::user_regs_struct, orig_rax),
+        usize::MAX,
+    )
+}
+
+/// Makes the kernel skip the call that a thread stopped in by seccomp, as it does when there is no tracer (`ENOSYS`).
+#[cfg(not(target_arch = "x86_64"))]
+pub(crate) fn skip_call(tid: Tid) -> Result<(), i32> {
+    // NT_ARM_SYSTEM_CALL is 0x404; the result is what x0 holds.
+    let mut number: i32 = -1;
+    let area = libc::iovec {
+        iov_base: (&raw mut number).cast(),
+        iov_len: size_of::<i32>(),
+    };
+    request(libc::PTRACE_SETREGSET, tid, 0x404, &raw const area as usize)?;
+    set_first_argument(tid, false, (-i64::from(libc::ENOSYS)).cast_unsigned())
+}
+
+/// What [`wait`] found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Waited {
+    /// A thread changed state, with its wait status.
+    Changed(Tid, i32),
+    /// Nothing (yet), or a signal came.
+    Nothing,
+    /// There is nobody left to wait for.
+    Nobody,
+}
+
+/// Whether [`wait`] sleeps until something happens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Patience {
+    /// Sleep.
+    Block,
+    /// Only look.
+    Poll,
+}
+
+/// Waits for children and tracees of the calling thread, and of no other thread of this process.
+pub(crate) fn wait(patience: Patience) -> Waited {
+    let flags = libc::__WALL
+        | libc::__WNOTHREAD
+        | if patience == Patience::Poll {
+            libc::WNOHANG
+        } else {
+            0
+        };
+    let mut status = 0;
+    // SAFETY: `status` is a valid place for one int.
+    match unsafe { libc::waitpid(-1, &raw mut status, flags) } {
+        0 => Waited::Nothing,
+        -1 if errno() == libc::ECHILD => Waited::Nobody,
+        -1 => Waited::Nothing,
+        tid => Waited::Changed(tid, status),
+    }
+}
