@@ -49,13 +49,13 @@ impl StepSink for Steps {
                 .map_or("?".into(), |resource| {
                     String::from_utf8_lossy(&resource.name).into_owned()
                 });
-            let _ = write!(line, " {}", touch.action.name());
+            write!(line, " {}", touch.action.name()).expect("a string takes all");
             if let Some(session) = touch.session {
-                let _ = write!(line, " s{session}");
+                write!(line, " s{session}").expect("a string takes all");
             }
-            let _ = write!(line, " {name}");
+            write!(line, " {name}").expect("a string takes all");
             if let Some(bytes) = touch.bytes {
-                let _ = write!(line, " {bytes}B");
+                write!(line, " {bytes}B").expect("a string takes all");
             }
         }
         self.lines.push(line);
