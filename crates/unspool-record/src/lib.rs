@@ -3,10 +3,12 @@
 //! [`record_command`] and [`attach`] are the native recorder, which writes `docs/record-format.md` to a [`RecordSink`].
 //! The only crate of the workspace with `unsafe` code.
 
+pub mod external;
 mod harden;
 mod launch;
 mod native;
 mod options;
+pub mod scrub;
 mod seam;
 mod sys;
 

@@ -152,7 +152,7 @@ impl Walk<'_> {
             Rule::Both(option) => self.attached(option, at),
             Rule::Divided(option, divider) if word == option => self.divided(at + 1, 0, divider),
             Rule::Divided(option, divider) if word.starts_with(option) => {
-                self.divided(at, option.len(), divider)
+                self.divided(at, option.len(), divider);
             }
             Rule::UserSlash if is_operand(word) => {
                 if let Some(slash) = word.iter().position(|byte| *byte == b'/')
@@ -166,7 +166,7 @@ impl Walk<'_> {
                 }
             }
             Rule::AfterWord(previous) if self.words[at - 1] == previous => {
-                self.push(at, 0..word.len())
+                self.push(at, 0..word.len());
             }
             Rule::Operand(number, flag) if is_operand(word) && self.operands == number + 1 => {
                 let given = |other: &&[u8]| other.starts_with(b"-") && other.ends_with(flag);

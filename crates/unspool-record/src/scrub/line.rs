@@ -223,7 +223,7 @@ fn find_exec(scrubber: &Scrubber, line: &[u8], call: Call<'_>, secrets: &mut Vec
     let mut inside = false;
     for string in escapes::strings(line, call.arguments) {
         let between = &line[at.min(string.start)..string.start];
-        let opened = between.iter().filter(|byte| **byte == b'[').count();
+        let opened = memchr::memchr_iter(b'[', between).count();
         let closed = between.contains(&b']');
         // `[], [` are an empty array and the next one.
         arrays.extend((0..opened.min(2)).map(|_| Vec::new()));

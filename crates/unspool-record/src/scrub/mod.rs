@@ -152,13 +152,11 @@ impl Scrubber {
             return false;
         };
         for _ in 1..PASSES_MAX {
-            match self.scrub_line_once(&scrubbed) {
-                Some(again) => scrubbed = again,
-                None => {
-                    out.extend_from_slice(&scrubbed);
-                    return true;
-                }
-            }
+            let Some(again) = self.scrub_line_once(&scrubbed) else {
+                out.extend_from_slice(&scrubbed);
+                return true;
+            };
+            scrubbed = again;
         }
         self.tokens.push(line, out);
         true
@@ -291,11 +289,10 @@ impl Scrub for Scrubber {
             return;
         }
         for entry in env {
-            match self.environment_value(entry) {
-                Some(value) => {
-                    self.replace(entry, vec![value]);
-                }
-                None => self.scrub_text(entry),
+            if let Some(value) = self.environment_value(entry) {
+                self.replace(entry, vec![value]);
+            } else {
+                self.scrub_text(entry);
             }
         }
     }

@@ -155,6 +155,10 @@ const PEM_DASHES: &[u8] = b"-----";
 const PEM_LABEL_LEN_MAX: usize = 64;
 
 /// Whether `text` holds a pair of bytes with which a shape begins. Written so that the compiler makes vector code of it.
+#[expect(
+    clippy::needless_bitwise_bool,
+    reason = "without branches the loop becomes vector code"
+)]
 pub(super) fn may_hold_shape(text: &[u8]) -> bool {
     let Some((_, shifted)) = text.split_first() else {
         return false;
