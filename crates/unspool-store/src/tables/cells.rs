@@ -1,0 +1,222 @@
+//! One declaration per table: its columns give the row type, the builder of batches and the reader of batches.
+
+use arrow_array::builder::{ArrayBuilder, BooleanBuilder, ListBuilder, PrimitiveBuilder};
+use arrow_array::cast::AsArray as _;
+use arrow_array::types::{
+    ArrowPrimitiveType as _, Int32Type, Int64Type, UInt8Type, UInt16Type, UInt32Type, UInt64Type,
+};
+use arrow_array::{Array, BooleanArray, ListArray, PrimitiveArray};
+use arrow_schema::{DataType, Field};
+use std::sync::Arc;
+
+/// A Rust type that a column can hold.
+pub(crate) trait Cell: Default {
+    /// Collects values.
+    type Builder: ArrayBuilder + Default;
+    /// Holds them.
+    type Array: Array + 'static;
+    /// Whether a value may be absent.
+    const NULLABLE: bool;
+    /// Type of the column.
+    fn data_type() -> DataType;
+    /// Adds this value.
+    fn append(self, builder: &mut Self::Builder);
+    /// Gives the value of a row.
+    fn get(array: &Self::Array, row: usize) -> Self;
+    /// The column as it should be; `None` when it has another type.
+    fn downcast(array: &dyn Array) -> Option<&Self::Array>;
+}
+
+macro_rules! primitive_cell {
+    ($($rust:ty => $arrow:ty),*) => { $(
+        impl Cell for $rust {
+            type Builder = PrimitiveBuilder<$arrow>;
+            type Array = PrimitiveArray<$arrow>;
+            const NULLABLE: bool = false;
+            fn data_type() -> DataType {
+                <$arrow>::DATA_TYPE
+            }
+            fn append(self, builder: &mut Self::Builder) {
+                builder.append_value(self);
+            }
+            fn get(array: &Self::Array, row: usize) -> Self {
+                array.values().get(row).copied().unwrap_or_default()
+            }
+            fn downcast(array: &dyn Array) -> Option<&Self::Array> {
+                array.as_primitive_opt::<$arrow>()
+            }
+        }
+
+        impl Cell for Option<$rust> {
+            type Builder = PrimitiveBuilder<$arrow>;
+            type Array = PrimitiveArray<$arrow>;
+            const NULLABLE: bool = true;
+            fn data_type() -> DataType {
+                <$arrow>::DATA_TYPE
+            }
+            fn append(self, builder: &mut Self::Builder) {
+                builder.append_option(self);
+            }
+            fn get(array: &Self::Array, row: usize) -> Self {
+                if row >= array.len() || array.is_null(row) {
+                    return None;
+                }
+                array.values().get(row).copied()
+            }
+            fn downcast(array: &dyn Array) -> Option<&Self::Array> {
+                array.as_primitive_opt::<$arrow>()
+            }
+        }
+
+        impl Cell for Vec<$rust> {
+            type Builder = ListBuilder<PrimitiveBuilder<$arrow>>;
+            type Array = ListArray;
+            const NULLABLE: bool = false;
+            fn data_type() -> DataType {
+                DataType::List(Arc::new(Field::new_list_field(<$arrow>::DATA_TYPE, true)))
+            }
+            fn append(self, builder: &mut Self::Builder) {
+                builder.values().append_slice(&self);
+                builder.append(true);
+            }
+            fn get(array: &Self::Array, row: usize) -> Self {
+                if row >= array.len() || array.is_null(row) {
+                    return Self::new();
+                }
+                let values = array.value(row);
+                values
+                    .as_primitive_opt::<$arrow>()
+                    .map_or_else(Self::new, |values| values.values().to_vec())
+            }
+            fn downcast(array: &dyn Array) -> Option<&Self::Array> {
+                let list = array.as_list_opt::<i32>()?;
+                list.values().as_primitive_opt::<$arrow>()?;
+                Some(list)
+            }
+        }
+    )* };
+}
+
+primitive_cell!(
+    u8 => UInt8Type,
+    u16 => UInt16Type,
+    u32 => UInt32Type,
+    u64 => UInt64Type,
+    i32 => Int32Type,
+    i64 => Int64Type
+);
+
+impl Cell for bool {
+    type Builder = BooleanBuilder;
+    type Array = BooleanArray;
+    const NULLABLE: Self = false;
+    fn data_type() -> DataType {
+        DataType::Boolean
+    }
+    fn append(self, builder: &mut Self::Builder) {
+        builder.append_value(self);
+    }
+    fn get(array: &Self::Array, row: usize) -> Self {
+        row < array.len() && array.value(row)
+    }
+    fn downcast(array: &dyn Array) -> Option<&Self::Array> {
+        array.as_boolean_opt()
+    }
+}
+
+impl Cell for Option<bool> {
+    type Builder = BooleanBuilder;
+    type Array = BooleanArray;
+    const NULLABLE: bool = true;
+    fn data_type() -> DataType {
+        DataType::Boolean
+    }
+    fn append(self, builder: &mut Self::Builder) {
+        builder.append_option(self);
+    }
+    fn get(array: &Self::Array, row: usize) -> Self {
+        (row < array.len() && !array.is_null(row)).then(|| array.value(row))
+    }
+    fn downcast(array: &dyn Array) -> Option<&Self::Array> {
+        array.as_boolean_opt()
+    }
+}
+
+/// Declares a table: row type, builder, reader.
+macro_rules! table {
+    ($(#[$doc:meta])* $row:ident $builder:ident $reader:ident { $($field:ident: $type:ty),* $(,)? }) => {
+        $(#[$doc])*
+        #[derive(Clone, Debug, Default)]
+        pub(crate) struct $row { $(pub $field: $type),* }
+
+        /// Collects rows.
+        #[derive(Debug, Default)]
+        pub(crate) struct $builder {
+            rows: usize,
+            $($field: <$type as crate::tables::cells::Cell>::Builder),*
+        }
+
+        impl $builder {
+            /// The columns in order.
+            pub(crate) fn fields() -> Vec<arrow_schema::Field> {
+                vec![$(arrow_schema::Field::new(
+                    stringify!($field),
+                    <$type as crate::tables::cells::Cell>::data_type(),
+                    <$type as crate::tables::cells::Cell>::NULLABLE,
+                )),*]
+            }
+
+            /// Rows collected.
+            pub(crate) fn len(&self) -> usize {
+                self.rows
+            }
+
+            /// Adds a row.
+            #[inline]
+            pub(crate) fn append(&mut self, row: $row) {
+                self.rows += 1;
+                $(crate::tables::cells::Cell::append(row.$field, &mut self.$field);)*
+            }
+
+            /// The columns so far; the builder is empty afterwards.
+            pub(crate) fn take_columns(&mut self) -> Vec<arrow_array::ArrayRef> {
+                self.rows = 0;
+                vec![$(arrow_array::builder::ArrayBuilder::finish(&mut self.$field)),*]
+            }
+        }
+
+        /// Gives rows back. A column that was not asked for gives its type's default.
+        #[derive(Debug)]
+        pub(crate) struct $reader<'a> {
+            $($field: Option<&'a <$type as crate::tables::cells::Cell>::Array>),*
+        }
+
+        impl<'a> $reader<'a> {
+            /// Fails with the name of a column that has another type.
+            pub(crate) fn new(batch: &'a arrow_array::RecordBatch) -> Result<Self, &'static str> {
+                Ok(Self {
+                    $($field: match batch.column_by_name(stringify!($field)) {
+                        Some(column) => Some(
+                            <$type as crate::tables::cells::Cell>::downcast(column.as_ref())
+                                .ok_or(stringify!($field))?,
+                        ),
+                        None => None,
+                    }),*
+                })
+            }
+
+            /// The row at `at`, which is less than the batch's number of rows.
+            #[inline]
+            pub(crate) fn row(&self, at: usize) -> $row {
+                $row {
+                    $($field: self.$field.map_or_else(
+                        <$type>::default,
+                        |column| <$type as crate::tables::cells::Cell>::get(column, at),
+                    )),*
+                }
+            }
+        }
+    };
+}
+
+pub(crate) use table;

@@ -1,0 +1,93 @@
+//! The tables of a closed run: everything that the tracker found, as Parquet files that any engine reads.
+
+mod cells;
+mod open;
+mod rows;
+mod steps;
+mod strings;
+#[cfg(test)]
+mod tests;
+mod worker;
+mod world;
+mod write;
+
+pub use open::Tables;
+pub use steps::StepQuery;
+pub use write::{TableSummary, TableWriter};
+
+/// Names of the tables, in the order of [`TableId`]; the file is `tables/NAME.parquet`.
+pub(crate) const NAMES: [&str; 9] = [
+    "events",
+    "processes",
+    "images",
+    "sessions",
+    "descriptors",
+    "accesses",
+    "resources",
+    "links",
+    "strings",
+];
+
+/// Which table.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum TableId {
+    Events,
+    Processes,
+    Images,
+    Sessions,
+    Descriptors,
+    Accesses,
+    Resources,
+    Links,
+    Strings,
+}
+
+impl TableId {
+    pub(crate) const ALL: [Self; 9] = [
+        Self::Events,
+        Self::Processes,
+        Self::Images,
+        Self::Sessions,
+        Self::Descriptors,
+        Self::Accesses,
+        Self::Resources,
+        Self::Links,
+        Self::Strings,
+    ];
+
+    pub(crate) fn name(self) -> &'static str {
+        NAMES.get(self as usize).copied().unwrap_or_default()
+    }
+
+    /// Columns in order.
+    pub(crate) fn schema(self) -> arrow_schema::SchemaRef {
+        use arrow_schema::{DataType, Field};
+        let mut fields = match self {
+            Self::Events => rows::EventBuilder::fields(),
+            Self::Processes => rows::ProcessBuilder::fields(),
+            Self::Images => rows::ImageBuilder::fields(),
+            Self::Sessions => rows::SessionBuilder::fields(),
+            Self::Descriptors => rows::DescriptorBuilder::fields(),
+            Self::Accesses => rows::AccessBuilder::fields(),
+            Self::Resources => rows::ResourceBuilder::fields(),
+            Self::Links => rows::LinkBuilder::fields(),
+            Self::Strings => rows::StringBuilder::fields(),
+        };
+        match self {
+            Self::Events => fields.push(Field::new(ARGS, DataType::Binary, false)),
+            Self::Strings => fields.push(Field::new(VALUE, DataType::Binary, false)),
+            _ => {}
+        }
+        std::sync::Arc::new(arrow_schema::Schema::new(fields))
+    }
+}
+
+/// Column of the events with the text of the arguments.
+pub(crate) const ARGS: &str = "args";
+/// Column of the strings.
+pub(crate) const VALUE: &str = "value";
+
+/// Path of a table's file.
+pub(crate) fn table_path(run: &std::path::Path, name: &str) -> std::path::PathBuf {
+    run.join("tables").join(format!("{name}.parquet"))
+}

@@ -1,0 +1,272 @@
+//! Opens tables with suspicion: checksum first, then limits, and only then the decoder.
+
+use std::fs::File;
+use std::os::unix::fs::FileExt as _;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+
+use arrow_array::RecordBatch;
+use parquet::arrow::ProjectionMask;
+use parquet::arrow::arrow_reader::{
+    ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader,
+    ParquetRecordBatchReaderBuilder,
+};
+use unspool_model::event::ClockKind;
+
+use super::worker::failed;
+use super::{TableId, table_path};
+use crate::error::{Result, StoreError};
+use crate::files;
+use crate::manifest::TableInfo;
+use crate::reader::RunReader;
+
+/// Longest footer of a table.
+pub(crate) const FOOTER_BYTES_MAX: u64 = 256 << 20;
+/// Most row groups of a table.
+pub(crate) const ROW_GROUPS_MAX: u64 = 1 << 20;
+/// Most rows of a row group.
+pub(crate) const ROW_GROUP_ROWS_MAX: u64 = 1 << 20;
+/// Most bytes of one column of a row group, not compressed.
+pub(crate) const COLUMN_BYTES_MAX: u64 = 1 << 30;
+/// Most bytes of one column of a row group for each byte in the file; more is a decompression bomb. Runs of one value
+/// reach some thousands.
+pub(crate) const BATCH_ROWS: usize = 8 << 10;
+
+/// The tables of a closed run.
+#[derive(Debug)]
+pub struct Tables {
+    pub(super) run: PathBuf,
+    pub(super) clock: ClockKind,
+    infos: std::collections::BTreeMap<String, TableInfo>,
+}
+
+impl Tables {
+    /// Opens the tables of a run. Files are opened and checked when they are asked for.
+    pub fn open(run: &RunReader) -> Result<Self> {
+        let manifest = run.manifest();
+        if !manifest.tables.contains_key(TableId::Events.name()) {
+            return Err(StoreError::NoTable {
+                path: table_path(run.folder(), TableId::Events.name()),
+            });
+        }
+        Ok(Self {
+            run: run.folder().to_path_buf(),
+            clock: manifest.clock_kind(),
+            infos: manifest.tables.clone(),
+        })
+    }
+
+    /// What the times mean.
+    pub fn clock(&self) -> ClockKind {
+        self.clock
+    }
+
+    /// Events in the run.
+    pub fn events(&self) -> u64 {
+        self.infos
+            .get(TableId::Events.name())
+            .map_or(0, |info| info.rows)
+    }
+
+    pub(super) fn table(&self, id: TableId) -> Result<Table> {
+        let path = table_path(&self.run, id.name());
+        let Some(info) = self.infos.get(id.name()) else {
+            return Err(StoreError::NoTable { path });
+        };
+        if files::checksum(&path)? != (info.crc32c, info.bytes) {
+            return Err(StoreError::damaged(&path, "its checksum differs"));
+        }
+        Table::open(path, id, info)
+    }
+}
+
+/// One table, checked.
+#[derive(Debug)]
+pub(super) struct Table {
+    pub(super) path: PathBuf,
+    file: File,
+    pub(super) metadata: ArrowReaderMetadata,
+}
+
+impl Table {
+    fn open(path: PathBuf, id: TableId, info: &TableInfo) -> Result<Self> {
+        let file = files::open_file(&path)?;
+        check_footer(&path, &file)?;
+        let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
+        let metadata = guarded(&path, || ArrowReaderMetadata::load(&file, options))?;
+        let table = Self {
+            path,
+            file,
+            metadata,
+        };
+        table.check(id, info)?;
+        Ok(table)
+    }
+
+    fn check(&self, id: TableId, info: &TableInfo) -> Result<()> {
+        let metadata = self.metadata.metadata();
+        let limit = |limit, allowed, found| {
+            if found > allowed {
+                Err(StoreError::Limit {
+                    path: self.path.clone(),
+                    limit,
+                    allowed,
+                    found,
+                })
+            } else {
+                Ok(())
+            }
+        };
+        limit(
+            "number of row groups",
+            ROW_GROUPS_MAX,
+            metadata.num_row_groups() as u64,
+        )?;
+        let mut rows = 0;
+        for group in metadata.row_groups() {
+            // A negative number becomes one that is over every limit.
+            let group_rows = group.num_rows().cast_unsigned();
+            limit("rows of a row group", ROW_GROUP_ROWS_MAX, group_rows)?;
+            rows += group_rows;
+            for column in group.columns() {
+                let bytes = column.uncompressed_size().cast_unsigned();
+                limit("bytes of a column", COLUMN_BYTES_MAX, bytes)?;
+                limit(
+                    "bytes of a column in the file",
+                    info.bytes,
+                    column.compressed_size().cast_unsigned(),
+                )?;
+            }
+        }
+        if rows != info.rows {
+            return Err(StoreError::damaged(
+                &self.path,
+                format!("it has {rows} rows, the manifest says {}", info.rows),
+            ));
+        }
+        let wanted = id.schema();
+        let found = self.metadata.schema();
+        let same = wanted.fields().len() == found.fields().len()
+            && wanted
+                .fields()
+                .iter()
+                .zip(found.fields())
+                .all(|(wanted, found)| {
+                    wanted.name() == found.name()
+                        && same_type(wanted.data_type(), found.data_type())
+                });
+        if same {
+            Ok(())
+        } else {
+            Err(StoreError::damaged(&self.path, "it has other columns"))
+        }
+    }
+
+    /// The batches of some row groups, with only these columns (by place).
+    pub(super) fn batches(&self, groups: Vec<usize>, columns: Option<&[usize]>) -> Result<Batches> {
+        let file = self
+            .file
+            .try_clone()
+            .map_err(|source| StoreError::io("open", &self.path, source))?;
+        let reader = guarded(&self.path, || {
+            let builder =
+                ParquetRecordBatchReaderBuilder::new_with_metadata(file, self.metadata.clone());
+            let mask = match columns {
+                Some(columns) => {
+                    ProjectionMask::roots(builder.parquet_schema(), columns.iter().copied())
+                }
+                None => ProjectionMask::all(),
+            };
+            builder
+                .with_row_groups(groups)
+                .with_projection(mask)
+                .with_batch_size(BATCH_ROWS)
+                .build()
+        })?;
+        Ok(Batches {
+            path: self.path.clone(),
+            reader,
+            ended: false,
+        })
+    }
+
+    /// All of it.
+    pub(super) fn all(&self) -> Result<Batches> {
+        self.batches(
+            (0..self.metadata.metadata().num_row_groups()).collect(),
+            None,
+        )
+    }
+}
+
+fn same_type(wanted: &arrow_schema::DataType, found: &arrow_schema::DataType) -> bool {
+    use arrow_schema::DataType;
+    match (wanted, found) {
+        (DataType::List(wanted), DataType::List(found)) => wanted.data_type() == found.data_type(),
+        _ => wanted == found,
+    }
+}
+
+/// Batches of a table.
+pub(super) struct Batches {
+    path: PathBuf,
+    reader: ParquetRecordBatchReader,
+    ended: bool,
+}
+
+impl Iterator for Batches {
+    type Item = Result<RecordBatch>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.ended {
+            return None;
+        }
+        let batch = guarded(&self.path, || {
+            self.reader.next().transpose().map_err(Into::into)
+        });
+        self.ended = !matches!(batch, Ok(Some(_)));
+        batch.transpose()
+    }
+}
+
+/// The length of the footer stands before the magic bytes at the end; it is checked before anything is allocated.
+fn check_footer(path: &Path, file: &File) -> Result<()> {
+    let len = files::file_len(path, file)?;
+    let mut tail = [0; 8];
+    let at = len
+        .checked_sub(8)
+        .ok_or_else(|| StoreError::damaged(path, "it is too short"))?;
+    file.read_exact_at(&mut tail, at)
+        .map_err(|source| StoreError::io("read", path, source))?;
+    let [a, b, c, d, magic @ ..] = tail;
+    if magic != *b"PAR1" {
+        return Err(StoreError::damaged(path, "it is not a Parquet file"));
+    }
+    let footer = u64::from(u32::from_le_bytes([a, b, c, d]));
+    if footer > FOOTER_BYTES_MAX.min(at) {
+        return Err(StoreError::Limit {
+            path: path.to_path_buf(),
+            limit: "length of the footer",
+            allowed: FOOTER_BYTES_MAX.min(at),
+            found: footer,
+        });
+    }
+    Ok(())
+}
+
+/// Calls the decoder. Crafted files can still make it panic in some place: that is damage, not the end of the program.
+fn guarded<T>(
+    path: &Path,
+    call: impl FnOnce() -> std::result::Result<T, parquet::errors::ParquetError>,
+) -> Result<T> {
+    match catch_unwind(AssertUnwindSafe(call)) {
+        Ok(Ok(value)) => Ok(value),
+        Ok(Err(error)) => Err(match failed("read", path, error) {
+            StoreError::Io { source, .. } if source.raw_os_error().is_none() => {
+                StoreError::damaged(path, source.to_string())
+            }
+            error => error,
+        }),
+        Err(_) => Err(StoreError::damaged(path, "its content makes no sense")),
+    }
+}

@@ -1,0 +1,537 @@
+//! The columns of every table, and how objects of the model become rows.
+//!
+//! Numbers of kinds are those of the model's enums. Columns that hold ids of strings: `name`, `syscall`, `exe`, `argv`,
+//! `env`, `cwd`, `protocol`, `local`, `remote`.
+
+use unspool_model::event::{Errno, ExitStatus, Outcome};
+use unspool_model::ids::{Fd, Pid, ProcessId, ResourceId, SessionId};
+use unspool_model::step::{Action, Step, Touch};
+use unspool_model::world::{
+    Access, Descriptor, Image, Link, Origin, Process, Resource, Session, Traffic,
+};
+
+use super::cells::table;
+use super::strings::{EMPTY, Interner};
+
+table! {
+    /// Events: what a step holds; `args` is a column of its own beside these.
+    EventRow EventBuilder EventReader {
+        seq: u64,
+        time_ns: i64,
+        duration_ns: Option<i64>,
+        process: u32,
+        pid: u32,
+        tid: u32,
+        kind: u8,
+        name: u32,
+        syscall: Option<u32>,
+        outcome: u8,
+        ret: Option<i64>,
+        errno: Option<u16>,
+        exit: Option<u8>,
+        exit_value: Option<u32>,
+        action: Option<u8>,
+        fd: Option<i32>,
+        session: Option<u32>,
+        resource: Option<u32>,
+        bytes: Option<u64>,
+        claimed: Option<bool>,
+        second_action: Option<u8>,
+        second_fd: Option<i32>,
+        second_session: Option<u32>,
+        second_resource: Option<u32>,
+        second_bytes: Option<u64>,
+        second_claimed: Option<bool>,
+    }
+}
+
+table! {
+    /// Processes, in the order in which they were complete.
+    ProcessRow ProcessBuilder ProcessReader {
+        id: u32,
+        pid: u32,
+        parent: Option<u32>,
+        start_ns: i64,
+        attached: bool,
+        end_ns: Option<i64>,
+        exit: Option<u8>,
+        exit_value: Option<u32>,
+        cwd: u32,
+        user: Option<u32>,
+        threads: u32,
+        events: u64,
+        failed_calls: u64,
+    }
+}
+
+table! {
+    /// Images of processes: those of one process follow each other in order.
+    ImageRow ImageBuilder ImageReader {
+        process: u32,
+        seq: u64,
+        time_ns: i64,
+        inherited: bool,
+        exe: u32,
+        argv: Vec<u32>,
+        argv_cut: bool,
+        env: Vec<u32>,
+        cwd: u32,
+        claimed: bool,
+    }
+}
+
+table! {
+    /// Sessions, in the order in which they were complete.
+    SessionRow SessionBuilder SessionReader {
+        id: u32,
+        resource: u32,
+        process: u32,
+        opened_seq: Option<u64>,
+        opened_ns: i64,
+        closed_ns: Option<i64>,
+        flags: u32,
+        claimed: bool,
+        reads: u64,
+        bytes_read: u64,
+        writes: u64,
+        bytes_written: u64,
+    }
+}
+
+table! {
+    /// Descriptors, in the order in which they were complete.
+    DescriptorRow DescriptorBuilder DescriptorReader {
+        session: u32,
+        process: u32,
+        fd: i32,
+        opened_ns: i64,
+        closed_ns: Option<i64>,
+        closed_by: Option<u8>,
+        origin: u8,
+        origin_fd: Option<i32>,
+        origin_process: Option<u32>,
+        close_on_exec: bool,
+        reads: u64,
+        bytes_read: u64,
+        writes: u64,
+        bytes_written: u64,
+    }
+}
+
+table! {
+    /// Accesses, one per process and resource; `calls` counts the `actions` at the same places.
+    AccessRow AccessBuilder AccessReader {
+        process: u32,
+        resource: u32,
+        actions: Vec<u8>,
+        calls: Vec<u32>,
+        reads: u64,
+        bytes_read: u64,
+        writes: u64,
+        bytes_written: u64,
+        failed: u64,
+        last_error: Option<u16>,
+        first_ns: i64,
+        last_ns: i64,
+        total_ns: i64,
+        claimed: bool,
+    }
+}
+
+table! {
+    /// Resources.
+    ResourceRow ResourceBuilder ResourceReader {
+        id: u32,
+        kind: u8,
+        name: u32,
+        category: u8,
+        protocol: Option<u32>,
+        local: Option<u32>,
+        remote: Option<u32>,
+        created: bool,
+        modified: bool,
+        deleted: bool,
+    }
+}
+
+table! {
+    /// Links.
+    LinkRow LinkBuilder LinkReader {
+        kind: u8,
+        source: u32,
+        target: u32,
+        resource: Option<u32>,
+        count: u64,
+        first_ns: i64,
+        last_ns: i64,
+        first_seq: u64,
+    }
+}
+
+table! {
+    /// Strings; `value` is a column of its own beside this.
+    StringRow StringBuilder StringReader {
+        id: u32,
+    }
+}
+
+/// Number of the kind of exit, and its status or signal.
+pub(crate) fn exit_cells(exit: Option<ExitStatus>) -> (Option<u8>, Option<u32>) {
+    match exit {
+        None => (None, None),
+        Some(ExitStatus::Exited(code)) => (Some(0), Some(u32::from(code))),
+        Some(ExitStatus::Killed { signal, core }) => (Some(if core { 2 } else { 1 }), Some(signal)),
+        Some(ExitStatus::Unknown) => (Some(3), None),
+    }
+}
+
+pub(crate) fn exit_of(kind: Option<u8>, value: Option<u32>) -> Option<ExitStatus> {
+    let value = value.unwrap_or(0);
+    Some(match kind? {
+        0 => ExitStatus::Exited(u8::try_from(value).unwrap_or(u8::MAX)),
+        1 => ExitStatus::Killed {
+            signal: value,
+            core: false,
+        },
+        2 => ExitStatus::Killed {
+            signal: value,
+            core: true,
+        },
+        _ => ExitStatus::Unknown,
+    })
+}
+
+fn outcome_cells(outcome: Outcome) -> (u8, Option<i64>, Option<u16>) {
+    match outcome {
+        Outcome::Returned(value) => (0, Some(value), None),
+        Outcome::Failed(errno) => (1, None, Some(errno.0)),
+        Outcome::Unfinished => (2, None, None),
+        Outcome::Unknown => (3, None, None),
+    }
+}
+
+pub(crate) fn outcome_of(row: &EventRow) -> Outcome {
+    match row.outcome {
+        0 => Outcome::Returned(row.ret.unwrap_or(0)),
+        1 => Outcome::Failed(Errno(row.errno.unwrap_or(0))),
+        2 => Outcome::Unfinished,
+        _ => Outcome::Unknown,
+    }
+}
+
+impl EventRow {
+    #[inline]
+    pub(crate) fn new(step: &Step<'_>, strings: &mut Interner) -> Self {
+        let (outcome, ret, errno) = outcome_cells(step.outcome);
+        let (exit, exit_value) = exit_cells(step.exit);
+        let name = strings.intern_frequent(step.name);
+        let syscall = step.syscall.map(|call| {
+            let printed = call.name().as_bytes();
+            if printed == step.name {
+                name
+            } else {
+                strings.intern_frequent(printed)
+            }
+        });
+        let (first, second) = (step.touch, step.second);
+        Self {
+            seq: step.seq,
+            time_ns: step.time_ns,
+            duration_ns: step.duration_ns,
+            process: step.process.0,
+            pid: step.pid.0,
+            tid: step.tid.0,
+            kind: step.kind as u8,
+            name,
+            syscall,
+            outcome,
+            ret,
+            errno,
+            exit,
+            exit_value,
+            action: first.map(|touch| touch.action as u8),
+            fd: first.and_then(|touch| touch.fd).map(|fd| fd.0),
+            session: first.and_then(|touch| touch.session).map(|id| id.0),
+            resource: first.and_then(|touch| touch.resource).map(|id| id.0),
+            bytes: first.and_then(|touch| touch.bytes),
+            claimed: first.map(|touch| touch.claimed),
+            second_action: second.map(|touch| touch.action as u8),
+            second_fd: second.and_then(|touch| touch.fd).map(|fd| fd.0),
+            second_session: second.and_then(|touch| touch.session).map(|id| id.0),
+            second_resource: second.and_then(|touch| touch.resource).map(|id| id.0),
+            second_bytes: second.and_then(|touch| touch.bytes),
+            second_claimed: second.map(|touch| touch.claimed),
+        }
+    }
+
+    #[inline]
+    pub(crate) fn touch(&self) -> Option<Touch> {
+        Some(Touch {
+            action: Action::from_number(self.action?)?,
+            fd: self.fd.map(Fd),
+            session: self.session.map(SessionId),
+            resource: self.resource.map(ResourceId),
+            bytes: self.bytes,
+            claimed: self.claimed.unwrap_or(false),
+        })
+    }
+
+    #[inline]
+    pub(crate) fn second(&self) -> Option<Touch> {
+        Some(Touch {
+            action: Action::from_number(self.second_action?)?,
+            fd: self.second_fd.map(Fd),
+            session: self.second_session.map(SessionId),
+            resource: self.second_resource.map(ResourceId),
+            bytes: self.second_bytes,
+            claimed: self.second_claimed.unwrap_or(false),
+        })
+    }
+}
+
+impl ProcessRow {
+    pub(crate) fn new(process: &Process, strings: &mut Interner) -> Self {
+        let (exit, exit_value) = exit_cells(process.exit);
+        Self {
+            id: process.id.0,
+            pid: process.pid.0,
+            parent: process.parent.map(|parent| parent.0),
+            start_ns: process.start_ns,
+            attached: process.attached,
+            end_ns: process.end_ns,
+            exit,
+            exit_value,
+            cwd: strings.intern(&process.cwd),
+            user: process.user,
+            threads: process.threads,
+            events: process.events,
+            failed_calls: process.failed_calls,
+        }
+    }
+}
+
+impl ImageRow {
+    pub(crate) fn new(process: ProcessId, image: &Image, strings: &mut Interner) -> Self {
+        let mut list = |texts: &[Vec<u8>]| texts.iter().map(|text| strings.intern(text)).collect();
+        let (argv, env) = (list(&image.argv), list(&image.env));
+        Self {
+            process: process.0,
+            seq: image.seq,
+            time_ns: image.time_ns,
+            inherited: image.inherited,
+            exe: strings.intern(&image.exe),
+            argv,
+            argv_cut: image.argv_cut,
+            env,
+            cwd: strings.intern(&image.cwd),
+            claimed: image.claimed,
+        }
+    }
+}
+
+impl SessionRow {
+    pub(crate) fn new(session: &Session) -> Self {
+        Self {
+            id: session.id.0,
+            resource: session.resource.0,
+            process: session.process.0,
+            opened_seq: session.opened_seq,
+            opened_ns: session.opened_ns,
+            closed_ns: session.closed_ns,
+            flags: session.flags,
+            claimed: session.claimed,
+            reads: session.traffic.reads,
+            bytes_read: session.traffic.bytes_read,
+            writes: session.traffic.writes,
+            bytes_written: session.traffic.bytes_written,
+        }
+    }
+
+    pub(crate) fn session(&self) -> Session {
+        Session {
+            id: SessionId(self.id),
+            resource: ResourceId(self.resource),
+            process: ProcessId(self.process),
+            opened_seq: self.opened_seq,
+            opened_ns: self.opened_ns,
+            closed_ns: self.closed_ns,
+            flags: self.flags,
+            claimed: self.claimed,
+            traffic: Traffic {
+                reads: self.reads,
+                bytes_read: self.bytes_read,
+                writes: self.writes,
+                bytes_written: self.bytes_written,
+            },
+        }
+    }
+}
+
+impl DescriptorRow {
+    pub(crate) fn new(descriptor: &Descriptor) -> Self {
+        let (origin, origin_fd, origin_process) = match descriptor.origin {
+            Origin::Opened => (0, None, None),
+            Origin::Duplicated(fd) => (1, Some(fd.0), None),
+            Origin::Inherited(process) => (2, None, Some(process.0)),
+            Origin::Received => (3, None, None),
+            Origin::Before => (4, None, None),
+        };
+        Self {
+            session: descriptor.session.0,
+            process: descriptor.process.0,
+            fd: descriptor.fd.0,
+            opened_ns: descriptor.opened_ns,
+            closed_ns: descriptor.closed_ns,
+            closed_by: descriptor.closed_by.map(|by| by as u8),
+            origin,
+            origin_fd,
+            origin_process,
+            close_on_exec: descriptor.close_on_exec,
+            reads: descriptor.traffic.reads,
+            bytes_read: descriptor.traffic.bytes_read,
+            writes: descriptor.traffic.writes,
+            bytes_written: descriptor.traffic.bytes_written,
+        }
+    }
+
+    pub(crate) fn descriptor(&self) -> Descriptor {
+        use unspool_model::world::ClosedBy;
+        Descriptor {
+            session: SessionId(self.session),
+            process: ProcessId(self.process),
+            fd: Fd(self.fd),
+            opened_ns: self.opened_ns,
+            closed_ns: self.closed_ns,
+            closed_by: self
+                .closed_by
+                .and_then(|by| ClosedBy::ALL.get(usize::from(by)).copied()),
+            origin: match self.origin {
+                0 => Origin::Opened,
+                1 => Origin::Duplicated(Fd(self.origin_fd.unwrap_or(0))),
+                2 => Origin::Inherited(ProcessId(self.origin_process.unwrap_or(0))),
+                3 => Origin::Received,
+                _ => Origin::Before,
+            },
+            close_on_exec: self.close_on_exec,
+            traffic: Traffic {
+                reads: self.reads,
+                bytes_read: self.bytes_read,
+                writes: self.writes,
+                bytes_written: self.bytes_written,
+            },
+        }
+    }
+}
+
+impl AccessRow {
+    pub(crate) fn new(access: &Access) -> Self {
+        let counted = |action: &&Action| access.count(**action) > 0;
+        Self {
+            process: access.process.0,
+            resource: access.resource.0,
+            actions: Action::ALL
+                .iter()
+                .filter(counted)
+                .map(|action| *action as u8)
+                .collect(),
+            calls: Action::ALL
+                .iter()
+                .filter(counted)
+                .map(|action| access.count(*action))
+                .collect(),
+            reads: access.traffic.reads,
+            bytes_read: access.traffic.bytes_read,
+            writes: access.traffic.writes,
+            bytes_written: access.traffic.bytes_written,
+            failed: access.failed,
+            last_error: access.last_error.map(|error| error.0),
+            first_ns: access.first_ns,
+            last_ns: access.last_ns,
+            total_ns: access.total_ns,
+            claimed: access.claimed,
+        }
+    }
+
+    pub(crate) fn access(&self) -> Access {
+        let mut calls = [0; Action::ALL.len()];
+        for (action, count) in self.actions.iter().zip(&self.calls) {
+            if let Some(place) = calls.get_mut(usize::from(*action)) {
+                *place = *count;
+            }
+        }
+        Access {
+            process: ProcessId(self.process),
+            resource: ResourceId(self.resource),
+            calls,
+            traffic: Traffic {
+                reads: self.reads,
+                bytes_read: self.bytes_read,
+                writes: self.writes,
+                bytes_written: self.bytes_written,
+            },
+            failed: self.failed,
+            last_error: self.last_error.map(Errno),
+            first_ns: self.first_ns,
+            last_ns: self.last_ns,
+            total_ns: self.total_ns,
+            claimed: self.claimed,
+        }
+    }
+}
+
+impl ResourceRow {
+    pub(crate) fn new(resource: &Resource, strings: &mut Interner) -> Self {
+        let socket = resource.socket.as_ref();
+        Self {
+            id: resource.id.0,
+            kind: resource.kind as u8,
+            name: strings.intern(&resource.name),
+            category: resource.category as u8,
+            protocol: socket.map(|socket| strings.intern(socket.protocol.as_bytes())),
+            local: socket.map(|socket| strings.intern(&socket.local)),
+            remote: socket.map(|socket| strings.intern(&socket.remote)),
+            created: resource.created,
+            modified: resource.modified,
+            deleted: resource.deleted,
+        }
+    }
+}
+
+impl LinkRow {
+    pub(crate) fn new(link: &Link) -> Self {
+        Self {
+            kind: link.kind as u8,
+            source: link.from.0,
+            target: link.to.0,
+            resource: link.resource.map(|resource| resource.0),
+            count: link.count,
+            first_ns: link.first_ns,
+            last_ns: link.last_ns,
+            first_seq: link.first_seq,
+        }
+    }
+}
+
+/// A process without its images; its strings by id.
+pub(crate) fn process_of(row: &ProcessRow, cwd: &[u8]) -> Process {
+    Process {
+        id: ProcessId(row.id),
+        pid: Pid(row.pid),
+        parent: row.parent.map(ProcessId),
+        start_ns: row.start_ns,
+        attached: row.attached,
+        end_ns: row.end_ns,
+        exit: exit_of(row.exit, row.exit_value),
+        images: Vec::new(),
+        cwd: cwd.to_vec(),
+        user: row.user,
+        threads: row.threads,
+        events: row.events,
+        failed_calls: row.failed_calls,
+    }
+}
+
+const _: () = assert!(
+    EMPTY == 0,
+    "`unwrap_or_default` gives the empty string's id"
+);

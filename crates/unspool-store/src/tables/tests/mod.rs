@@ -1,0 +1,157 @@
+mod random;
+
+use std::fs;
+use std::ops::ControlFlow;
+use std::path::Path;
+
+use unspool_model::step::Step;
+use unspool_model::world::World;
+
+use self::random::{Owned, Random, feed};
+use super::{NAMES, StepQuery, TableWriter, Tables, table_path};
+use crate::{Closing, Manifest, RawPolicy, RunReader, RunWriter, StoreError};
+
+/// Writes a closed run.
+fn write_run(folder: &Path, steps: &[Owned], world: &World) -> Manifest {
+    let run = RunWriter::create(folder, Manifest::new("20261121-042731-7f3a")).unwrap();
+    let mut tables = TableWriter::create(folder).unwrap();
+    feed(&mut tables, steps, world);
+    let closing = Closing {
+        tables: Some(tables.finish().unwrap()),
+        raw: RawPolicy::Keep,
+    };
+    run.close(&closing).unwrap()
+}
+
+fn open(folder: &Path) -> Tables {
+    Tables::open(&RunReader::open(folder).unwrap()).unwrap()
+}
+
+fn read_steps(tables: &Tables, query: &StepQuery) -> Vec<Owned> {
+    let mut steps = Vec::new();
+    tables
+        .for_each_step(query, &mut |step: &Step<'_>| {
+            steps.push(Owned::of(step));
+            ControlFlow::Continue(())
+        })
+        .unwrap();
+    steps
+}
+
+fn random_steps(random: &mut Random, count: u64) -> Vec<Owned> {
+    (0..count).map(|seq| random.step(seq)).collect()
+}
+
+fn check_world(found: &World, expect: &World) {
+    assert_eq!(found.clock, expect.clock);
+    assert_eq!(found.processes, expect.processes);
+    assert_eq!(found.sessions, expect.sessions);
+    assert_eq!(found.resources, expect.resources);
+    assert_eq!(found.descriptors, expect.descriptors);
+    assert_eq!(found.accesses, expect.accesses);
+    assert_eq!(found.links, expect.links);
+}
+
+#[test]
+fn everything_comes_back_as_it_went_in() {
+    for seed in 0..100 {
+        let mut random = Random(seed);
+        let size = u32::try_from(random.below(40)).unwrap();
+        let world = random.world(size);
+        let count = random.below(300) + 1;
+        let steps = random_steps(&mut random, count);
+        let folder = tempfile::tempdir().unwrap();
+        write_run(folder.path(), &steps, &world);
+        let tables = open(folder.path());
+        assert_eq!(read_steps(&tables, &StepQuery::all()), steps, "seed {seed}");
+        check_world(&tables.world().unwrap(), &world);
+    }
+}
+
+#[test]
+fn many_row_groups_come_back_and_are_the_same_bytes_when_made_again() {
+    let mut random = Random(7);
+    let world = random.world(50);
+    let mut steps = random_steps(&mut random, 5000);
+    // More than one row group, cheaply.
+    steps = (0..300_000u64)
+        .map(|seq| Owned {
+            seq,
+            ..steps[usize::try_from(seq % 5000).unwrap()].clone()
+        })
+        .collect();
+    let (first, second) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let manifest = write_run(first.path(), &steps, &world);
+    assert_eq!(
+        write_run(second.path(), &steps, &world).tables,
+        manifest.tables
+    );
+    assert_eq!(manifest.tables["events"].rows, 300_000);
+    for name in NAMES {
+        let read = |folder: &Path| fs::read(table_path(folder, name)).unwrap();
+        assert!(read(first.path()) == read(second.path()), "{name}");
+    }
+    assert!(read_steps(&open(first.path()), &StepQuery::all()) == steps);
+}
+
+#[test]
+fn a_query_gives_the_steps_that_it_asks_for() {
+    let mut random = Random(1);
+    let mut steps = random_steps(&mut random, 1000);
+    steps = (0..200_000u64)
+        .map(|seq| Owned {
+            seq,
+            time_ns: i64::try_from(seq).unwrap() * 10,
+            ..steps[usize::try_from(seq % 1000).unwrap()].clone()
+        })
+        .collect();
+    let folder = tempfile::tempdir().unwrap();
+    write_run(folder.path(), &steps, &World::default());
+    let tables = open(folder.path());
+    let query = StepQuery {
+        since_ns: Some(1_500_000),
+        until_ns: Some(1_500_100),
+        ..StepQuery::default()
+    };
+    let mut expect = steps[150_000..150_010].to_vec();
+    for step in &mut expect {
+        step.args.clear();
+    }
+    assert_eq!(read_steps(&tables, &query), expect);
+    let query = StepQuery {
+        from_seq: 199_999,
+        ..StepQuery::all()
+    };
+    assert_eq!(read_steps(&tables, &query), steps[199_999..]);
+    let mut seen = 0;
+    tables
+        .for_each_step(&StepQuery::default(), &mut |_| {
+            seen += 1;
+            if seen == 5 {
+                ControlFlow::Break(())
+            } else {
+                ControlFlow::Continue(())
+            }
+        })
+        .unwrap();
+    assert_eq!(seen, 5);
+}
+
+#[test]
+fn an_empty_run_has_tables() {
+    let folder = tempfile::tempdir().unwrap();
+    write_run(folder.path(), &[], &World::default());
+    let tables = open(folder.path());
+    assert_eq!(tables.events(), 0);
+    assert!(read_steps(&tables, &StepQuery::all()).is_empty());
+    check_world(&tables.world().unwrap(), &World::default());
+}
+
+#[test]
+fn a_run_without_tables_says_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = RunWriter::create(folder.path(), Manifest::new("x")).unwrap();
+    run.close(&Closing::default()).unwrap();
+    let error = Tables::open(&RunReader::open(folder.path()).unwrap()).unwrap_err();
+    assert!(matches!(error, StoreError::NoTable { .. }), "{error}");
+}

@@ -1,0 +1,271 @@
+//! Takes steps and objects from the tracker and writes the tables.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use arrow_array::builder::BinaryBuilder;
+use arrow_array::{ArrayRef, RecordBatch};
+use unspool_model::event::ClockKind;
+use unspool_model::step::{Step, StepArgs, StepSink};
+use unspool_model::world::{Access, Descriptor, Link, Process, Resource, Session, World};
+
+use super::rows::{
+    AccessBuilder, AccessRow, DescriptorBuilder, DescriptorRow, EventBuilder, EventRow,
+    ImageBuilder, ImageRow, LinkBuilder, LinkRow, ProcessBuilder, ProcessRow, ResourceBuilder,
+    ResourceRow, SessionBuilder, SessionRow, StringBuilder, StringRow,
+};
+use super::strings::Interner;
+use super::worker::Worker;
+use super::{TableId, table_path};
+use crate::error::{Result, StoreError};
+use crate::files;
+use crate::manifest::TableInfo;
+
+/// Rows that are collected before they go to the writing thread.
+const BATCH_ROWS: usize = 16 << 10;
+
+/// Bytes of arguments or strings that end a batch early.
+const BATCH_BYTES: usize = 4 << 20;
+
+/// What was written.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct TableSummary {
+    /// The files by table name.
+    pub files: BTreeMap<String, TableInfo>,
+    /// Events.
+    pub events: u64,
+    /// What the times mean, as the tracker's world said at the last event.
+    pub clock: ClockKind,
+}
+
+impl TableSummary {
+    /// Reads the files back and compares their checksums.
+    pub fn verify(&self, run: &Path) -> Result<()> {
+        for (name, info) in &self.files {
+            let path = table_path(run, name);
+            if files::checksum(&path)? != (info.crc32c, info.bytes) {
+                return Err(StoreError::damaged(&path, "it is not what was written"));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Writes the tables of a run. The same steps and objects in the same order give the same bytes.
+///
+/// A step cannot fail; the first error comes out of [`TableWriter::finish`], and [`TableWriter::has_failed`] tells
+/// before that nothing more is written.
+#[derive(Debug)]
+pub struct TableWriter {
+    run: PathBuf,
+    worker: Worker,
+    failed: bool,
+    strings: Interner,
+    args: BinaryBuilder,
+    scratch: Vec<u8>,
+    events: EventBuilder,
+    processes: ProcessBuilder,
+    images: ImageBuilder,
+    sessions: SessionBuilder,
+    descriptors: DescriptorBuilder,
+    accesses: AccessBuilder,
+    resources: ResourceBuilder,
+    links: LinkBuilder,
+    event_count: u64,
+    clock: ClockKind,
+}
+
+/// Sends what a builder holds.
+macro_rules! send {
+    ($self:ident, $builder:ident, $id:expr) => {
+        if $self.$builder.len() > 0 {
+            let columns = $self.$builder.take_columns();
+            $self.send($id, columns);
+        }
+    };
+}
+
+/// Adds a row and sends the batch when it is full.
+macro_rules! add {
+    ($self:ident, $builder:ident, $id:expr, $row:expr) => {{
+        let row = $row;
+        $self.$builder.append(row);
+        if $self.$builder.len() >= BATCH_ROWS {
+            send!($self, $builder, $id);
+        }
+    }};
+}
+
+impl TableWriter {
+    /// Begins the tables of the run in folder `run`; nothing is visible under its name until
+    /// [`TableWriter::finish`].
+    pub fn create(run: &Path) -> Result<Self> {
+        let folder = run.join("tables");
+        match files::make_private_folder(&folder) {
+            // Tables of a run that are made again replace those that are there.
+            Ok(()) | Err(StoreError::Exists { .. }) => {}
+            Err(error) => return Err(error),
+        }
+        Ok(Self {
+            run: run.to_path_buf(),
+            worker: Worker::start(run)?,
+            failed: false,
+            strings: Interner::new(),
+            args: BinaryBuilder::new(),
+            scratch: Vec::new(),
+            events: EventBuilder::default(),
+            processes: ProcessBuilder::default(),
+            images: ImageBuilder::default(),
+            sessions: SessionBuilder::default(),
+            descriptors: DescriptorBuilder::default(),
+            accesses: AccessBuilder::default(),
+            resources: ResourceBuilder::default(),
+            links: LinkBuilder::default(),
+            event_count: 0,
+            clock: ClockKind::default(),
+        })
+    }
+
+    /// Whether writing has failed; [`TableWriter::finish`] says why.
+    pub fn has_failed(&self) -> bool {
+        self.failed
+    }
+
+    /// Distinct strings so far.
+    pub fn strings(&self) -> usize {
+        self.strings.len()
+    }
+
+    /// Writes what is left, makes it durable and visible, and says what it is.
+    pub fn finish(mut self) -> Result<TableSummary> {
+        self.send_events();
+        send!(self, processes, TableId::Processes);
+        send!(self, images, TableId::Images);
+        send!(self, sessions, TableId::Sessions);
+        send!(self, descriptors, TableId::Descriptors);
+        send!(self, accesses, TableId::Accesses);
+        send!(self, resources, TableId::Resources);
+        send!(self, links, TableId::Links);
+        self.send_strings();
+        let infos = self.worker.finish()?;
+        let mut summary = TableSummary {
+            files: BTreeMap::new(),
+            events: self.event_count,
+            clock: self.clock,
+        };
+        for (id, info) in TableId::ALL.into_iter().zip(infos) {
+            let path = table_path(&self.run, id.name());
+            files::rename(&files::temporary(&path), &path)?;
+            summary.files.insert(id.name().to_owned(), info);
+        }
+        files::sync_folder(&self.run.join("tables"))?;
+        Ok(summary)
+    }
+
+    fn send(&mut self, id: TableId, columns: Vec<ArrayRef>) {
+        if self.failed {
+            return;
+        }
+        let batch = RecordBatch::try_new(id.schema(), columns)
+            .expect("builders and schema come from one declaration");
+        self.failed = !self.worker.send(id, batch);
+    }
+
+    fn send_events(&mut self) {
+        if self.events.len() == 0 {
+            return;
+        }
+        let mut columns = self.events.take_columns();
+        columns.push(Arc::new(self.args.finish()));
+        self.send(TableId::Events, columns);
+    }
+
+    fn send_strings(&mut self) {
+        let strings = std::mem::replace(&mut self.strings, Interner::new());
+        let mut ids = StringBuilder::default();
+        let mut values = BinaryBuilder::new();
+        for (id, value) in (0u32..).zip(strings.iter()) {
+            ids.append(StringRow { id });
+            values.append_value(value);
+            if ids.len() >= BATCH_ROWS || values.values_slice().len() >= BATCH_BYTES {
+                self.send_string_batch(&mut ids, &mut values);
+            }
+        }
+        self.send_string_batch(&mut ids, &mut values);
+    }
+
+    fn send_string_batch(&mut self, ids: &mut StringBuilder, values: &mut BinaryBuilder) {
+        if ids.len() > 0 {
+            let mut columns = ids.take_columns();
+            columns.push(Arc::new(values.finish()));
+            self.send(TableId::Strings, columns);
+        }
+    }
+}
+
+impl StepSink for TableWriter {
+    fn step(&mut self, step: &Step<'_>, world: &World) {
+        self.clock = world.clock;
+        self.event_count += 1;
+        self.events.append(EventRow::new(step, &mut self.strings));
+        match step.args {
+            StepArgs::Text(text) => self.args.append_value(text),
+            StepArgs::Call(..) => {
+                self.scratch.clear();
+                step.args.print(&mut self.scratch);
+                self.args.append_value(&self.scratch);
+            }
+        }
+        if self.events.len() >= BATCH_ROWS || self.args.values_slice().len() >= BATCH_BYTES {
+            self.send_events();
+        }
+    }
+
+    fn process(&mut self, process: &Process) {
+        for image in &process.images {
+            add!(
+                self,
+                images,
+                TableId::Images,
+                ImageRow::new(process.id, image, &mut self.strings)
+            );
+        }
+        add!(
+            self,
+            processes,
+            TableId::Processes,
+            ProcessRow::new(process, &mut self.strings)
+        );
+    }
+
+    fn session(&mut self, session: &Session) {
+        add!(self, sessions, TableId::Sessions, SessionRow::new(session));
+    }
+
+    fn descriptor(&mut self, descriptor: &Descriptor) {
+        add!(
+            self,
+            descriptors,
+            TableId::Descriptors,
+            DescriptorRow::new(descriptor)
+        );
+    }
+
+    fn access(&mut self, access: &Access) {
+        add!(self, accesses, TableId::Accesses, AccessRow::new(access));
+    }
+
+    fn link(&mut self, link: &Link) {
+        add!(self, links, TableId::Links, LinkRow::new(link));
+    }
+
+    fn resource(&mut self, resource: &Resource) {
+        add!(
+            self,
+            resources,
+            TableId::Resources,
+            ResourceRow::new(resource, &mut self.strings)
+        );
+    }
+}
