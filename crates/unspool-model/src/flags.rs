@@ -244,7 +244,6 @@ pub const FUTEX_OPERATIONS: Names = &[
     ("FUTEX_LOCK_PI2", 13),
 ];
 
-
 const EFD: Names = &[
     ("EFD_SEMAPHORE", 1),
     ("EFD_CLOEXEC", 0o2_000_000),
@@ -255,7 +254,11 @@ const TFD: Names = &[("TFD_CLOEXEC", 0o2_000_000), ("TFD_NONBLOCK", 0o4000)];
 const TFD_TIMER: Names = &[("TIMER_ABSTIME", 1)];
 const INOTIFY: Names = &[("IN_CLOEXEC", 0o2_000_000), ("IN_NONBLOCK", 0o4000)];
 const EPOLL: Names = &[("EPOLL_CLOEXEC", 0o2_000_000)];
-const EPOLL_COMMANDS: Names = &[("EPOLL_CTL_ADD", 1), ("EPOLL_CTL_DEL", 2), ("EPOLL_CTL_MOD", 3)];
+const EPOLL_COMMANDS: Names = &[
+    ("EPOLL_CTL_ADD", 1),
+    ("EPOLL_CTL_DEL", 2),
+    ("EPOLL_CTL_MOD", 3),
+];
 const ACCESS: Names = &[("R_OK", 4), ("W_OK", 2), ("X_OK", 1)];
 const WHENCE: Names = &[
     ("SEEK_SET", 0),
@@ -277,7 +280,12 @@ const CLOCKS: Names = &[
     ("CLOCK_BOOTTIME_ALARM", 9),
     ("CLOCK_TAI", 11),
 ];
-const FLOCK: Names = &[("LOCK_SH", 1), ("LOCK_EX", 2), ("LOCK_NB", 4), ("LOCK_UN", 8)];
+const FLOCK: Names = &[
+    ("LOCK_SH", 1),
+    ("LOCK_EX", 2),
+    ("LOCK_NB", 4),
+    ("LOCK_UN", 8),
+];
 const LIMITS: Names = &[
     ("RLIMIT_CPU", 0),
     ("RLIMIT_FSIZE", 1),
@@ -388,7 +396,11 @@ const UNMOUNT: Names = &[
     ("MNT_EXPIRE", 4),
     ("UMOUNT_NOFOLLOW", 8),
 ];
-const RANDOM: Names = &[("GRND_NONBLOCK", 1), ("GRND_RANDOM", 2), ("GRND_INSECURE", 4)];
+const RANDOM: Names = &[
+    ("GRND_NONBLOCK", 1),
+    ("GRND_RANDOM", 2),
+    ("GRND_INSECURE", 4),
+];
 const READ_WRITE: Names = &[
     ("RWF_HIPRI", 1),
     ("RWF_DSYNC", 2),
@@ -544,7 +556,11 @@ const STATX_MASK: Names = &[
     ("STATX_MNT_ID", 0x1000),
 ];
 const XATTR: Names = &[("XATTR_CREATE", 1), ("XATTR_REPLACE", 2)];
-const ITIMERS: Names = &[("ITIMER_REAL", 0), ("ITIMER_VIRTUAL", 1), ("ITIMER_PROF", 2)];
+const ITIMERS: Names = &[
+    ("ITIMER_REAL", 0),
+    ("ITIMER_VIRTUAL", 1),
+    ("ITIMER_PROF", 2),
+];
 const PRIORITY: Names = &[("PRIO_PROCESS", 0), ("PRIO_PGRP", 1), ("PRIO_USER", 2)];
 const PIDFD: Names = &[("PIDFD_NONBLOCK", 0o4000)];
 const SECCOMP: Names = &[
