@@ -2,7 +2,8 @@
 
 use unspool_model::args::{Arg, Args};
 use unspool_model::event::{Call, CallName, Errno, Event, EventSink, Kind, Outcome};
-use unspool_model::syscalls::{Architecture, Role, Syscall};
+use unspool_model::flags::open_flags_from_aarch64;
+use unspool_model::syscalls::{Architecture, FlagSet, Role, Syscall};
 
 use super::format::{INDEX_RESULT, LONG_DURATION, SLOT_RESULT, kind, tag};
 use super::read::{Fields, Item};
@@ -226,10 +227,18 @@ fn arguments<'a>(known: Option<Syscall>, head: &Head, found: &Found<'a>) -> Args
                 fd: low_i32(*slot),
                 path: &[],
             },
-            (None, None) => Arg::Number(*slot),
+            (None, None) => Arg::Number(number(*slot, roles.get(index), head.architecture)),
         });
     }
     args
+}
+
+/// A register; open flags in the numbers of `x86_64`, which the tracker and the printer read.
+fn number(slot: u64, role: Option<&Role>, architecture: Architecture) -> u64 {
+    match (role, architecture) {
+        (Some(Role::Flags(FlagSet::Open)), Architecture::Aarch64) => open_flags_from_aarch64(slot),
+        _ => slot,
+    }
 }
 
 /// A descriptor is an int: the kernel ignores the upper half of the register.

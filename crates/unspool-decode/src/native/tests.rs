@@ -207,6 +207,24 @@ fn sockets_look_as_strace_prints_them() {
 }
 
 #[test]
+fn open_flags_of_arm_are_told_in_the_numbers_of_the_table() {
+    let mut writer = RecordWriter::default();
+    // openat(AT_FDCWD, ..., O_DIRECTORY) is number 56 on aarch64, O_DIRECTORY 040000 there and 0200000 in the table.
+    let head = CallHead {
+        architecture: 1,
+        ..x86(56)
+    };
+    writer.call(7, 10, head, [negative(-100), 1, 0o40_000, 0, 0, 0], Some(3));
+    writer.end();
+    check(
+        &writer,
+        &[
+            "10 7 openat [Fd { fd: -100, path: [] }, Number(1), Number(65536), Number(0)] Returned(3) Some(500) ",
+        ],
+    );
+}
+
+#[test]
 fn times_become_the_epoch_and_follow_clock_records() {
     let mut writer = RecordWriter::default();
     writer.stream(
