@@ -1,1 +1,50 @@
-fn main() {}
+//! Tasks of the project: `cargo xtask tidy | docs [--check] | bench decode|record [--smoke]`.
+#![expect(clippy::print_stdout, reason = "the output of a task is its result")]
+#![expect(
+    clippy::print_stderr,
+    reason = "progress and errors of a task are for the person who runs it"
+)]
+
+mod bench;
+mod docs;
+mod tidy;
+mod workspace;
+
+use std::process::ExitCode;
+
+const USAGE: &str = "\
+usage: cargo xtask tidy                         check edges, licences, advisories, files, registries
+       cargo xtask docs [--check]               write the generated reference pages, or fail if one is stale
+       cargo xtask bench decode [--smoke]       throughput of decoding, against memchr and peers
+       cargo xtask bench record [--smoke]       cost of recording, against plain runs and strace";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let result = match words.as_slice() {
+        ["tidy"] => run_tidy(),
+        ["docs"] => docs::write(),
+        ["docs", "--check"] => docs::check(),
+        ["bench", "decode"] => bench::decode::run(bench::Size::Full),
+        ["bench", "decode", "--smoke"] => bench::decode::run(bench::Size::Smoke),
+        ["bench", "record"] => bench::record::run(bench::Size::Full),
+        ["bench", "record", "--smoke"] => bench::record::run(bench::Size::Smoke),
+        _ => Err(USAGE.to_owned()),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(message) => {
+            eprintln!("{message}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run_tidy() -> Result<(), String> {
+    let problems = tidy::run(&workspace::Workspace::load()?);
+    if problems.is_empty() {
+        println!("tidy: {} checks, no problems", tidy::CHECKS.len());
+        return Ok(());
+    }
+    Err(problems.join("\n"))
+}
