@@ -1,0 +1,1 @@
+cat in | tr a-z A-Z | sort >out

@@ -1,0 +1,2 @@
+# Three lines of known length.
+printf 'pear\napple\nfig\n' >in

@@ -1,0 +1,1 @@
+printf 'twelve bytes' >secret-of-parent
