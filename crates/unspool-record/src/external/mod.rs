@@ -78,23 +78,32 @@ pub fn record_with_tracer(
     let mut recording = Recording::new(tracer, options, control, sink, child, true);
     recording.pump(channel)?;
     let status = recording.wait()?;
+    if recording.counts.seen == 0 && !recording.stopped {
+        // Without a line the tracer failed before the command began, and said why on stderr.
+        let source = io::Error::other(format!(
+            "{} ended with {status} before the command began",
+            tracer.name()
+        ));
+        return Err(RecordError::Failed {
+            action: "record with the external tracer",
+            source,
+        });
+    }
+    let mut notes = Vec::new();
     let exit = match recording.ending.exit() {
         Some(exit) => exit,
         None if recording.stopped => Exit::Running,
-        // Without a line the tracer failed before the command began, and said why on stderr.
-        None if recording.counts.seen == 0 => {
-            let source = io::Error::other(format!(
-                "{} ended with {status} before the command began",
+        // strace ends as the command did.
+        None if tracer == Tracer::Strace => exit_of(status),
+        None => {
+            notes.push(format!(
+                "{} ended with {status} before the command did",
                 tracer.name()
             ));
-            return Err(RecordError::Failed {
-                action: "record with the external tracer",
-                source,
-            });
+            Exit::Running
         }
-        None => exit_of(status),
     };
-    Ok(recording.into_outcome(exit, Vec::new()))
+    Ok(recording.into_outcome(exit, notes))
 }
 
 /// Attaches `tracer` to running processes, all their threads and the children to come, until they end or
