@@ -57,6 +57,15 @@ impl Ending {
         self.exit = words.strip_prefix(b"+++ ").and_then(exit);
     }
 
+    /// Number of the first process, `None` before its first line.
+    pub(super) fn pid(&self) -> Option<libc::pid_t> {
+        std::str::from_utf8(&self.first)
+            .ok()?
+            .parse()
+            .ok()
+            .filter(|pid| *pid > 0)
+    }
+
     /// How the first process ended, `None` while it runs or when the tracer did not say.
     pub(super) fn exit(&self) -> Option<Exit> {
         self.exit

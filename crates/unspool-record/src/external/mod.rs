@@ -13,15 +13,19 @@ mod ending;
 mod tests;
 mod tracer;
 
+use crate::harden::soften_in_child;
+use crate::native::RECORDING;
 use crate::options::{Command, Control, Counts, Exit, Outcome, RecordError, Wait};
 use crate::scrub::Scrubber;
 use crate::seam::{RecordSink, SinkError};
+use crate::sys::signals::{self, Dispositions};
 use channel::{Channel, Received};
 use ending::Ending;
 use std::io::{self, Read as _};
+use std::os::unix::process::CommandExt as _;
 use std::path::PathBuf;
 use std::process::{Child, Stdio};
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 pub use tracer::{Tracer, version};
 
@@ -62,6 +66,7 @@ pub fn record_with_tracer(
     control: &Control,
     sink: &mut dyn RecordSink,
 ) -> Result<Outcome, RecordError> {
+    let _only_one = RECORDING.lock().unwrap_or_else(PoisonError::into_inner);
     tracer::check_command(command)?;
     let flags = tracer::probe(tracer, options)?;
     let channel = Channel::new(&options.scratch)?;
@@ -71,6 +76,8 @@ pub fn record_with_tracer(
     if let Some(cwd) = &command.cwd {
         process.current_dir(cwd);
     }
+    let dispositions = Arc::new(Dispositions::install());
+    inherit_state(&mut process, Arc::clone(&dispositions));
     let child = process.spawn().map_err(|source| RecordError::Failed {
         action: "start the tracer",
         source,
@@ -115,8 +122,8 @@ pub fn attach_with_tracer(
     control: &Control,
     sink: &mut dyn RecordSink,
 ) -> Result<Outcome, RecordError> {
-    use std::os::unix::process::CommandExt as _;
-
+    let _only_one = RECORDING.lock().unwrap_or_else(PoisonError::into_inner);
+    let _dispositions = Dispositions::install();
     let flags = tracer::probe(tracer, options)?;
     let channel = Channel::new(&options.scratch)?;
     let mut process = tracer::process(tracer, options);
@@ -151,6 +158,23 @@ pub fn attach_with_tracer(
     }
     let notes = chatter.lines().map(str::to_owned).collect();
     Ok(recording.into_outcome(Exit::Running, notes))
+}
+
+/// Gives the tracer, and so the command, the state that it would have had without a recorder.
+#[expect(
+    unsafe_code,
+    reason = "std empties the signal mask and resets SIGPIPE, whatever they were"
+)]
+fn inherit_state(process: &mut std::process::Command, dispositions: Arc<Dispositions>) {
+    let mask = signals::current_mask();
+    let restore = move || {
+        soften_in_child();
+        dispositions.restore_in_child();
+        signals::set_mask(&mask);
+        Ok(())
+    };
+    // SAFETY: between fork and exec it makes only async-signal-safe calls and allocates nothing.
+    unsafe { process.pre_exec(restore) };
 }
 
 /// Reads what the tracer says about itself, in a thread, so that it never waits for a reader.
@@ -255,9 +279,7 @@ impl<'a> Recording<'a> {
                     self.stop();
                 }
             }
-            if self.control.is_detach_asked() {
-                self.stop();
-            }
+            self.heed_requests();
         }
         if !self.partial.is_empty() {
             let last = std::mem::take(&mut self.partial);
@@ -265,6 +287,23 @@ impl<'a> Recording<'a> {
             self.flush();
         }
         Ok(())
+    }
+
+    /// SIGTERM and SIGHUP are the command's while it lives; then, and when attached, any request ends the recording.
+    fn heed_requests(&mut self) {
+        let requests = signals::take_requests();
+        if self.owns_command && self.ending.exit().is_none() {
+            for signal in [libc::SIGTERM, libc::SIGHUP] {
+                if let (true, Some(pid)) = (requests & (1 << signal) != 0, self.ending.pid()) {
+                    send(pid, signal);
+                }
+            }
+        } else if requests != 0 {
+            self.stop();
+        }
+        if self.control.is_detach_asked() {
+            self.stop();
+        }
     }
 
     /// Takes bytes of the tracer and passes on the lines that are whole.
@@ -316,7 +355,6 @@ impl<'a> Recording<'a> {
     }
 
     /// Makes the tracer let go of all processes and end.
-    #[expect(unsafe_code, reason = "std can send SIGKILL only")]
     fn stop(&mut self) {
         if self.stopped {
             return;
@@ -327,8 +365,7 @@ impl<'a> Recording<'a> {
             drop(self.child.kill());
         } else if let Ok(pid) = libc::pid_t::try_from(self.child.id()) {
             // ltrace takes its breakpoints out on SIGTERM; SIGKILL would leave them in the job.
-            // SAFETY: sends a signal to our own child, which was not waited for yet, so that the number is still its own.
-            unsafe { libc::kill(pid, libc::SIGTERM) };
+            send(pid, libc::SIGTERM);
         }
     }
 
@@ -347,4 +384,11 @@ impl<'a> Recording<'a> {
             sink_error: self.sink_error,
         }
     }
+}
+
+/// Sends a signal to the tracer, which was not waited for yet, or to the command, whose last line did not come yet.
+#[expect(unsafe_code, reason = "std can send SIGKILL only, and only to a child")]
+fn send(pid: libc::pid_t, signal: i32) {
+    // SAFETY: numbers only.
+    unsafe { libc::kill(pid, signal) };
 }

@@ -130,7 +130,9 @@ fn the_command_inherits_nothing_of_the_tracer() {
     }
     let folder = tempfile::tempdir().unwrap();
     let list = |name: &str| folder.path().join(name).display().to_string();
-    let script = |to: &str| format!("exec ls /proc/self/fd >{to}");
+    // Signals blocked and ignored, limits, seccomp; and the descriptors.
+    let state = "grep -E '^(Sig(Blk|Ign|Cgt)|NoNewPrivs|Seccomp):' /proc/self/status; ulimit -a; ls /proc/self/fd";
+    let script = |to: &str| format!("{{ {state}; }} >{to}");
     let plain = std::process::Command::new("sh")
         .arg("-c")
         .arg(script(&list("plain")))

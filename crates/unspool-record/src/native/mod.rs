@@ -25,7 +25,7 @@ use crate::sys::signals::{Dispositions, current_mask};
 use tracer::Tracer;
 
 /// One recording at a time in a process: signals belong to the process.
-static RECORDING: Mutex<()> = Mutex::new(());
+pub(crate) static RECORDING: Mutex<()> = Mutex::new(());
 
 /// Runs a command and records it until it ends (see [`crate::Wait`]).
 ///
