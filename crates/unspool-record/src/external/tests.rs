@@ -144,7 +144,14 @@ fn the_command_inherits_nothing_of_the_tracer() {
         &["sh", "-c", &script(&list("traced"))],
         Wait::All,
     );
-    let read = |name: &str| std::fs::read_to_string(folder.path().join(name)).unwrap();
+    let read = |name: &str| {
+        let state = std::fs::read_to_string(folder.path().join(name)).unwrap();
+        let (before, rest) = state.split_once("SigIgn:\t").unwrap();
+        let (ignored, after) = rest.split_at(16);
+        // glibc's posix_spawn ignores its own two signals, 32 and 33, in the child: not a state that anybody set.
+        let ignored = u64::from_str_radix(ignored, 16).unwrap() & !(3 << 31);
+        format!("{before}{ignored:x}{after}")
+    };
     assert_eq!(read("plain"), read("traced"));
 }
 
