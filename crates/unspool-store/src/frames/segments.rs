@@ -13,7 +13,7 @@ use crate::files;
 const WINDOW_LOG_MAX: u32 = 23;
 
 /// Losses that are listed one by one; from then on they are only summed up in the last one.
-const LOSSES_MAX: usize = 1000;
+pub(crate) const LOSSES_MAX: usize = 1000;
 
 /// File name of a plain segment.
 pub(crate) fn segment_path(raw: &Path, number: u32) -> PathBuf {

@@ -284,3 +284,55 @@ fn torn_unclosed_runs_give_what_is_whole() {
         );
     }
 }
+
+#[test]
+fn the_search_for_a_frame_gives_up_at_its_limit() {
+    use super::scan::{Found, RESYNC_BYTES_MAX, Scanner};
+    // Headers that could be frames of 1 MiB, one after the other: each costs a checksum over 1 MiB.
+    let mut header = Vec::new();
+    header.extend_from_slice(&u32::try_from(FRAME_BYTES_MAX).unwrap().to_le_bytes());
+    header.extend_from_slice(&[0; 8]);
+    header.extend_from_slice(&5u64.to_le_bytes());
+    header.extend_from_slice(&[0; 8]);
+    assert_eq!(header.len(), super::HEADER_LEN);
+    let mut bytes = header.repeat(100_000);
+    let all = bytes.len() as u64;
+    assert!(all / 28 * FRAME_BYTES_MAX as u64 > RESYNC_BYTES_MAX * 100);
+    let frame = Frame {
+        seq: 6,
+        stream: 0,
+        kind: 0,
+        time_ns: 0,
+        bytes: b"whole",
+    };
+    encode(&frame, 0, &mut bytes);
+    let mut scanner = Scanner::new(bytes.as_slice(), 0, 0);
+    let Found::Damage {
+        offset: 0,
+        bytes: lost,
+        at_end: true,
+        ..
+    } = scanner.next(5).unwrap()
+    else {
+        panic!("the frame behind the limit was found");
+    };
+    assert_eq!(lost, bytes.len() as u64);
+    assert_eq!(scanner.next(5).unwrap(), Found::End);
+}
+
+#[test]
+fn a_list_of_losses_has_a_limit() {
+    let pieces: Vec<_> = (0..2500u32).map(|_| vec![1; 10]).collect();
+    let folder = tempfile::tempdir().unwrap();
+    write(folder.path(), &pieces, RawPolicy::Keep);
+    let path = folder.path().join("raw/000001.seg");
+    let mut bytes = fs::read(&path).unwrap();
+    for frame in (0..2500).step_by(2) {
+        bytes[32 + frame * 38 + 30] ^= 1;
+    }
+    fs::write(&path, bytes).unwrap();
+    let (frames, losses) = read(folder.path());
+    assert_eq!(frames.len(), 1250);
+    assert_eq!(losses.len(), super::segments::LOSSES_MAX);
+    assert_eq!(losses.iter().map(|loss| loss.frames).sum::<u64>(), 1250);
+}

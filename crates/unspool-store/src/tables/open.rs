@@ -37,7 +37,7 @@ pub(crate) const BATCH_ROWS: usize = 8 << 10;
 pub struct Tables {
     pub(super) run: PathBuf,
     pub(super) clock: ClockKind,
-    infos: std::collections::BTreeMap<String, TableInfo>,
+    pub(super) infos: std::collections::BTreeMap<String, TableInfo>,
 }
 
 impl Tables {

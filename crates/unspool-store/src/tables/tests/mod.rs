@@ -155,3 +155,108 @@ fn a_run_without_tables_says_so() {
     let error = Tables::open(&RunReader::open(folder.path()).unwrap()).unwrap_err();
     assert!(matches!(error, StoreError::NoTable { .. }), "{error}");
 }
+
+/// Opens tables whose checksum fits although they were changed, as somebody who means harm would make them.
+fn open_forged(folder: &Path, name: &str) -> Tables {
+    let mut tables = open(folder);
+    let (crc32c, bytes) = crate::files::checksum(&table_path(folder, name)).unwrap();
+    let info = tables.infos.get_mut(name).unwrap();
+    (info.crc32c, info.bytes) = (crc32c, bytes);
+    tables
+}
+
+#[test]
+fn changed_tables_are_refused_by_their_checksum() {
+    let mut random = Random(9);
+    let world = random.world(10);
+    let steps = random_steps(&mut random, 100);
+    let folder = tempfile::tempdir().unwrap();
+    write_run(folder.path(), &steps, &world);
+    let tables = open(folder.path());
+    for name in NAMES {
+        let path = table_path(folder.path(), name);
+        let whole = fs::read(&path).unwrap();
+        for _ in 0..20 {
+            let mut bytes = whole.clone();
+            let at = usize::try_from(random.below(bytes.len() as u64)).unwrap();
+            bytes[at] ^= 1 << random.below(8);
+            fs::write(&path, &bytes).unwrap();
+            let failed = match name {
+                "events" => tables
+                    .for_each_step(&StepQuery::all(), &mut |_| ControlFlow::Continue(()))
+                    .is_err(),
+                _ => tables.world().is_err(),
+            };
+            assert!(failed, "{name} {at}");
+        }
+        fs::write(&path, &whole).unwrap();
+    }
+    check_world(&tables.world().unwrap(), &world);
+}
+
+#[test]
+fn forged_tables_end_in_an_error_and_nothing_worse() {
+    let mut random = Random(10);
+    let world = random.world(5);
+    let steps = random_steps(&mut random, 50);
+    let folder = tempfile::tempdir().unwrap();
+    write_run(folder.path(), &steps, &world);
+    for name in ["events", "strings", "accesses", "processes"] {
+        let path = table_path(folder.path(), name);
+        let whole = fs::read(&path).unwrap();
+        for _ in 0..250 {
+            let mut bytes = whole.clone();
+            let at = usize::try_from(random.below(bytes.len() as u64)).unwrap();
+            bytes[at] = random.next().to_le_bytes()[0];
+            fs::write(&path, &bytes).unwrap();
+            let tables = open_forged(folder.path(), name);
+            // What comes out may be wrong values; it is no crash, no hang, no huge allocation.
+            drop(tables.world());
+            drop(tables.for_each_step(&StepQuery::all(), &mut |_| ControlFlow::Continue(())));
+        }
+        fs::write(&path, &whole).unwrap();
+    }
+}
+
+#[test]
+fn a_footer_longer_than_the_file_is_refused_before_it_is_read() {
+    let folder = tempfile::tempdir().unwrap();
+    write_run(folder.path(), &[], &World::default());
+    let path = table_path(folder.path(), "links");
+    let mut bytes = fs::read(&path).unwrap();
+    let at = bytes.len() - 8;
+    bytes[at..at + 4].copy_from_slice(&u32::MAX.to_le_bytes());
+    fs::write(&path, &bytes).unwrap();
+    match open_forged(folder.path(), "links").world().unwrap_err() {
+        StoreError::Limit { limit, .. } => assert_eq!(limit, "length of the footer"),
+        error => panic!("{error}"),
+    }
+    fs::write(&path, b"PAR1").unwrap();
+    let error = open_forged(folder.path(), "links").world().unwrap_err();
+    assert!(error.to_string().contains("too short"), "{error}");
+}
+
+#[test]
+fn rows_that_the_manifest_does_not_know_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    write_run(folder.path(), &[], &Random(3).world(4));
+    let mut tables = open(folder.path());
+    tables.infos.get_mut("links").unwrap().rows = 5;
+    let error = tables.world().unwrap_err();
+    assert!(error.to_string().contains("has 4 rows"), "{error}");
+}
+
+#[test]
+fn a_table_with_other_columns_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    write_run(folder.path(), &[], &Random(3).world(4));
+    fs::copy(
+        table_path(folder.path(), "sessions"),
+        table_path(folder.path(), "links"),
+    )
+    .unwrap();
+    let mut tables = open_forged(folder.path(), "links");
+    tables.infos.get_mut("links").unwrap().rows = 8;
+    let error = tables.world().unwrap_err();
+    assert!(error.to_string().contains("other columns"), "{error}");
+}
