@@ -103,7 +103,7 @@ impl Tracker {
         let was_unknown = was == Some(ResourceKind::Unknown) || old.claimed;
         let both_sockets = was == Some(ResourceKind::Socket) && is == was;
         let both_anonymous = was == Some(ResourceKind::Anonymous) && is == was;
-        let renamed = self.was_renamed(old.resource, new);
+        let renamed = new != old.resource && self.was_renamed(old.resource, new);
         if new != old.resource && !(was_unknown || both_sockets || both_anonymous || renamed) {
             let table = self.live(process).map(|live| live.table);
             if let Some(entry) = table.and_then(|table| self.tables.get_mut(table).remove(fd.fd)) {
@@ -112,11 +112,13 @@ impl Tracker {
             self.found_descriptor(process, fd, 0, time_ns);
             return;
         }
-        if let Some(session) = self
-            .world
-            .sessions
-            .get_mut(old.session.index())
-            .and_then(Option::as_deref_mut)
+        // A renamed file stays known by the name it was opened by: recorders that do not print objects see no other.
+        if !renamed
+            && let Some(session) = self
+                .world
+                .sessions
+                .get_mut(old.session.index())
+                .and_then(Option::as_deref_mut)
         {
             session.resource = new;
             session.claimed = false;
