@@ -25,6 +25,7 @@ fn main() -> ExitCode {
         ["tidy"] => run_tidy(),
         ["docs"] => docs::write(),
         ["docs", "--check"] => docs::check(),
+        ["bench", ..] if cfg!(debug_assertions) && !words.contains(&"--smoke") => optimised(&words),
         ["bench", "decode"] => bench::decode::run(bench::Size::Full),
         ["bench", "decode", "--smoke"] => bench::decode::run(bench::Size::Smoke),
         ["bench", "record"] => bench::record::run(bench::Size::Full),
@@ -37,6 +38,23 @@ fn main() -> ExitCode {
             eprintln!("{message}");
             ExitCode::FAILURE
         }
+    }
+}
+
+/// Runs the same task in a release build: figures of an unoptimised one say nothing.
+fn optimised(words: &[&str]) -> Result<(), String> {
+    let mut command = std::process::Command::new("cargo");
+    command
+        .args(["run", "--release", "--quiet", "--package", "xtask", "--"])
+        .args(words)
+        .current_dir(workspace::root());
+    let status = command
+        .status()
+        .map_err(|error| format!("run `cargo`: {error}"))?;
+    if status.success() {
+        Ok(())
+    } else {
+        Err(format!("the benchmark ended with {status}"))
     }
 }
 

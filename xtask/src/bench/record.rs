@@ -39,10 +39,11 @@ const WORKLOADS: &[Workload] = &[
 const RUNNERS: &[(&str, &[&str])] = &[
     ("plain", &[]),
     (
-        "unspool",
+        "unspool, every call",
         &[
             "{unspool}",
             "record",
+            "--quiet",
             "--recorder",
             "ptrace",
             "-o",
@@ -52,13 +53,28 @@ const RUNNERS: &[(&str, &[&str])] = &[
     ),
     ("strace -f", &["strace", "-f", "-o", "{out}"]),
     (
+        "unspool, --detail names",
+        &[
+            "{unspool}",
+            "record",
+            "--quiet",
+            "--recorder",
+            "ptrace",
+            "--detail",
+            "names",
+            "-o",
+            "{out}",
+            "--",
+        ],
+    ),
+    (
         "strace -f --seccomp-bpf",
         &[
             "strace",
             "-f",
             "--seccomp-bpf",
             "-e",
-            "trace=%file,%desc,%process,%network",
+            "trace=%file,%process,%network",
             "-o",
             "{out}",
         ],

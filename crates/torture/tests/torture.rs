@@ -1,0 +1,404 @@
+//! Each workload is recorded and the recording is held against the truth that the workload states.
+
+#![expect(
+    clippy::disallowed_methods,
+    reason = "tests wait for a condition with a deadline"
+)]
+
+mod support;
+
+use std::fs;
+use std::io::{BufRead as _, BufReader};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use support::{
+    Scratch, compare, contained, is_root, record, rows, show, show_text, torture, unspool,
+};
+
+fn check(words: &[&str]) {
+    if let Some(recorded) = record(words, &["--recorder", "ptrace"]) {
+        compare(&recorded);
+    }
+}
+
+#[test]
+fn floods_are_complete() {
+    check(&["flood", "1", "20000"]);
+    check(&["flood", "2", "10000"]);
+    check(&["flood", "64", "300"]);
+}
+
+#[test]
+fn fork_storms_are_complete() {
+    check(&["forks", "300"]);
+    check(&["parallel", "150"]);
+    check(&["vforks", "300"]);
+    check(&["spawns", "100"]);
+    check(&["threads", "300"]);
+    check(&["bomb", "7"]);
+}
+
+#[test]
+fn orphans_are_recorded_to_their_end() {
+    check(&["orphan"]);
+}
+
+#[test]
+fn exec_from_a_thread_is_one_process() {
+    check(&["exec-thread", "30", "4"]);
+}
+
+#[test]
+fn children_that_ask_not_to_be_traced_are_traced() {
+    check(&["untraced", "1000"]);
+    check(&["untraced3", "1000"]);
+}
+
+#[test]
+fn signal_storms_are_counted() {
+    check(&["signals", "5000"]);
+    check(&["faults", "1000"]);
+    check(&["realtime", "1000"]);
+}
+
+#[test]
+fn every_signal_is_an_event() {
+    let Some(recorded) = record(&["signals", "200"], &["--recorder", "ptrace"]) else {
+        return;
+    };
+    let events = show(&recorded.run, "events");
+    let signals = rows(&events)
+        .iter()
+        .filter(|row| row["kind"] == "signal" && row["name"] == "SIGUSR1")
+        .count();
+    assert_eq!(signals, 200);
+}
+
+#[test]
+fn stops_and_kills_keep_their_meaning() {
+    check(&["stops", "50"]);
+    check(&["kill-race", "100"]);
+}
+
+#[test]
+fn a_process_number_that_comes_back_is_another_process() {
+    check(&["pid-reuse", "700"]);
+}
+
+#[test]
+fn calls_of_other_tables_have_their_names() {
+    check(&["int80", "10"]);
+    check(&["m32", "10"]);
+    check(&["unknown-calls", "10"]);
+}
+
+#[test]
+fn roots_and_mounts() {
+    check(&["chroot"]);
+    check(&["mounts"]);
+}
+
+#[test]
+fn big_and_hostile_data() {
+    check(&["big-write", "1073741824"]);
+    check(&["big-argv", "1000000"]);
+    check(&["deep", "100"]);
+    check(&["bad-pointers", "100"]);
+}
+
+#[test]
+fn a_gigabyte_in_a_call_is_counted_whole() {
+    let Some(recorded) = record(&["big-write", "1073741824"], &[]) else {
+        return;
+    };
+    let summary = show(&recorded.run, "summary");
+    assert!(rows(&summary)[0]["bytes_written"].as_u64() >= Some(1 << 30));
+}
+
+#[test]
+fn sleeps_have_their_length() {
+    let Some(recorded) = record(&["clock", "20"], &["--recorder", "ptrace"]) else {
+        return;
+    };
+    compare(&recorded);
+    let events = show(&recorded.run, "events");
+    let sleeps = rows(&events)
+        .iter()
+        .filter(|row| row["name"] == "clock_nanosleep" || row["name"] == "nanosleep");
+    let long = sleeps
+        .filter(|row| row["duration_ns"].as_i64() >= Some(2_000_000))
+        .count();
+    assert_eq!(long, 20);
+    assert!(
+        rows(&events)
+            .windows(2)
+            .all(|pair| pair[0]["seq"].as_u64() < pair[1]["seq"].as_u64())
+    );
+}
+
+/// Control characters and direction marks would let a file name write what it likes on the screen.
+#[test]
+fn hostile_names_do_not_reach_the_terminal() {
+    let Some(recorded) = record(&["names"], &["--recorder", "ptrace"]) else {
+        return;
+    };
+    compare(&recorded);
+    for view in ["summary", "tree", "files", "net", "fds", "events", "time"] {
+        let text = String::from_utf8(show_text(&recorded.run, &[view])).expect("views are UTF-8");
+        let bad = |c: char| {
+            (c.is_control() && c != '\n' && c != '\t')
+                || ('\u{202a}'..='\u{202e}').contains(&c)
+                || ('\u{2066}'..='\u{2069}').contains(&c)
+        };
+        assert_eq!(text.chars().find(|c| bad(*c)), None, "in {view}");
+        assert!(
+            !text.lines().any(|line| line.starts_with("123 openat")),
+            "a name forged a line of {view}"
+        );
+    }
+    let files = show(&recorded.run, "files");
+    let made: Vec<Vec<u8>> = recorded.truth["files"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|name| from_hex(name.as_str().unwrap()))
+        .collect();
+    let shown: Vec<Vec<u8>> = rows(&files)
+        .iter()
+        .map(|row| unescape(row["path"].as_str().unwrap()))
+        .collect();
+    for name in &made {
+        assert!(
+            shown.contains(name),
+            "{:?} is not among the files",
+            String::from_utf8_lossy(name)
+        );
+    }
+}
+
+fn from_hex(text: &str) -> Vec<u8> {
+    (0..text.len())
+        .step_by(2)
+        .map(|at| u8::from_str_radix(&text[at..at + 2], 16).unwrap())
+        .collect()
+}
+
+/// Undoes the escapes of paths in JSON: `\\` and `\xHH`.
+fn unescape(text: &str) -> Vec<u8> {
+    let bytes = text.as_bytes();
+    let mut out = Vec::new();
+    let mut at = 0;
+    while at < bytes.len() {
+        match (bytes[at], bytes.get(at + 1)) {
+            (b'\\', Some(b'x')) => {
+                out.push(u8::from_str_radix(&text[at + 2..at + 4], 16).unwrap());
+                at += 4;
+            }
+            (b'\\', Some(b'\\')) => {
+                out.push(b'\\');
+                at += 2;
+            }
+            (byte, _) => {
+                out.push(byte);
+                at += 1;
+            }
+        }
+    }
+    out
+}
+
+#[test]
+fn a_recorded_program_inherits_what_a_plain_one_does() {
+    let plain = contained("state-plain", &[torture(), "state"]);
+    let expect: Value = serde_json::from_slice(&plain.stdout).unwrap();
+    let Some(recorded) = record(&["state"], &["--recorder", "ptrace"]) else {
+        return;
+    };
+    for (key, value) in expect.as_object().unwrap() {
+        assert_eq!(
+            &recorded.truth[key], value,
+            "{key} differs from a plain run"
+        );
+    }
+}
+
+#[test]
+fn exit_status_is_that_of_the_command() {
+    let scratch = Scratch::new("status");
+    for (script, expect) in [
+        ("exit 0", 0),
+        ("exit 3", 3),
+        ("exit 255", 255),
+        ("kill -TERM $$", 143),
+        ("kill -KILL $$", 137),
+        ("kill -SEGV $$", 139),
+    ] {
+        let run = scratch.0.join(script.replace(' ', "_"));
+        let mut command = Command::new(unspool());
+        let status = command
+            .args(["record", "--quiet", "-o"])
+            .arg(&run)
+            .args(["--", "sh", "-c", script])
+            .stderr(Stdio::null())
+            .status()
+            .unwrap();
+        assert_eq!(status.code(), Some(expect), "{script}");
+    }
+    for (program, expect) in [("/nonexistent/program", 127), ("/etc/passwd", 126)] {
+        let run = scratch.0.join(expect.to_string());
+        let mut command = Command::new(unspool());
+        let output = command
+            .args(["record", "-o"])
+            .arg(&run)
+            .args(["--", program])
+            .output()
+            .unwrap();
+        assert_eq!(
+            output.status.code(),
+            Some(expect),
+            "{program}: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+    }
+}
+
+/// The recorder is killed at different moments: the job ends as if nothing had happened, the run is readable and says so.
+#[test]
+fn a_killed_recorder_harms_neither_job_nor_run() {
+    let scratch = Scratch::new("killed");
+    let mut found = 0;
+    for round in 0..20_u64 {
+        let (run, done) = (
+            scratch.0.join(format!("run{round}")),
+            scratch.0.join(format!("done{round}")),
+        );
+        let script = format!(
+            "'{}' flood 1 60000 > '{}.part' && mv '{}.part' '{}'",
+            torture(),
+            done.display(),
+            done.display(),
+            done.display()
+        );
+        let mut command = Command::new(unspool());
+        command
+            .args(["record", "--quiet", "-o"])
+            .arg(&run)
+            .args(["--", "sh", "-c", &script]);
+        let mut recorder = command
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let start = Instant::now();
+        while start.elapsed() < Duration::from_millis(40 + round * 17)
+            && recorder.try_wait().unwrap().is_none()
+        {
+            std::thread::yield_now();
+        }
+        let was_running = recorder.try_wait().unwrap().is_none();
+        recorder.kill().unwrap();
+        recorder.wait().unwrap();
+        let deadline = Instant::now() + Duration::from_secs(30);
+        while !done.exists() && Instant::now() < deadline {
+            std::thread::yield_now();
+        }
+        let truth = fs::read_to_string(&done)
+            .unwrap_or_else(|_| panic!("round {round}: the job did not end well"));
+        assert!(truth.contains("60000"), "round {round}: {truth}");
+        if was_running && run.exists() {
+            let tree = show(&run, "tree");
+            assert_ne!(tree["state"], "complete", "round {round}");
+            found += u64::from(!rows(&tree).is_empty());
+        }
+    }
+    assert!(
+        found >= 10,
+        "only {found} of 20 killed recordings held a process"
+    );
+}
+
+#[test]
+fn a_full_disk_is_said_and_harms_no_job() {
+    if !is_root() {
+        eprintln!("skipped: mounting a small disk needs root");
+        return;
+    }
+    let scratch = Scratch::new("full");
+    let (disk, done) = (scratch.0.join("disk"), scratch.0.join("done"));
+    fs::create_dir(&disk).unwrap();
+    let script = format!(
+        "mount -t tmpfs -o size=1m none '{disk}' && '{unspool}' record --quiet -o '{disk}/run' -- sh -c \"'{torture}' flood 1 60000 > '{done}'\"; \
+         status=$?; '{unspool}' show '{disk}/run' tree --json > '{done}.json'; exit $status",
+        disk = disk.display(),
+        unspool = unspool().display(),
+        torture = torture(),
+        done = done.display(),
+    );
+    let output = Command::new("unshare")
+        .args(["--mount", "sh", "-c", &script])
+        .stdin(Stdio::null())
+        .output()
+        .unwrap();
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(74), "{errors}");
+    assert!(
+        errors.lines().count() <= 6,
+        "one message, not one per call: {errors}"
+    );
+    assert!(
+        fs::read_to_string(&done).unwrap().contains("60000"),
+        "the job went on"
+    );
+    let tree: Value =
+        serde_json::from_slice(&fs::read(done.with_extension("json")).unwrap()).unwrap();
+    assert_eq!(tree["state"], "incomplete");
+    assert!(!rows(&tree).is_empty(), "what was flushed is readable");
+}
+
+/// Attaches to a busy program and lets it go: it ends as if nothing had happened, and the run holds all its threads.
+#[test]
+fn attach_and_detach_leave_all_threads_running() {
+    let scratch = Scratch::new("attach");
+    let mut command = Command::new(torture());
+    let mut busy = command
+        .args(["busy", "16", "2500"])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let run = scratch.0.join("run");
+    let mut command = Command::new(unspool());
+    command
+        .args(["record", "-o"])
+        .arg(&run)
+        .args(["-p", &busy.id().to_string()]);
+    let mut recorder = command
+        .stdin(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let start = Instant::now();
+    while start.elapsed() < Duration::from_millis(900) {
+        std::thread::yield_now();
+    }
+    let interrupted = Command::new("kill")
+        .args(["-INT", &recorder.id().to_string()])
+        .status()
+        .unwrap();
+    assert!(interrupted.success());
+    let status = recorder.wait().unwrap();
+    assert!(busy.try_wait().unwrap().is_none(), "the program lives on");
+    assert_eq!(status.code(), Some(0), "detaching is not an error");
+    let mut truth = String::new();
+    BufReader::new(busy.stdout.take().unwrap())
+        .read_line(&mut truth)
+        .unwrap();
+    assert!(busy.wait().unwrap().success());
+    assert!(truth.contains("\"threads\":17"), "{truth}");
+    let tree = show(&run, "tree");
+    assert_eq!(rows(&tree).len(), 1, "{tree}");
+    let threads = rows(&tree)[0]["threads"].as_u64();
+    assert_eq!(threads, Some(17), "{tree}");
+}
