@@ -47,6 +47,8 @@ pub struct Recovered {
 pub struct RunReader {
     folder: PathBuf,
     manifest: Manifest,
+    /// Whether the manifest is as it was written.
+    trusted: bool,
     state: RunState,
 }
 
@@ -74,16 +76,16 @@ impl RunReader {
             }
             Err(error) => return Err(error),
         };
-        let state = if recording {
-            RunState::Recording
-        } else {
-            state_at_rest(folder, &manifest, damage)?
-        };
-        Ok(Self {
+        let mut reader = Self {
             folder: folder.to_path_buf(),
             manifest,
-            state,
-        })
+            trusted: damage.is_none(),
+            state: RunState::Recording,
+        };
+        if !recording {
+            reader.state = reader.state_at_rest(damage)?;
+        }
+        Ok(reader)
     }
 
     /// Folder of the run.
@@ -116,7 +118,43 @@ impl RunReader {
 
     /// The raw frames, as far as they were kept.
     pub fn frames(&self) -> Result<Frames> {
-        open_frames(&self.folder, &self.manifest)
+        let raw = self.folder.join("raw");
+        let kept = matches!(self.manifest.raw, RawKept::Plain | RawKept::Compressed);
+        let seal = self.manifest.seal.filter(|_| kept && self.trusted);
+        let header = if self.trusted {
+            None
+        } else {
+            frames::first_header(&raw)?
+        };
+        let salt = header.map_or_else(|| frames::salt(&self.manifest.id), |header| header.salt);
+        let live = self.state == RunState::Recording;
+        Frames::new(&raw, salt, seal.map(|seal| seal.frames), live)
+    }
+
+    /// State of a run that nobody records.
+    fn state_at_rest(&self, damage: Option<String>) -> Result<RunState> {
+        let manifest = &self.manifest;
+        let why = damage
+            .or_else(|| why_incomplete(manifest))
+            .or_else(|| missing_file(&self.folder, manifest));
+        let Some(why) = why else {
+            return Ok(RunState::Complete);
+        };
+        let mut recovered = Recovered {
+            why,
+            ..Recovered::default()
+        };
+        if let Some(seal) = manifest.seal.filter(|_| manifest.raw == RawKept::Removed) {
+            recovered.totals = seal.frames;
+            return Ok(RunState::Incomplete(recovered));
+        }
+        let mut frames = self.frames()?;
+        // Nobody writes any more, whatever the state says while it is being found out.
+        frames.set_at_rest();
+        while frames.next_frame().is_some() {}
+        recovered.totals = frames.totals();
+        recovered.losses = frames.losses().to_vec();
+        Ok(RunState::Incomplete(recovered))
     }
 
     /// Whether raw bytes are there to read.
@@ -134,50 +172,17 @@ fn placeholder(folder: &Path) -> Manifest {
     Manifest::new(&id)
 }
 
-fn open_frames(folder: &Path, manifest: &Manifest) -> Result<Frames> {
-    let raw = folder.join("raw");
-    let kept = matches!(manifest.raw, RawKept::Plain | RawKept::Compressed);
-    let seal = manifest.seal.filter(|_| kept).map(|seal| seal.frames);
-    let salt = match first_salt(&raw)? {
-        // The id may be the folder's name only because the manifest is gone.
-        Some(salt) if manifest.seal.is_none() => salt,
-        _ => frames::salt(&manifest.id),
-    };
-    Frames::new(&raw, salt, seal)
-}
-
-fn first_salt(raw: &Path) -> Result<Option<u32>> {
-    frames::first_header(raw).map(|header| header.map(|header| header.salt))
-}
-
-fn state_at_rest(folder: &Path, manifest: &Manifest, damage: Option<String>) -> Result<RunState> {
-    let why = damage
-        .or_else(|| match manifest.state {
-            State::Recording => Some("its recorder ended without closing it".to_owned()),
-            State::Incomplete => Some(manifest.stopped.as_ref().map_or_else(
-                || "recovered from what its recorder left".to_owned(),
-                |why| format!("stopped: {why}"),
-            )),
-            State::Complete => None,
-        })
-        .or_else(|| manifest.seal.is_none().then(|| "it has no seal".to_owned()))
-        .or_else(|| missing_file(folder, manifest));
-    let Some(why) = why else {
-        return Ok(RunState::Complete);
-    };
-    let mut recovered = Recovered {
-        why,
-        ..Recovered::default()
-    };
-    if let Some(seal) = manifest.seal.filter(|_| manifest.raw == RawKept::Removed) {
-        recovered.totals = seal.frames;
-        return Ok(RunState::Incomplete(recovered));
+/// Why the manifest does not stand for a complete run.
+fn why_incomplete(manifest: &Manifest) -> Option<String> {
+    match manifest.state {
+        State::Recording => Some("its recorder ended without closing it".to_owned()),
+        State::Incomplete => Some(manifest.stopped.as_ref().map_or_else(
+            || "recovered from what its recorder left".to_owned(),
+            |why| format!("stopped: {why}"),
+        )),
+        State::Complete if manifest.seal.is_none() => Some("it has no seal".to_owned()),
+        State::Complete => None,
     }
-    let mut frames = open_frames(folder, manifest)?;
-    while frames.next_frame().is_some() {}
-    recovered.totals = frames.totals();
-    recovered.losses = frames.losses().to_vec();
-    Ok(RunState::Incomplete(recovered))
 }
 
 /// What is not there as the manifest says; contents are checked when they are read.

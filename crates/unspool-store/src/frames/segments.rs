@@ -130,11 +130,13 @@ pub struct Frames {
     seal: Option<Totals>,
     losses: Vec<Loss>,
     ended: bool,
+    /// The last frame of a run that is being recorded may be half written.
+    live: bool,
 }
 
 impl Frames {
     /// `seal` is what the run had when it was closed.
-    pub(crate) fn new(raw: &Path, salt: u32, seal: Option<Totals>) -> Result<Self> {
+    pub(crate) fn new(raw: &Path, salt: u32, seal: Option<Totals>, live: bool) -> Result<Self> {
         Ok(Self {
             segments: list(raw)?.into_iter(),
             salt,
@@ -144,7 +146,13 @@ impl Frames {
             seal,
             losses: Vec::new(),
             ended: false,
+            live,
         })
+    }
+
+    /// Nobody writes to the run any more: a torn frame at its end is a loss.
+    pub(crate) fn set_at_rest(&mut self) {
+        self.live = false;
     }
 
     /// The next whole frame; `None` at the end. Damage is not an error: look at [`Frames::losses`] at the end.
@@ -194,6 +202,8 @@ impl Frames {
                     self.totals.add(len, header.crc, header.time_ns);
                     return Some(header);
                 }
+                Ok(Found::Damage { at_end: true, .. })
+                    if self.live && self.segments.as_slice().is_empty() => {}
                 Ok(Found::Damage {
                     offset,
                     bytes,

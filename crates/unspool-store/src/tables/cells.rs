@@ -36,9 +36,11 @@ macro_rules! primitive_cell {
             fn data_type() -> DataType {
                 <$arrow>::DATA_TYPE
             }
+            #[inline]
             fn append(self, builder: &mut Self::Builder) {
                 builder.append_value(self);
             }
+            #[inline]
             fn get(array: &Self::Array, row: usize) -> Self {
                 array.values().get(row).copied().unwrap_or_default()
             }
@@ -54,9 +56,11 @@ macro_rules! primitive_cell {
             fn data_type() -> DataType {
                 <$arrow>::DATA_TYPE
             }
+            #[inline]
             fn append(self, builder: &mut Self::Builder) {
                 builder.append_option(self);
             }
+            #[inline]
             fn get(array: &Self::Array, row: usize) -> Self {
                 if row >= array.len() || array.is_null(row) {
                     return None;
@@ -75,10 +79,12 @@ macro_rules! primitive_cell {
             fn data_type() -> DataType {
                 DataType::List(Arc::new(Field::new_list_field(<$arrow>::DATA_TYPE, true)))
             }
+            #[inline]
             fn append(self, builder: &mut Self::Builder) {
                 builder.values().append_slice(&self);
                 builder.append(true);
             }
+            #[inline]
             fn get(array: &Self::Array, row: usize) -> Self {
                 if row >= array.len() || array.is_null(row) {
                     return Self::new();
@@ -113,9 +119,11 @@ impl Cell for bool {
     fn data_type() -> DataType {
         DataType::Boolean
     }
+    #[inline]
     fn append(self, builder: &mut Self::Builder) {
         builder.append_value(self);
     }
+    #[inline]
     fn get(array: &Self::Array, row: usize) -> Self {
         row < array.len() && array.value(row)
     }
@@ -131,9 +139,11 @@ impl Cell for Option<bool> {
     fn data_type() -> DataType {
         DataType::Boolean
     }
+    #[inline]
     fn append(self, builder: &mut Self::Builder) {
         builder.append_option(self);
     }
+    #[inline]
     fn get(array: &Self::Array, row: usize) -> Self {
         (row < array.len() && !array.is_null(row)).then(|| array.value(row))
     }

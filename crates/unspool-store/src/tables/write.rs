@@ -58,7 +58,6 @@ impl TableSummary {
 /// before that nothing more is written.
 #[derive(Debug)]
 pub struct TableWriter {
-    run: PathBuf,
     worker: Worker,
     failed: bool,
     strings: Interner,
@@ -74,6 +73,25 @@ pub struct TableWriter {
     links: LinkBuilder,
     event_count: u64,
     clock: ClockKind,
+    /// Dropped after the worker, which holds the files.
+    temporaries: Temporaries,
+}
+
+/// Removes the files `NAME.parquet.tmp` that are left when writing fails or is given up: on a full disk their space
+/// is needed.
+#[derive(Debug)]
+struct Temporaries {
+    run: PathBuf,
+}
+
+impl Drop for Temporaries {
+    fn drop(&mut self) {
+        for id in TableId::ALL {
+            let path = files::temporary(&table_path(&self.run, id.name()));
+            // Nothing depends on it: the next writer replaces a file that stays.
+            drop(files::remove_if_there(&path));
+        }
+    }
 }
 
 /// Sends what a builder holds.
@@ -108,7 +126,6 @@ impl TableWriter {
             Err(error) => return Err(error),
         }
         Ok(Self {
-            run: run.to_path_buf(),
             worker: Worker::start(run)?,
             failed: false,
             strings: Interner::new(),
@@ -124,6 +141,9 @@ impl TableWriter {
             links: LinkBuilder::default(),
             event_count: 0,
             clock: ClockKind::default(),
+            temporaries: Temporaries {
+                run: run.to_path_buf(),
+            },
         })
     }
 
@@ -155,11 +175,11 @@ impl TableWriter {
             clock: self.clock,
         };
         for (id, info) in TableId::ALL.into_iter().zip(infos) {
-            let path = table_path(&self.run, id.name());
+            let path = table_path(&self.temporaries.run, id.name());
             files::rename(&files::temporary(&path), &path)?;
             summary.files.insert(id.name().to_owned(), info);
         }
-        files::sync_folder(&self.run.join("tables"))?;
+        files::sync_folder(&self.temporaries.run.join("tables"))?;
         Ok(summary)
     }
 

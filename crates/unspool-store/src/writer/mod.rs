@@ -309,7 +309,8 @@ impl Recovery {
         &self.reader
     }
 
-    /// Seals what is left, as an incomplete and recovered run. `manifest` is the reader's, completed by the caller;
+    /// Seals what is left, as an incomplete and recovered run; a run that had been complete and whose frames are all
+    /// there (only tables were made again) stays complete. `manifest` is the reader's, completed by the caller;
     /// `totals` and `losses` are what reading the frames gave.
     pub fn finish(
         self,
@@ -319,19 +320,21 @@ impl Recovery {
         closing: &Closing,
     ) -> Result<Manifest> {
         files::remove_if_there(&self.folder.join(RESERVE_NAME))?;
-        manifest.recovered = true;
+        let whole = losses.is_empty()
+            && manifest.state == State::Complete
+            && manifest.seal.is_some_and(|seal| seal.frames == totals);
+        let state = if whole {
+            State::Complete
+        } else {
+            manifest.recovered = true;
+            State::Incomplete
+        };
         for loss in losses {
             if !manifest.losses.contains(loss) {
                 manifest.losses.push(loss.clone());
             }
         }
-        seal(
-            &self.folder,
-            &mut manifest,
-            totals,
-            State::Incomplete,
-            closing,
-        )?;
+        seal(&self.folder, &mut manifest, totals, state, closing)?;
         fs_end(&self.folder, &self.lock)?;
         Ok(manifest)
     }
@@ -353,8 +356,10 @@ fn seal(
     if let Some(tables) = &closing.tables {
         tables.verify(folder)?;
         manifest.tables.clone_from(&tables.files);
-        clock_name(tables.clock).clone_into(&mut manifest.clock);
         events = tables.events;
+        if events > 0 {
+            clock_name(tables.clock).clone_into(&mut manifest.clock);
+        }
     }
     manifest.seal = Some(Seal {
         frames: totals,

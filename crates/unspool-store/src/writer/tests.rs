@@ -130,6 +130,84 @@ fn a_run_is_recording_then_incomplete_then_recovered() {
 }
 
 #[test]
+fn tables_of_a_complete_run_can_be_made_again() {
+    let root = tempfile::tempdir().unwrap();
+    let folder = root.path().join("run");
+    let mut run = RunWriter::create(&folder, Manifest::new("x")).unwrap();
+    run.append(0, 0, b"bytes", 1).unwrap();
+    run.close(&Closing {
+        tables: Some(TableWriter::create(&folder).unwrap().finish().unwrap()),
+        raw: RawPolicy::Compress,
+    })
+    .unwrap();
+    fs::remove_dir_all(folder.join("tables")).unwrap();
+    let recovery = Recovery::begin(&folder).unwrap();
+    assert_eq!(recovery.reader().state().name(), "incomplete");
+    let mut frames = recovery.reader().frames().unwrap();
+    while frames.next_frame().is_some() {}
+    let manifest = recovery.reader().manifest().clone();
+    let closing = Closing {
+        tables: Some(TableWriter::create(&folder).unwrap().finish().unwrap()),
+        raw: RawPolicy::Compress,
+    };
+    recovery
+        .finish(manifest, frames.totals(), frames.losses(), &closing)
+        .unwrap();
+    assert_eq!(
+        *RunReader::open(&folder).unwrap().state(),
+        RunState::Complete
+    );
+}
+
+#[test]
+fn a_live_run_can_be_read_to_its_last_whole_frame() {
+    let root = tempfile::tempdir().unwrap();
+    let folder = root.path().join("run");
+    let mut run = RunWriter::create(&folder, Manifest::new("x")).unwrap();
+    run.append(0, 0, b"whole", 1).unwrap();
+    run.append(0, 0, b"half", 1).unwrap();
+    let path = folder.join("raw/000001.seg");
+    let bytes = fs::read(&path).unwrap();
+    fs::write(&path, &bytes[..bytes.len() - 2]).unwrap();
+    assert_eq!(read_all(&folder), b"whole");
+    drop(run);
+    let reader = RunReader::open(&folder).unwrap();
+    assert_eq!(reader.losses().len(), 1);
+}
+
+#[test]
+fn a_damaged_manifest_does_not_hide_the_frames() {
+    let root = tempfile::tempdir().unwrap();
+    let folder = root.path().join("run");
+    let mut run = RunWriter::create(&folder, Manifest::new("one-id")).unwrap();
+    run.append(0, 0, b"bytes", 1).unwrap();
+    run.close(&Closing::default()).unwrap();
+    let path = folder.join("run.json");
+    let text = fs::read_to_string(&path).unwrap();
+    for damaged in [text.replace("one-id", "two-id"), "{".to_owned()] {
+        fs::write(&path, damaged).unwrap();
+        assert_eq!(
+            RunReader::open(&folder).unwrap().state().name(),
+            "incomplete"
+        );
+        assert_eq!(read_all(&folder), b"bytes");
+    }
+    fs::remove_file(&path).unwrap();
+    assert_eq!(read_all(&folder), b"bytes");
+}
+
+#[test]
+fn tables_that_are_given_up_leave_nothing() {
+    let root = tempfile::tempdir().unwrap();
+    let folder = root.path().join("run");
+    let run = RunWriter::create(&folder, Manifest::new("x")).unwrap();
+    drop(TableWriter::create(&folder).unwrap());
+    let left = crate::files::names_in(&folder.join("tables")).unwrap();
+    assert!(left.is_empty(), "{left:?}");
+    drop(run);
+}
+
+#[test]
 fn raw_is_removed_only_when_tables_are_there() {
     let root = tempfile::tempdir().unwrap();
     for (name, with_tables, kept) in [
