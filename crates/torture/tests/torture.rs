@@ -14,7 +14,8 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use support::{
-    Scratch, compare, contained, is_root, record, rows, show, show_text, torture, unspool,
+    Scratch, compare, contained, from_hex, is_root, record, rows, show, show_text, torture,
+    unescape, unspool,
 };
 
 fn check(words: &[&str]) {
@@ -163,7 +164,7 @@ fn hostile_names_do_not_reach_the_terminal() {
         .as_array()
         .unwrap()
         .iter()
-        .map(|name| from_hex(name.as_str().unwrap()))
+        .map(|name| from_hex(name.as_str().unwrap().as_bytes()))
         .collect();
     let shown: Vec<Vec<u8>> = rows(&files)
         .iter()
@@ -176,37 +177,6 @@ fn hostile_names_do_not_reach_the_terminal() {
             String::from_utf8_lossy(name)
         );
     }
-}
-
-fn from_hex(text: &str) -> Vec<u8> {
-    (0..text.len())
-        .step_by(2)
-        .map(|at| u8::from_str_radix(&text[at..at + 2], 16).unwrap())
-        .collect()
-}
-
-/// Undoes the escapes of paths in JSON: `\\` and `\xHH`.
-fn unescape(text: &str) -> Vec<u8> {
-    let bytes = text.as_bytes();
-    let mut out = Vec::new();
-    let mut at = 0;
-    while at < bytes.len() {
-        match (bytes[at], bytes.get(at + 1)) {
-            (b'\\', Some(b'x')) => {
-                out.push(u8::from_str_radix(&text[at + 2..at + 4], 16).unwrap());
-                at += 4;
-            }
-            (b'\\', Some(b'\\')) => {
-                out.push(b'\\');
-                at += 2;
-            }
-            (byte, _) => {
-                out.push(byte);
-                at += 1;
-            }
-        }
-    }
-    out
 }
 
 #[test]

@@ -17,10 +17,10 @@ const SKIPPED: i32 = 77;
 const PIDS_MAX: u32 = 3000;
 
 /// A folder that is removed at the end.
-pub struct Scratch(pub PathBuf);
+pub(crate) struct Scratch(pub(crate) PathBuf);
 
 impl Scratch {
-    pub fn new(name: &str) -> Self {
+    pub(crate) fn new(name: &str) -> Self {
         let path =
             std::env::temp_dir().join(format!("unspool-torture-{name}-{}", std::process::id()));
         drop(fs::remove_dir_all(&path));
@@ -35,12 +35,12 @@ impl Drop for Scratch {
     }
 }
 
-pub fn torture() -> &'static str {
+pub(crate) fn torture() -> &'static str {
     env!("CARGO_BIN_EXE_torture")
 }
 
 /// The program under test: `UNSPOOL_BIN`, or the one of the same build, which is made first.
-pub fn unspool() -> &'static Path {
+pub(crate) fn unspool() -> &'static Path {
     static PATH: OnceLock<PathBuf> = OnceLock::new();
     PATH.get_or_init(|| {
         if let Some(path) = std::env::var_os("UNSPOOL_BIN") {
@@ -113,7 +113,7 @@ impl Drop for Group {
 }
 
 /// Runs words in their own process namespace and control group.
-pub fn contained(name: &str, words: &[&str]) -> Output {
+pub(crate) fn contained(name: &str, words: &[&str]) -> Output {
     let group = Group::new(name);
     let mut command = Command::new("sh");
     command.args(["-c", &group.join(), "sh", "unshare"]);
@@ -129,20 +129,20 @@ pub fn contained(name: &str, words: &[&str]) -> Output {
     output
 }
 
-pub fn is_root() -> bool {
+pub(crate) fn is_root() -> bool {
     fs::read_to_string("/proc/self/status")
         .is_ok_and(|status| status.lines().any(|line| line.starts_with("Uid:\t0\t")))
 }
 
 /// A recorded run and the truth about it.
-pub struct Recorded {
-    pub truth: Value,
-    pub run: PathBuf,
+pub(crate) struct Recorded {
+    pub(crate) truth: Value,
+    pub(crate) run: PathBuf,
     _scratch: Scratch,
 }
 
 /// Records a workload; `None` when the machine does not allow it.
-pub fn record(words: &[&str], options: &[&str]) -> Option<Recorded> {
+pub(crate) fn record(words: &[&str], options: &[&str]) -> Option<Recorded> {
     let name = words.join("-");
     let scratch = Scratch::new(&name);
     let run = scratch.0.join("run");
@@ -174,14 +174,14 @@ pub fn record(words: &[&str], options: &[&str]) -> Option<Recorded> {
 }
 
 /// Reads a view as JSON.
-pub fn show(run: &Path, view: &str) -> Value {
+pub(crate) fn show(run: &Path, view: &str) -> Value {
     let output = show_text(run, &[view, "--json"]);
     serde_json::from_slice(&output)
         .unwrap_or_else(|error| panic!("{view}: {error}: {}", String::from_utf8_lossy(&output)))
 }
 
 /// Reads a view as bytes.
-pub fn show_text(run: &Path, words: &[&str]) -> Vec<u8> {
+pub(crate) fn show_text(run: &Path, words: &[&str]) -> Vec<u8> {
     let output = Command::new(unspool())
         .arg("show")
         .arg(run)
@@ -197,7 +197,7 @@ pub fn show_text(run: &Path, words: &[&str]) -> Vec<u8> {
     output.stdout
 }
 
-pub fn rows(view: &Value) -> &[Value] {
+pub(crate) fn rows(view: &Value) -> &[Value] {
     view["rows"].as_array().expect("a view has rows")
 }
 
@@ -211,7 +211,7 @@ fn count_by(rows: &[&Value], key: &str) -> std::collections::BTreeMap<String, u6
 }
 
 /// Holds a run against the truth; panics with what differs.
-pub fn compare(recorded: &Recorded) {
+pub(crate) fn compare(recorded: &Recorded) {
     let Recorded { truth, run, .. } = recorded;
     let tree = show(run, "tree");
     assert_eq!(tree["state"], "complete", "{truth}");
@@ -294,5 +294,40 @@ fn compare_files(files: &Value, expect: &Value) {
             Some(bytes),
             "bytes written to {path}"
         );
+    }
+}
+
+/// Gives the bytes of hexadecimal digits.
+pub(crate) fn from_hex(digits: &[u8]) -> Vec<u8> {
+    let value = |digit: u8| {
+        u8::try_from(char::from(digit).to_digit(16).expect("a hexadecimal digit"))
+            .expect("below 16")
+    };
+    digits
+        .chunks(2)
+        .map(|pair| value(pair[0]) << 4 | value(pair[1]))
+        .collect()
+}
+
+/// Undoes the escapes of paths in JSON: two backslashes for one, and `\xHH` for a byte.
+pub(crate) fn unescape(text: &str) -> Vec<u8> {
+    let mut rest = text.as_bytes();
+    let mut out = Vec::new();
+    loop {
+        rest = match rest {
+            [] => return out,
+            [b'\\', b'x', high, low, tail @ ..] => {
+                out.extend(from_hex(&[*high, *low]));
+                tail
+            }
+            [b'\\', b'\\', tail @ ..] => {
+                out.push(b'\\');
+                tail
+            }
+            [byte, tail @ ..] => {
+                out.push(*byte);
+                tail
+            }
+        };
     }
 }
