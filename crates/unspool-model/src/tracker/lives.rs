@@ -628,7 +628,8 @@ impl Tracker {
             process.attached = state.start_ns.is_none_or(|start| start < event.time_ns);
             process.user = state.user.map(|(user, _)| user);
             process.cwd = state.cwd.to_vec();
-            if process.images.is_empty() {
+            let tells = !image.exe.is_empty() || !image.argv.is_empty();
+            if process.images.is_empty() && tells {
                 process.images.push(image);
             }
         }
