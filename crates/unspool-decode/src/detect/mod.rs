@@ -1,0 +1,114 @@
+//! The formats and how to recognise them.
+
+#[cfg(test)]
+mod tests;
+
+use unspool_model::event::EventSink;
+
+use crate::decoder::{DecodeStats, Decoder, DecoderOptions};
+use crate::ltrace;
+use crate::native::NativeDecoder;
+use crate::native::format::{HEAD_BYTES, VERSION, kind};
+use crate::strace;
+
+/// Bytes of the head of an input that [`detect`] looks at.
+pub const DETECT_BYTES_MAX: usize = 64 << 10;
+
+/// An input format.
+#[derive(Clone, Copy, Debug)]
+pub struct Format {
+    /// Name for `--format`.
+    pub name: &'static str,
+    /// What it is, one line.
+    pub doc: &'static str,
+    /// How much the head of an input looks like it: 0 not at all, 100 certain.
+    pub score: fn(&[u8]) -> u8,
+    /// Makes a decoder.
+    pub decoder: fn(&DecoderOptions) -> Box<dyn Decoder>,
+}
+
+/// The formats, the more special first: of equal scores the first wins.
+pub static FORMATS: &[Format] = &[
+    Format {
+        name: "unspool-record",
+        doc: "record format of unspool's own recorders",
+        score: native_score,
+        decoder: |_| Box::new(Native(NativeDecoder::new())),
+    },
+    Format {
+        name: "strace",
+        doc: "log of strace 4 to 7, with any of its options",
+        score: strace::score,
+        decoder: |options| Box::new(strace::StraceDecoder::new(options)),
+    },
+    Format {
+        name: "ltrace",
+        doc: "log of ltrace 0.5 to 0.7.9x, with any of its options",
+        score: ltrace::score,
+        decoder: |options| Box::new(ltrace::LtraceDecoder::new(options)),
+    },
+];
+
+/// The format that the head of an input looks like most; `None` when it looks like none. A file name decides between
+/// formats that look alike.
+pub fn detect(head: &[u8], file_name: &str) -> Option<&'static Format> {
+    let head = head.get(..DETECT_BYTES_MAX).unwrap_or(head);
+    let mut best: Option<(u8, &'static Format)> = None;
+    for format in FORMATS {
+        let mut score = (format.score)(head);
+        if score > 0 && file_name.contains(format.name) {
+            score = score.saturating_add(5);
+        }
+        if score > best.map_or(0, |(score, _)| score) {
+            best = Some((score, format));
+        }
+    }
+    best.map(|(_, format)| format)
+}
+
+/// The format of this name.
+pub fn by_name(name: &str) -> Option<&'static Format> {
+    FORMATS.iter().find(|format| format.name == name)
+}
+
+/// A stream starts with its `stream` record, which holds the version.
+fn native_score(head: &[u8]) -> u8 {
+    let version = head.get(HEAD_BYTES..HEAD_BYTES + 2);
+    if head.first() == Some(&kind::STREAM) && version == Some(&VERSION.to_le_bytes()) {
+        100
+    } else {
+        0
+    }
+}
+
+/// The native decoder behind the common trait.
+struct Native(NativeDecoder);
+
+impl Decoder for Native {
+    fn push(&mut self, chunk: &[u8], sink: &mut dyn EventSink) {
+        self.0.push(chunk, sink);
+    }
+
+    fn finish(&mut self, sink: &mut dyn EventSink) {
+        self.0.finish(sink);
+    }
+
+    fn resync(&mut self, sink: &mut dyn EventSink) {
+        self.0.resync(sink);
+    }
+
+    fn stats(&self) -> DecodeStats {
+        let stats = self.0.stats();
+        DecodeStats {
+            bytes: stats.bytes,
+            lines: stats.records,
+            event_lines: stats.calls + stats.others,
+            half_lines: stats.begins,
+            note_lines: stats.steering + stats.samples,
+            reported_lines: stats.unknown_kinds + stats.damaged,
+            calls: stats.calls,
+            clock: self.0.clock(),
+            ..DecodeStats::default()
+        }
+    }
+}

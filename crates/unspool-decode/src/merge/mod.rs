@@ -1,0 +1,1 @@
+//! Brings the files of a `strace -ff` set into one order.

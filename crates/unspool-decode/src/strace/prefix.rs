@@ -1,0 +1,211 @@
+//! What stands in front of a line: pid, context, time, counters.
+//!
+//! Example lines: `1234  1700000052.321000 close(3) = 0`, `[pid  1234<sh>] 08:26:47.177594 (+     0.000123) close(3) = 0`.
+
+use crate::decoder::Features;
+
+/// Numbers from here on are seconds of a clock, not pids (PID_MAX_LIMIT of 64-bit Linux).
+const PID_LIMIT: u64 = 4 << 20;
+/// Most elements before a line: pid, context, time, difference, number, pointer.
+const ELEMENTS_MAX: usize = 8;
+const SECOND_NS: i64 = 1_000_000_000;
+
+/// Time as printed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Time {
+    /// None.
+    None,
+    /// `1700000052.321000` or `0.000123`: which of both is up to the clock.
+    Seconds(i64),
+    /// `08:26:47.177594`.
+    Day(i64),
+}
+
+/// The front of a line.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Prefix {
+    /// Thread.
+    pub(super) tid: Option<u32>,
+    /// Time in nanoseconds.
+    pub(super) time: Time,
+    /// Where the body begins.
+    pub(super) body: usize,
+    /// What was seen.
+    pub(super) features: Features,
+}
+
+impl Prefix {
+    /// Whether the line begins as one of a tracer's that is told to print pids or times.
+    pub(super) fn is_marked(&self) -> bool {
+        self.tid.is_some() || self.time != Time::None
+    }
+}
+
+/// Reads the front of a line. What does not look like one belongs to the body.
+pub(super) fn parse(line: &[u8]) -> Prefix {
+    let mut prefix = Prefix {
+        tid: None,
+        time: Time::None,
+        body: 0,
+        features: Features::default(),
+    };
+    for _ in 0..ELEMENTS_MAX {
+        let mut at = prefix.body;
+        while line.get(at) == Some(&b' ') {
+            at += 1;
+        }
+        let taken = match line.get(at) {
+            Some(b'0'..=b'9') => number(line, at, &mut prefix),
+            Some(b'[') => bracket(line, at, &mut prefix),
+            Some(b'(') if line.get(at + 1) == Some(&b'+') => {
+                prefix.features.insert(Features::RELATIVE);
+                after_bracket(line, at, b')')
+            }
+            _ => None,
+        };
+        match taken {
+            Some(end) => prefix.body = end,
+            // Blanks belong to the padding of what stands before, but not to a line that begins with them.
+            None if prefix.body > 0 => {
+                prefix.body = at;
+                break;
+            }
+            None => break,
+        }
+    }
+    prefix
+}
+
+/// Digits from `at`: value and end.
+#[inline]
+fn digits(line: &[u8], at: usize) -> (u64, usize) {
+    let mut value = 0_u64;
+    let mut end = at;
+    while let Some(digit @ b'0'..=b'9') = line.get(end) {
+        value = value.wrapping_mul(10).wrapping_add(u64::from(digit - b'0'));
+        end += 1;
+    }
+    (value, end)
+}
+
+/// A pid or a time.
+#[inline]
+fn number(line: &[u8], at: usize, prefix: &mut Prefix) -> Option<usize> {
+    let (value, end) = digits(line, at);
+    if end - at > 18 {
+        return None;
+    }
+    match line.get(end)? {
+        b' ' if value < PID_LIMIT && prefix.tid.is_none() && prefix.time == Time::None => {
+            prefix.tid = u32::try_from(value).ok();
+            prefix.features.insert(Features::PID);
+            Some(end + 1)
+        }
+        b' ' if value >= PID_LIMIT && prefix.time == Time::None => {
+            prefix.time = Time::Seconds(i64::try_from(value).ok()?.checked_mul(SECOND_NS)?);
+            Some(end + 1)
+        }
+        b'<' if prefix.tid.is_none() && prefix.time == Time::None => {
+            let comm = line.get(end..)?;
+            let close = memchr::memchr(b'>', comm.get(..COMMAND_BYTES_MAX).unwrap_or(comm))?;
+            if comm.get(close + 1) != Some(&b' ') {
+                return None;
+            }
+            prefix.tid = Some(u32::try_from(value).ok()?);
+            prefix.features.insert(Features::PID);
+            prefix.features.insert(Features::COMMAND);
+            Some(end + close + 2)
+        }
+        b'.' if prefix.time == Time::None => {
+            let (nanoseconds, end) = fraction(line, end + 1)?;
+            let seconds = i64::try_from(value).ok()?.checked_mul(SECOND_NS)?;
+            prefix.time = Time::Seconds(seconds.checked_add(nanoseconds)?);
+            Some(end)
+        }
+        b':' if prefix.time == Time::None && end - at == 2 => {
+            let (minutes, colon) = digits(line, end + 1);
+            let (seconds, end) = digits(line, colon + 1);
+            if line.get(colon) != Some(&b':') || value > 24 || minutes > 59 || seconds > 60 {
+                return None;
+            }
+            let (nanoseconds, end) = match line.get(end)? {
+                b'.' => fraction(line, end + 1)?,
+                b' ' => (0, end + 1),
+                _ => return None,
+            };
+            let seconds = i64::try_from(value * 3600 + minutes * 60 + seconds).ok()?;
+            prefix.time = Time::Day(seconds * SECOND_NS + nanoseconds);
+            Some(end)
+        }
+        _ => None,
+    }
+}
+
+/// Longest `<comm>`: 15 bytes, each an escape of 4 at worst, and the brackets.
+const COMMAND_BYTES_MAX: usize = 80;
+
+/// Fraction of a second, 1 to 9 digits, and the blank behind: nanoseconds and end.
+#[inline]
+pub(super) fn fraction(line: &[u8], at: usize) -> Option<(i64, usize)> {
+    let (value, end) = digits(line, at);
+    let scale = SCALE.get(end - at)?;
+    if *scale == 0 || line.get(end) != Some(&b' ') {
+        return None;
+    }
+    Some((i64::try_from(value).ok()? * scale, end + 1))
+}
+
+/// Nanoseconds of the last digit of a fraction, by its number of digits; 0 where there is none.
+pub(super) static SCALE: [i64; 10] = [
+    0,
+    100_000_000,
+    10_000_000,
+    1_000_000,
+    100_000,
+    10_000,
+    1_000,
+    100,
+    10,
+    1,
+];
+
+/// `[pid N]`, or something in brackets before the call: `[  42]`, `[00007f0b]`, `[unconfined_u:...]`.
+fn bracket(line: &[u8], at: usize, prefix: &mut Prefix) -> Option<usize> {
+    let inner = line.get(at + 1..)?;
+    if let Some(rest) = inner.strip_prefix(b"pid ") {
+        let from = at + 5 + rest.iter().take_while(|byte| **byte == b' ').count();
+        let (value, mut end) = digits(line, from);
+        if end == from || end - from > 9 {
+            return None;
+        }
+        if line.get(end) == Some(&b'<') {
+            let comm = line.get(end..)?;
+            let comm = comm.get(..COMMAND_BYTES_MAX).unwrap_or(comm);
+            end += memchr::memchr(b'>', comm)? + 1;
+            prefix.features.insert(Features::COMMAND);
+        }
+        if line.get(end) != Some(&b']') || line.get(end + 1) != Some(&b' ') {
+            return None;
+        }
+        prefix.tid = u32::try_from(value).ok();
+        prefix.features.insert(Features::PID_BRACKETS);
+        return Some(end + 2);
+    }
+    if inner.starts_with(b" Process ") {
+        return None;
+    }
+    let end = after_bracket(line, at, b']')?;
+    prefix.features.insert(Features::BRACKETS);
+    Some(end)
+}
+
+/// Longest element in brackets: a security context.
+const BRACKET_BYTES_MAX: usize = 4096;
+
+/// Place behind the closing bracket and its blank.
+fn after_bracket(line: &[u8], at: usize, close: u8) -> Option<usize> {
+    let inner = line.get(at..)?;
+    let inner = inner.get(..BRACKET_BYTES_MAX).unwrap_or(inner);
+    let end = at + memchr::memchr(close, inner)? + 1;
+    (line.get(end) == Some(&b' ')).then_some(end + 1)
+}

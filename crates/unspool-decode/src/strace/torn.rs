@@ -1,0 +1,422 @@
+//! Lines that another writer tore apart: the traced program wrote to the same file while strace was in the middle of
+//! a line, or strace itself put a message there.
+//!
+//! Example (both lines are one call; the program wrote 31 bytes):
+//! ```text
+//! write(2</x.log>, "libdir = \"/usr/lib64"..., 31libdir = "/usr/lib64/graphviz"
+//! ) = 31 <0.000014>
+//! ```
+
+use unspool_model::args::{Arg, Args};
+use unspool_model::event::{CallName, ClockKind, EventSink, Kind, Reason};
+
+use super::call::Half;
+use super::prefix::{Prefix, Time};
+use super::scan::{End, Scanner, scan, trim_start};
+use super::tail::{self, Tail};
+use super::{Lines, Verdict};
+
+/// Most bytes of a torn line that are held back.
+pub const HELD_BYTES_MAX: usize = 1 << 20;
+/// Most lines of a torn line that are held back.
+pub const HELD_LINES_MAX: u64 = 16 << 10;
+
+/// A line whose end has not come yet.
+#[derive(Default, Debug)]
+pub(super) struct Held {
+    text: Vec<u8>,
+    /// Lines in it.
+    lines: u64,
+    /// Do not look again before there are so many bytes.
+    need: usize,
+    /// The next line goes on without a line end between.
+    is_glued: bool,
+    line: u64,
+    offset: u64,
+}
+
+/// Whether the third argument is something else than the count of bytes that it ought to be.
+#[inline]
+pub(super) fn has_torn_count(args: &Args<'_>) -> bool {
+    match args.get(2) {
+        Some(Arg::Text(text)) => !text.iter().all(u8::is_ascii_digit),
+        _ => true,
+    }
+}
+
+/// How a torn call was mended.
+enum Mended<'a> {
+    /// Arguments, bytes of the program, end of the call.
+    Whole(&'a [u8], &'a [u8], Tail<'a>),
+    /// Arguments and bytes of the program of a first half.
+    First(&'a [u8], &'a [u8]),
+    /// So many bytes are needed at least.
+    More(usize),
+    /// It cannot be.
+    No,
+}
+
+/// `2, "text"..., 46` + 46 bytes of the program + `) = 46`. The digits of the count may be followed by digits of the
+/// program, so every length of the count is tried.
+fn mend_write(text: &[u8]) -> Mended<'_> {
+    let mut scanner = Scanner::new(text);
+    for _ in 0..2 {
+        if scanner.next().1 != End::Comma {
+            return Mended::No;
+        }
+    }
+    let rest = text.get(scanner.at..).unwrap_or(&[]);
+    let mut at = scanner.at + (rest.len() - trim_start(rest).len());
+    let mut count = 0_usize;
+    let mut need = None;
+    while let Some(digit @ b'0'..=b'9') = text.get(at) {
+        count = count
+            .saturating_mul(10)
+            .saturating_add(usize::from(digit - b'0'));
+        at += 1;
+        let close = at.saturating_add(count);
+        if close.saturating_add(1) >= HELD_BYTES_MAX {
+            break;
+        }
+        let (args, output) = (text.get(..at).unwrap_or(&[]), text.get(at..close));
+        match (output, text.get(close..)) {
+            (Some(output), Some([b')', after @ ..])) => {
+                if let Some(tail) = tail::parse(after) {
+                    return Mended::Whole(args, output, tail);
+                }
+            }
+            (Some(output), Some(b" <unfinished ...>")) => return Mended::First(args, output),
+            (Some(_), Some([_, ..])) => {}
+            _ => {
+                let wanted = close + 1;
+                need = Some(need.map_or(wanted, |need: usize| need.min(wanted)));
+            }
+        }
+    }
+    need.map_or(Mended::No, Mended::More)
+}
+
+/// The bytes that the program wrote have been edited away, or their count is not printed: the call ends where a line
+/// begins with `) = `. What stands behind the digits of the last argument is the program's.
+fn mend_at(text: &[u8], close: usize) -> Option<(&[u8], &[u8], Tail<'_>)> {
+    let tail = tail::parse(text.get(close + 1..)?)?;
+    let before = text.get(..close)?;
+    let mut scanner = Scanner::new(before);
+    let mut last = 0;
+    loop {
+        let start = scanner.at;
+        match scanner.next().1 {
+            End::Comma => last = scanner.at,
+            End::Cut => {
+                last = last.max(start.min(last));
+                break;
+            }
+            End::Close(_) => break,
+        }
+    }
+    let arg = before.get(last..)?;
+    let digits = trim_start(arg);
+    let len = digits
+        .iter()
+        .take_while(|byte| byte.is_ascii_digit())
+        .count();
+    let end = if len > 0 {
+        last + (arg.len() - digits.len()) + len
+    } else {
+        memchr::memchr(b'\n', before).unwrap_or(before.len())
+    };
+    let (args, output) = before.split_at_checked(end)?;
+    Some((args, output.strip_suffix(b"\n").unwrap_or(output), tail))
+}
+
+/// Place of a message of the tracer at the end of a text, and the thread it is about:
+/// `strace: Process 1781 attached`, of old versions `Process 1781 attached (waiting for parent)`.
+fn message(text: &[u8]) -> Option<(usize, u32)> {
+    let at = memchr::memmem::rfind(text, b"Process ")?;
+    let rest = text.get(at + 8..)?;
+    let len = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    let (number, rest) = rest.split_at_checked(len)?;
+    let told = [&b" attached"[..], b" detached", b" suspended", b" resumed"];
+    if !told.iter().any(|word| rest.starts_with(word)) {
+        return None;
+    }
+    let tid = std::str::from_utf8(number).ok()?.parse().ok()?;
+    let before = text.get(..at)?;
+    let at = before.strip_suffix(b"strace: ").map_or(at, <[u8]>::len);
+    Some((at, tid))
+}
+
+impl Lines {
+    /// A call on one line (or joined lines) that the plain scan did not explain.
+    #[cold]
+    pub(super) fn torn_call(
+        &mut self,
+        prefix: &Prefix,
+        name: &[u8],
+        text: &[u8],
+        is_cut: bool,
+        closed_at: Option<usize>,
+        sink: &mut dyn EventSink,
+    ) -> Verdict {
+        let mut need = 0;
+        if name == b"write" || name == b"pwrite64" {
+            match mend_write(text) {
+                Mended::Whole(args, output, tail) => {
+                    return self.mended(prefix, name, (args, output, tail), sink);
+                }
+                Mended::First(args, output) => {
+                    let tid = self.tid_of(prefix);
+                    let time_ns = self.stamp(prefix.time, sink);
+                    self.output_inside(tid, time_ns, output, sink);
+                    self.stats.half_lines += 1;
+                    self.enter(tid, time_ns, name, args, sink);
+                    return Verdict::Done;
+                }
+                Mended::More(bytes) => need = bytes,
+                Mended::No => {}
+            }
+        }
+        if let Some(mended) = closed_at.and_then(|at| mend_at(text, at)) {
+            return self.mended(prefix, name, mended, sink);
+        }
+        if need > 0 {
+            return Verdict::More(need);
+        }
+        if is_cut && let Some((at, tid)) = message(text) {
+            let time_ns = self.stamp(prefix.time, sink);
+            self.pids.attached(tid);
+            Self::give(tid, time_ns, Kind::Attached, sink);
+            return Verdict::MoreFrom(at);
+        }
+        if is_cut && self.may_begin(prefix) {
+            return Verdict::More(0);
+        }
+        Verdict::Foreign
+    }
+
+    /// Whether a line that looks like a call could be one of this log: a program may print `f(x` too.
+    fn may_begin(&self, prefix: &Prefix) -> bool {
+        prefix.is_marked() || self.clock.kind() == ClockKind::None
+    }
+
+    fn mended(
+        &mut self,
+        prefix: &Prefix,
+        name: &[u8],
+        (text, output, tail): (&[u8], &[u8], Tail<'_>),
+        sink: &mut dyn EventSink,
+    ) -> Verdict {
+        let tid = self.tid_of(prefix);
+        let time_ns = self.stamp(prefix.time, sink);
+        self.output_inside(tid, time_ns, output, sink);
+        let mut args = Args::new(&[]);
+        scan(text, &mut args, &mut false);
+        self.stats.event_lines += 1;
+        self.complete(tid, time_ns, CallName::from_bytes(name), args, tail, sink);
+        Verdict::Done
+    }
+
+    /// Gives what the program wrote inside a line on, and says so.
+    fn output_inside(&mut self, tid: u32, time_ns: i64, output: &[u8], sink: &mut dyn EventSink) {
+        self.stats.repaired += 1;
+        self.report(Reason::OutputInLine, output, sink);
+        if !output.is_empty() {
+            Self::give(tid, time_ns, Kind::Output(output), sink);
+        }
+    }
+
+    /// Two halves that the plain scan did not explain.
+    #[cold]
+    pub(super) fn torn_join(
+        &mut self,
+        time: Time,
+        tid: u32,
+        half: &Half<'_>,
+        is_cut: bool,
+        sink: &mut dyn EventSink,
+    ) -> Verdict {
+        let mut need = 0;
+        let name = half.name.as_bytes();
+        let mut mended = None;
+        if name == b"write" || name == b"pwrite64" {
+            match mend_write(half.text) {
+                Mended::Whole(args, output, tail) => mended = Some((args, output, tail)),
+                Mended::More(bytes) => need = bytes,
+                Mended::First(..) | Mended::No => {}
+            }
+        }
+        let mended = mended.or_else(|| mend_at(half.text, half.closed_at?));
+        if let Some((text, output, tail)) = mended {
+            self.output_inside(tid, half.start_ns, output, sink);
+            let mut args = Args::new(&[]);
+            scan(text, &mut args, &mut false);
+            self.joined(time, tid, half, args, tail, sink);
+            return Verdict::Done;
+        }
+        if need > 0 || is_cut {
+            return Verdict::More(need);
+        }
+        Verdict::Foreign
+    }
+
+    /// Takes one line of the log.
+    #[inline]
+    pub(super) fn take(&mut self, line: &[u8], sink: &mut dyn EventSink) {
+        if self.held.lines > 0 {
+            self.take_after_held(line, sink);
+        } else {
+            self.take_fresh(line, sink);
+        }
+    }
+
+    #[inline]
+    fn take_fresh(&mut self, line: &[u8], sink: &mut dyn EventSink) {
+        let line = match line.strip_suffix(b"\r") {
+            Some(line) => {
+                self.features.insert(crate::Features::CARRIAGE_RETURN);
+                line
+            }
+            None => line,
+        };
+        if self.is_decorated() {
+            let mut plain = std::mem::take(&mut self.plain);
+            self.undecorate(line, &mut plain);
+            self.take_plain(&plain, sink);
+            self.plain = plain;
+        } else {
+            self.take_plain(line, sink);
+        }
+    }
+
+    #[inline]
+    fn take_plain(&mut self, line: &[u8], sink: &mut dyn EventSink) {
+        let last_half = self.last_half;
+        let verdict = self.read(line, None, sink);
+        match verdict {
+            Verdict::Done => {}
+            Verdict::More(_) | Verdict::MoreFrom(_) if self.may_hold => {
+                self.hold(line, verdict);
+            }
+            Verdict::More(_) | Verdict::MoreFrom(_) | Verdict::Foreign => {
+                self.last_half = last_half;
+                self.foreign(line, sink);
+            }
+        }
+    }
+
+    fn hold(&mut self, line: &[u8], verdict: Verdict) {
+        let held = &mut self.held;
+        held.text.clear();
+        held.lines = 1;
+        held.line = self.line;
+        held.offset = self.offset;
+        held.is_glued = false;
+        held.need = 0;
+        match verdict {
+            Verdict::MoreFrom(place) => {
+                held.text
+                    .extend_from_slice(line.get(..place).unwrap_or(line));
+                held.is_glued = true;
+            }
+            Verdict::More(need) => {
+                held.text.extend_from_slice(line);
+                held.need = need;
+            }
+            Verdict::Done | Verdict::Foreign => {}
+        }
+    }
+
+    fn take_after_held(&mut self, line: &[u8], sink: &mut dyn EventSink) {
+        let mut held = std::mem::take(&mut self.held);
+        let fits = held.text.len() + line.len() < HELD_BYTES_MAX && held.lines < HELD_LINES_MAX;
+        let goes_on = held.need > 0
+            || line.starts_with(b")")
+            || line.starts_with(b", ")
+            || line.starts_with(b" <unfinished ...>")
+            || (held.is_glued && line.starts_with(b"|"));
+        if !fits || !goes_on {
+            self.held = held;
+            self.release(sink);
+            self.take(line, sink);
+            return;
+        }
+        if !held.is_glued {
+            held.text.push(b'\n');
+        }
+        held.is_glued = false;
+        let at = held.text.len();
+        held.text
+            .extend_from_slice(line.strip_suffix(b"\r").unwrap_or(line));
+        held.lines += 1;
+        if held.text.len() < held.need {
+            self.held = held;
+            return;
+        }
+        let closed_at = line.starts_with(b")").then_some(at);
+        match self.read(&held.text, closed_at, sink) {
+            Verdict::Done => self.stats.joined_lines += held.lines - 1,
+            Verdict::More(need) if need > held.text.len() => {
+                held.need = need;
+                self.held = held;
+            }
+            Verdict::More(_) | Verdict::MoreFrom(_) | Verdict::Foreign => {
+                self.held = held;
+                self.release(sink);
+            }
+        }
+    }
+
+    /// Gives up on the torn line: its first line is reported, the others are read as they are.
+    pub(super) fn release(&mut self, sink: &mut dyn EventSink) {
+        if self.held.lines == 0 {
+            return;
+        }
+        let held = std::mem::take(&mut self.held);
+        let place = (self.line, self.offset);
+        (self.line, self.offset) = (held.line, held.offset);
+        let may_hold = std::mem::replace(&mut self.may_hold, false);
+        let mut lines = held.text.split(|byte| *byte == b'\n');
+        if let Some(first) = lines.next() {
+            self.stats.reported_lines += 1;
+            self.report(Reason::NotUnderstood, first, sink);
+            self.offset += first.len() as u64 + 1;
+        }
+        let mut left = held.lines - 1;
+        for line in lines {
+            if left == 0 {
+                break;
+            }
+            left -= 1;
+            self.line += 1;
+            self.take(line, sink);
+            self.offset += line.len() as u64 + 1;
+        }
+        // A glued line stands in the first.
+        self.stats.reported_lines += left;
+        self.may_hold = may_hold;
+        (self.line, self.offset) = place;
+    }
+
+    /// The log ends in a torn line: if it is the only one, its call is open, else it was never one.
+    pub(super) fn finish_held(&mut self, sink: &mut dyn EventSink) {
+        if self.held.lines != 1 {
+            self.release(sink);
+            return;
+        }
+        let held = std::mem::take(&mut self.held);
+        let prefix = super::prefix::parse(&held.text);
+        let body = held.text.get(prefix.body..).unwrap_or(&[]);
+        let (name, rest) = body.split_at(super::call::name_len(body));
+        (self.line, self.offset) = (held.line, held.offset);
+        self.report(Reason::CutAtEnd, &held.text, sink);
+        if let Some(text) = rest.strip_prefix(b"(") {
+            let tid = self.tid_of(&prefix);
+            let time_ns = self.stamp(prefix.time, sink);
+            self.stats.half_lines += 1;
+            self.enter(tid, time_ns, name, text, sink);
+        } else {
+            // The second half of a call that stays open.
+            self.stats.reported_lines += 1;
+        }
+    }
+}
