@@ -38,6 +38,8 @@ pub(crate) struct Tracee {
     pub(crate) tgid: Tid,
     pub(crate) pending: Pending,
     pub(crate) restore: Option<Restore>,
+    /// A stop signal that was let through and whose stop did not come yet.
+    pub(crate) stopping: Option<i32>,
 }
 
 impl Tracee {

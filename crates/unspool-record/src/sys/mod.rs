@@ -87,23 +87,10 @@ pub(crate) fn kill(pid: Tid, signal: i32) -> bool {
     pid > 0 && unsafe { libc::kill(pid, signal) } == 0
 }
 
-/// CPU that the calling thread runs on.
-pub(crate) fn current_cpu() -> Option<usize> {
+/// Lets other threads that want this CPU run first.
+pub(crate) fn yield_cpu() {
     // SAFETY: takes nothing.
-    usize::try_from(unsafe { libc::sched_getcpu() }).ok()
-}
-
-/// Ties the calling thread (and only it) to one CPU.
-pub(crate) fn pin_to_cpu(cpu: usize) -> bool {
-    // SAFETY: a cpu_set_t of zeros is an empty set.
-    let mut set: libc::cpu_set_t = unsafe { std::mem::zeroed() };
-    if cpu >= 8 * size_of::<libc::cpu_set_t>() {
-        return false;
-    }
-    // SAFETY: `cpu` is inside the set, checked above.
-    unsafe { libc::CPU_SET(cpu, &mut set) };
-    // SAFETY: `set` is a valid set; pid 0 is the calling thread.
-    unsafe { libc::sched_setaffinity(0, size_of::<libc::cpu_set_t>(), &raw const set) == 0 }
+    unsafe { libc::sched_yield() };
 }
 
 /// Host name and kernel release of uname(2).

@@ -11,10 +11,33 @@ static TICK: AtomicBool = AtomicBool::new(false);
 static WAITER: AtomicI32 = AtomicI32::new(0);
 /// Bit per signal number (1-31) that came for the recorder.
 static CAME: AtomicU32 = AtomicU32::new(0);
-/// What the process inherited, seen before the Rust runtime changed it: bits 0-2 descriptor 0-2 was closed, bit 3 SIGPIPE was ignored.
+/// What the process inherited, seen before the Rust runtime and the C library changed it: bits 0-2 descriptor 0-2 was closed,
+/// bits 3-5 a signal of [`CHANGED_BY_RUNTIME`] was ignored.
 static INHERITED: AtomicU8 = AtomicU8::new(0);
 
-const INHERITED_SIGPIPE_IGNORED: u8 = 8;
+/// Signals that the Rust runtime (SIGPIPE) and the C library (32 and 33, for its threads) change in every process.
+const CHANGED_BY_RUNTIME: [i32; 3] = [libc::SIGPIPE, 32, 33];
+/// Bit of the first of them.
+const INHERITED_IGNORED: u8 = 8;
+
+/// The kernel's own `struct sigaction`: the C library refuses to talk about its signals.
+#[repr(C)]
+#[derive(Clone, Copy, Default)]
+struct KernelAction {
+    handler: usize,
+    flags: libc::c_ulong,
+    restorer: usize,
+    mask: u64,
+}
+
+/// rt_sigaction(2); asks when there is no new action. Async-signal-safe.
+fn kernel_action(signal: i32, new: Option<&KernelAction>) -> KernelAction {
+    let mut old = KernelAction::default();
+    let new = new.map_or(std::ptr::null(), std::ptr::from_ref);
+    // SAFETY: `new` is null or a valid action with a plain disposition, `old` a valid place; the mask has 8 bytes.
+    unsafe { libc::syscall(libc::SYS_rt_sigaction, signal, new, &raw mut old, 8) };
+    old
+}
 
 /// Looks at what the Rust runtime is about to change: it ignores SIGPIPE and opens `/dev/null` on closed descriptors 0-2.
 extern "C" fn look_at_inherited_state() {
@@ -25,12 +48,10 @@ extern "C" fn look_at_inherited_state() {
             seen |= 1 << fd;
         }
     }
-    let mut action = MaybeUninit::<libc::sigaction>::zeroed();
-    // SAFETY: a null new action only asks; `action` is a valid place.
-    unsafe { libc::sigaction(libc::SIGPIPE, std::ptr::null(), action.as_mut_ptr()) };
-    // SAFETY: zeroed or written by the kernel.
-    if unsafe { action.assume_init() }.sa_sigaction == libc::SIG_IGN {
-        seen |= INHERITED_SIGPIPE_IGNORED;
+    for (bit, signal) in CHANGED_BY_RUNTIME.into_iter().enumerate() {
+        if kernel_action(signal, None).handler == libc::SIG_IGN {
+            seen |= INHERITED_IGNORED << bit;
+        }
     }
     INHERITED.store(seen, Ordering::Relaxed);
 }
@@ -139,7 +160,7 @@ impl Dispositions {
             // SAFETY: the action came from the kernel; handlers of ours vanish at exec, ignored stays ignored.
             unsafe { libc::sigaction(*signal, std::ptr::from_ref(action), std::ptr::null_mut()) };
         }
-        restore_sigpipe();
+        restore_runtime_signals_in_child();
     }
 }
 
@@ -151,20 +172,14 @@ impl Drop for Dispositions {
     }
 }
 
-/// Sets SIGPIPE to what this process inherited, before the Rust runtime ignored it. Async-signal-safe.
-fn restore_sigpipe() {
-    let ignored = INHERITED.load(Ordering::Relaxed) & INHERITED_SIGPIPE_IGNORED != 0;
-    // SAFETY: a plain disposition for the calling process.
-    unsafe {
-        libc::signal(
-            libc::SIGPIPE,
-            if ignored {
-                libc::SIG_IGN
-            } else {
-                libc::SIG_DFL
-            },
-        )
-    };
+/// Sets the signals that the runtime changes to what this process inherited. Async-signal-safe: for a child after fork.
+pub(crate) fn restore_runtime_signals_in_child() {
+    let inherited = INHERITED.load(Ordering::Relaxed);
+    for (bit, signal) in CHANGED_BY_RUNTIME.into_iter().enumerate() {
+        let is_ignored = inherited & INHERITED_IGNORED << bit != 0;
+        let handler = if is_ignored { libc::SIG_IGN } else { libc::SIG_DFL };
+        kernel_action(signal, Some(&KernelAction { handler, ..KernelAction::default() }));
+    }
 }
 
 /// Signal mask of the calling thread.

@@ -53,7 +53,10 @@ impl Tracer<'_> {
         }
         let is_ours = info.op == OP_SECCOMP && info.words[7] & 0xffff == u64::from(COOKIE);
         if is_ours {
-            self.on_entry(tid, &info, now);
+            // The launcher's own execve comes here too: it becomes a record when it succeeded.
+            if self.root.is_none() || self.has_executed {
+                self.on_entry(tid, &info, now);
+            }
             self.resume(tid, Resume::ToCall, 0);
         } else {
             // A filter of the job's own asks for a tracer that it does not have.
@@ -76,6 +79,7 @@ impl Tracer<'_> {
             _ => architecture::OTHER,
         };
         let row = self.roles.row(arch, number);
+        tracee.stopping = None;
         let tgid = tracee.tgid;
         let pending = &mut tracee.pending;
         pending.is_active = self.options.detail == Detail::Full

@@ -206,22 +206,38 @@ impl Tracer<'_> {
             self.writer.u32(0);
             self.writer.end();
         }
+        if is_stop_signal(signal)
+            && let Some(tracee) = self.tracees.get_mut(&tid)
+        {
+            tracee.stopping = Some(signal);
+        }
         let how = self.resume_between_calls();
         self.resume(tid, how, signal);
     }
 
     fn on_group_stop(&mut self, tid: Tid, signal: i32, now: i64) {
-        let tgid = self.tracees.get(&tid).map_or(tid, |tracee| tracee.tgid);
-        if self.stopped.insert(tgid) {
+        self.write_stop(tid, signal, now);
+        self.resume(tid, Resume::Listen, 0);
+    }
+
+    fn write_stop(&mut self, tid: Tid, signal: i32, now: i64) {
+        let Some(tracee) = self.tracees.get_mut(&tid) else {
+            return;
+        };
+        tracee.stopping = None;
+        if self.stopped.insert(tracee.tgid) {
             self.writer.begin(kind::STOP, tid, now);
             self.writer.u32(signal.cast_unsigned());
             self.writer.u32(0);
             self.writer.end();
         }
-        self.resume(tid, Resume::Listen, 0);
     }
 
     fn on_continue(&mut self, tid: Tid, now: i64) {
+        // A stop that ended before it could be looked at: its parent saw it all the same.
+        if let Some(signal) = self.tracees.get(&tid).and_then(|tracee| tracee.stopping) {
+            self.write_stop(tid, signal, now);
+        }
         let tgid = self.tracees.get(&tid).map_or(tid, |tracee| tracee.tgid);
         if self.stopped.remove(&tgid) {
             self.writer.begin(kind::CONTINUE, tid, now);

@@ -3,6 +3,7 @@
 mod calls;
 mod events;
 mod process;
+mod waiter;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
@@ -19,6 +20,7 @@ use crate::seam::RecordSink;
 use crate::sys::ptrace::{self, Patience, Resume, SyscallInfo, Waited};
 use crate::sys::signals::{self, Ticker};
 use crate::sys::{self, Tid};
+use waiter::Waiter;
 
 /// Tick while there is something to flush: twice within the 50 ms that the sink is promised.
 const TICK_BUSY_NS: i64 = 25_000_000;
@@ -80,6 +82,7 @@ pub(super) struct Tracer<'run> {
     stack: Vec<u8>,
     batch: Vec<(Tid, i32)>,
     streak: (Tid, u32),
+    waiter: Waiter,
     notes: Vec<String>,
 }
 
@@ -115,6 +118,7 @@ impl<'run> Tracer<'run> {
             stack: Vec::new(),
             batch: Vec::new(),
             streak: (0, 0),
+            waiter: Waiter::default(),
             notes: Vec::new(),
         };
         tracer.write_stream(now);
@@ -231,7 +235,7 @@ impl<'run> Tracer<'run> {
             if self.is_over() {
                 break;
             }
-            match ptrace::wait(Patience::Block) {
+            match self.waiter.next(CLOCK) {
                 Waited::Changed(tid, status) => {
                     self.handle(tid, status);
                     self.look_at_others(tid);

@@ -1,0 +1,76 @@
+//! Attaching to programs that run already.
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use unspool_record::{Control, Exit, RecordOptions, attach};
+
+use crate::reader::read;
+use crate::tools::{calls, check_stream, job, of_kind, wait_until};
+
+const THREADS: usize = 8;
+
+/// Counters that the threads of `job busy` keep.
+fn counters(file: &Path) -> Option<Vec<u64>> {
+    let text = fs::read_to_string(file).ok()?;
+    let counters: Vec<u64> = text.lines().filter_map(|line| line.parse().ok()).collect();
+    (counters.len() == THREADS).then_some(counters)
+}
+
+fn wait_until_all_count(file: &Path) {
+    let mut before = None;
+    wait_until("all threads run", || {
+        let Some(counters) = counters(file) else { return false };
+        let first = before.get_or_insert_with(|| counters.clone());
+        first.iter().zip(&counters).all(|(old, new)| new > old)
+    });
+}
+
+#[test]
+fn threads_are_held_and_let_go_again_and_again() {
+    let Some(job) = job() else { return };
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("counters");
+    let mut child = Command::new(job).args(["busy", &THREADS.to_string()]).arg(&file).stdout(Stdio::null()).spawn().expect("started");
+    wait_until_all_count(&file);
+    let pid = i32::try_from(child.id()).expect("small");
+    for _ in 0..5 {
+        let control = Control::default();
+        let asker = control.clone();
+        let marker = folder.path().join("marker");
+        let counters = file.clone();
+        let asking = std::thread::spawn(move || {
+            wait_until_all_count(&counters);
+            fs::write(marker, "").expect("written");
+            asker.detach();
+        });
+        let mut bytes = Vec::new();
+        let outcome = attach(&[pid], &RecordOptions::default(), &mut bytes, &control).expect("attached");
+        asking.join().expect("asked");
+        assert_eq!(outcome.exit, Exit::Running);
+        let records = read(&bytes);
+        check_stream(&outcome, &records);
+        let process = of_kind(&records, 8)[0];
+        assert_eq!(process.strings(15)[1], "busy");
+        assert!(process.text(14).ends_with("/job"));
+        let getppid = calls(&records, libc::SYS_getppid);
+        let threads: std::collections::BTreeSet<u32> = getppid.iter().map(|record| record.tid).collect();
+        assert_eq!(threads.len(), THREADS, "every thread was recorded");
+        assert!(getppid.iter().all(|record| record.time_ns > 0));
+        wait_until_all_count(&file);
+    }
+    let tracer = fs::read_to_string(format!("/proc/{pid}/status")).expect("runs");
+    assert!(tracer.contains("TracerPid:\t0"), "let go");
+    child.kill().expect("killed");
+    child.wait().expect("ended");
+}
+
+#[test]
+fn a_process_that_is_not_there_is_an_error() {
+    let mut child = Command::new("true").spawn().expect("started");
+    child.wait().expect("ended");
+    let pid = i32::try_from(child.id()).expect("small");
+    let error = attach(&[pid], &RecordOptions::default(), &mut Vec::new(), &Control::default()).expect_err("gone");
+    assert_eq!(error.code(), 125);
+}
