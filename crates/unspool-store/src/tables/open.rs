@@ -22,15 +22,27 @@ use crate::reader::RunReader;
 
 /// Longest footer of a table.
 pub(crate) const FOOTER_BYTES_MAX: u64 = 256 << 20;
-/// Most row groups of a table.
-pub(crate) const ROW_GROUPS_MAX: u64 = 1 << 20;
-/// Most rows of a row group.
-pub(crate) const ROW_GROUP_ROWS_MAX: u64 = 1 << 20;
-/// Most bytes of one column of a row group, not compressed.
-pub(crate) const COLUMN_BYTES_MAX: u64 = 1 << 30;
-/// Most bytes of one column of a row group for each byte in the file; more is a decompression bomb. Runs of one value
-/// reach some thousands.
-pub(crate) const BATCH_ROWS: usize = 8 << 10;
+
+/// What the metadata of a table may ask for.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Limits {
+    /// Most row groups.
+    pub(super) row_groups: u64,
+    /// Most rows of a row group.
+    pub(super) row_group_rows: u64,
+    /// Most bytes of one column of a row group, not compressed.
+    pub(super) column_bytes: u64,
+}
+
+/// Eight times the rows and thirty times the bytes that the writer puts into a row group.
+const LIMITS: Limits = Limits {
+    row_groups: 1 << 20,
+    row_group_rows: 1 << 20,
+    column_bytes: 1 << 30,
+};
+
+/// Rows that are decoded at once.
+const BATCH_ROWS: usize = 8 << 10;
 
 /// The tables of a closed run.
 #[derive(Debug)]
@@ -99,11 +111,11 @@ impl Table {
             file,
             metadata,
         };
-        table.check(id, info)?;
+        table.check(id, info, &LIMITS)?;
         Ok(table)
     }
 
-    fn check(&self, id: TableId, info: &TableInfo) -> Result<()> {
+    pub(super) fn check(&self, id: TableId, info: &TableInfo, limits: &Limits) -> Result<()> {
         let metadata = self.metadata.metadata();
         let limit = |limit, allowed, found| {
             if found > allowed {
@@ -119,18 +131,18 @@ impl Table {
         };
         limit(
             "number of row groups",
-            ROW_GROUPS_MAX,
+            limits.row_groups,
             metadata.num_row_groups() as u64,
         )?;
         let mut rows = 0;
         for group in metadata.row_groups() {
             // A negative number becomes one that is over every limit.
             let group_rows = group.num_rows().cast_unsigned();
-            limit("rows of a row group", ROW_GROUP_ROWS_MAX, group_rows)?;
+            limit("rows of a row group", limits.row_group_rows, group_rows)?;
             rows += group_rows;
             for column in group.columns() {
                 let bytes = column.uncompressed_size().cast_unsigned();
-                limit("bytes of a column", COLUMN_BYTES_MAX, bytes)?;
+                limit("bytes of a column", limits.column_bytes, bytes)?;
                 limit(
                     "bytes of a column in the file",
                     info.bytes,

@@ -23,7 +23,7 @@ use crate::files;
 use crate::manifest::TableInfo;
 
 /// Rows that are collected before they go to the writing thread.
-const BATCH_ROWS: usize = 16 << 10;
+const BATCH_ROWS: usize = 8 << 10;
 
 /// Bytes of arguments or strings that end a batch early.
 const BATCH_BYTES: usize = 4 << 20;

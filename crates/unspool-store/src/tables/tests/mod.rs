@@ -8,7 +8,8 @@ use unspool_model::step::Step;
 use unspool_model::world::World;
 
 use self::random::{Owned, Random, feed};
-use super::{NAMES, StepQuery, TableWriter, Tables, table_path};
+use super::open::Limits;
+use super::{NAMES, StepQuery, TableId, TableWriter, Tables, table_path};
 use crate::{Closing, Manifest, RawPolicy, RunReader, RunWriter, StoreError};
 
 /// Writes a closed run.
@@ -259,4 +260,63 @@ fn a_table_with_other_columns_is_refused() {
     tables.infos.get_mut("links").unwrap().rows = 8;
     let error = tables.world().unwrap_err();
     assert!(error.to_string().contains("other columns"), "{error}");
+}
+
+#[test]
+fn metadata_over_a_limit_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    write_run(folder.path(), &[], &Random(3).world(20));
+    let tables = open(folder.path());
+    let info = tables.infos["links"];
+    let table = tables.table(TableId::Links).unwrap();
+    let enough = Limits {
+        row_groups: 1,
+        row_group_rows: 20,
+        column_bytes: 10_000,
+    };
+    table.check(TableId::Links, &info, &enough).unwrap();
+    for (limits, expect) in [
+        (
+            Limits {
+                row_groups: 0,
+                ..enough
+            },
+            "number of row groups",
+        ),
+        (
+            Limits {
+                row_group_rows: 19,
+                ..enough
+            },
+            "rows of a row group",
+        ),
+        (
+            Limits {
+                column_bytes: 10,
+                ..enough
+            },
+            "bytes of a column",
+        ),
+    ] {
+        match table.check(TableId::Links, &info, &limits).unwrap_err() {
+            StoreError::Limit { limit, .. } => assert_eq!(limit, expect),
+            error => panic!("{error}"),
+        }
+    }
+}
+
+#[test]
+fn long_arguments_come_back() {
+    let mut random = Random(11);
+    let mut steps = random_steps(&mut random, 6);
+    for (step, fill) in steps.iter_mut().zip(0u8..) {
+        // As random as compression does not like it, over the size of a batch, over that of a row group together.
+        step.args = (0..750_000)
+            .flat_map(|_| random.next().to_le_bytes())
+            .collect();
+        step.args.push(fill);
+    }
+    let folder = tempfile::tempdir().unwrap();
+    write_run(folder.path(), &steps, &World::default());
+    assert!(read_steps(&open(folder.path()), &StepQuery::all()) == steps);
 }
