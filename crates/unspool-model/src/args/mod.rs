@@ -8,6 +8,7 @@ mod socket;
 mod tests;
 pub mod text;
 
+pub use print::descriptor as print_descriptor;
 pub use socket::{Family, SocketAddress};
 
 use crate::event::ExitStatus;

@@ -162,8 +162,8 @@ impl Printer<'_, '_> {
     }
 }
 
-/// `3`, `3</etc/passwd>`, `AT_FDCWD`.
-fn descriptor(fd: i32, path: &[u8], out: &mut Vec<u8>) {
+/// Appends a descriptor with what stands behind it, as strace -yy prints it: `3`, `3</etc/passwd>`, `AT_FDCWD`.
+pub fn descriptor(fd: i32, path: &[u8], out: &mut Vec<u8>) {
     if fd == AT_FDCWD {
         out.extend_from_slice(b"AT_FDCWD");
     } else {
