@@ -1,12 +1,12 @@
 //! Records of calls: slots and items to arguments.
 
-use unspool_model::args::{Arg, Args};
+use unspool_model::args::{Arg, Args, print_descriptor};
 use unspool_model::event::{Call, CallName, Errno, Event, EventSink, Kind, Outcome};
 use unspool_model::flags::open_flags_from_aarch64;
 use unspool_model::syscalls::{Architecture, FlagSet, Role, Syscall};
 
 use super::format::{INDEX_RESULT, LONG_DURATION, SLOT_RESULT, kind, tag};
-use super::read::{Fields, Item};
+use super::read::{Fields, Item, Items};
 use super::record::{ItemsEnd, Record, State, architecture_of, strings, walk};
 use super::socket;
 
@@ -83,7 +83,8 @@ impl<'a> Found<'a> {
             }
             tag::LONG_DURATION => self.long_duration = item.fields().u64(),
             tag::NO_RESULT => self.is_without_result = true,
-            tag::IDENTITY => {}
+            // The tracker resolves folders by itself; identities are for recorders that have no paths.
+            tag::IDENTITY | tag::CWD => {}
             // Those of execve: a claim here, the record `exec` has the facts.
             tag::STRING
             | tag::STRING_CUT
@@ -150,6 +151,8 @@ impl State {
         let known = Syscall::by_number(head.architecture, u32::from(head.number));
         self.text.clear();
         let sockets = socket_names(&found, &mut self.text);
+        let roles: &[Role] = known.map_or(&[], Syscall::args);
+        let passed = passed_text(&found, body, roles, &mut self.text);
         let name_start = self.text.len();
         if known.is_none() {
             unknown_name(head.number, &mut self.text);
@@ -161,6 +164,11 @@ impl State {
             } else if let Some(path) = found.paths.get_mut(usize::from(index)) {
                 *path = Some(name);
             }
+        }
+        if let Some((index, from, to)) = passed
+            && let Some(value) = found.values.get_mut(index)
+        {
+            *value = Some((0, Arg::Text(self.text.get(from..to).unwrap_or(&[]))));
         }
         let has_result = !is_begin && !found.is_without_result;
         let call = Call {
@@ -269,6 +277,52 @@ fn socket_names(found: &Found<'_>, text: &mut Vec<u8>) -> [SocketName; SOCKETS_M
         }
     }
     names
+}
+
+/// Appends descriptors that a call stored, with the paths behind them: `[3<pipe:[1]>, 4<pipe:[1]>]`. Recorders write the paths
+/// after the item `ints`, with its index and in its order; when one is missing, none can be told apart and `None` is given.
+fn passed_text(
+    found: &Found<'_>,
+    body: Fields<'_>,
+    roles: &[Role],
+    text: &mut Vec<u8>,
+) -> Option<(usize, usize, usize)> {
+    let (index, ints) = found
+        .values
+        .iter()
+        .enumerate()
+        .find_map(|(index, value)| match value {
+            Some((_, Arg::Ints(ints))) => Some((index, *ints)),
+            _ => None,
+        })?;
+    found.paths.get(index)?.as_ref()?;
+    let paths = || {
+        Items::new(body.rest)
+            .filter(|item| item.tag == tag::PATH && usize::from(item.index) == index)
+            .map(|item| item.value)
+    };
+    if paths().count() != ints.len() / 4 {
+        return None;
+    }
+    let is_message = roles.get(index) == Some(&Role::MsgHdr);
+    let start = text.len();
+    if is_message {
+        text.extend_from_slice(
+            b"{msg_control=[{cmsg_level=SOL_SOCKET, cmsg_type=SCM_RIGHTS, cmsg_data=",
+        );
+    }
+    text.push(b'[');
+    for (place, (fd, path)) in ints.as_chunks::<4>().0.iter().zip(paths()).enumerate() {
+        if place > 0 {
+            text.extend_from_slice(b", ");
+        }
+        print_descriptor(i32::from_le_bytes(*fd), path, text);
+    }
+    text.push(b']');
+    if is_message {
+        text.extend_from_slice(b"}]}");
+    }
+    Some((index, start, text.len()))
 }
 
 /// `syscall_0x1f4`, as strace prints it.

@@ -12,13 +12,16 @@ pub(super) fn print(item: &Item<'_>, path: &[u8], out: &mut Vec<u8>) -> bool {
     let Some(name) = protocol_name(*family, *socket_type, *protocol) else {
         return false;
     };
+    let text = text.strip_prefix(b"netlink:").unwrap_or(text);
     let ends = without_empty_remote(text);
-    let ends = if ends.is_empty() { inode(path) } else { ends };
-    if ends.is_empty() {
+    let has_local = !ends.is_empty() && !ends.starts_with(b"->");
+    let local = if has_local { &[][..] } else { inode(path) };
+    if ends.is_empty() && local.is_empty() {
         return false;
     }
     out.extend_from_slice(name.as_bytes());
     out.extend_from_slice(b":[");
+    out.extend_from_slice(local);
     out.extend_from_slice(ends);
     out.push(b']');
     true
