@@ -7,6 +7,7 @@ pub mod args;
 pub mod category;
 pub mod errno;
 pub mod event;
+pub mod fields;
 pub mod flags;
 pub mod ids;
 pub mod map;

@@ -1,5 +1,82 @@
 //! The narrow waist of answers: what analyses give and output forms write. Forms know these shapes and no analysis.
 
+use std::ops::ControlFlow;
+
+/// What every row of an answer looks like.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Shape {
+    /// Name of the view.
+    pub kind: &'static str,
+    /// Columns, in the order of the JSON keys.
+    pub columns: &'static [Column],
+    /// How a person should see it.
+    pub layout: Layout,
+}
+
+/// Takes an answer row by row, so that millions of rows need no memory. `Break` means that nobody listens any more
+/// (a closed pipe, a full limit): the caller stops early.
+pub trait RowSink {
+    /// Called once, before the first row.
+    fn begin(&mut self, shape: &Shape) -> ControlFlow<()>;
+    /// One row: a cell for each column.
+    fn row(&mut self, cells: &[Cell]) -> ControlFlow<()>;
+    /// Called once, after the last row, also when `row` broke; with what the answer has to say beside its rows.
+    fn end(&mut self, notes: &[String]) -> ControlFlow<()>;
+}
+
+impl Report {
+    /// A report without rows.
+    pub fn new(shape: &Shape) -> Self {
+        Self {
+            kind: shape.kind,
+            columns: shape.columns,
+            rows: Vec::new(),
+            layout: shape.layout,
+            notes: Vec::new(),
+        }
+    }
+
+    /// Its shape.
+    pub fn shape(&self) -> Shape {
+        Shape {
+            kind: self.kind,
+            columns: self.columns,
+            layout: self.layout,
+        }
+    }
+
+    /// Hands it to a sink.
+    pub fn write(&self, sink: &mut dyn RowSink) -> ControlFlow<()> {
+        sink.begin(&self.shape())?;
+        let mut flow = ControlFlow::Continue(());
+        for row in &self.rows {
+            flow = sink.row(row);
+            if flow.is_break() {
+                break;
+            }
+        }
+        sink.end(&self.notes)?;
+        flow
+    }
+}
+
+impl RowSink for Report {
+    fn begin(&mut self, shape: &Shape) -> ControlFlow<()> {
+        *self = Self::new(shape);
+        ControlFlow::Continue(())
+    }
+
+    fn row(&mut self, cells: &[Cell]) -> ControlFlow<()> {
+        self.rows.push(cells.to_vec());
+        ControlFlow::Continue(())
+    }
+
+    fn end(&mut self, notes: &[String]) -> ControlFlow<()> {
+        self.notes.extend_from_slice(notes);
+        ControlFlow::Continue(())
+    }
+}
+
 /// An answer: named columns and rows of cells.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Report {
@@ -44,6 +121,8 @@ pub enum Shown {
 pub enum Unit {
     /// Text, maybe hostile; bytes that are not UTF-8 are escaped reversibly.
     Text,
+    /// Text that its printer has escaped already (arguments as strace prints them): backslashes stay as they are.
+    Printed,
     /// Number without unit.
     Number,
     /// How many.
