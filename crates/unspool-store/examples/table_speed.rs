@@ -1,22 +1,24 @@
-//! Measures the tables: `cargo run --release -p unspool-store --example table_speed -- FOLDER [EVENTS]`.
+//! Measures the tables: `cargo run --release -p unspool-store --example table_speed -- FOLDER [EVENTS|LOG]`.
 //!
-//! Writes a run of made-up events into FOLDER (which must be empty or new), reads it back, and prints events per second
-//! and bytes per event.
+//! Writes a run of made-up events, or the events of a real log, into FOLDER (which must be empty or new), reads it back,
+//! and prints events per second and bytes per event and column. With a log, decoding and tracking are in the time.
 
 use std::collections::BTreeMap;
 use std::error::Error;
 use std::fs::File;
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::time::Instant;
 
 use parquet::file::metadata::RowGroupMetaData;
 use parquet::file::reader::{FileReader as _, SerializedFileReader};
-use unspool_model::event::{Errno, Outcome};
+use unspool_decode::{DecoderOptions, detect};
+use unspool_model::event::{Diagnostic, Errno, Event, EventSink, Outcome};
 use unspool_model::ids::{Fd, Pid, ProcessId, ResourceId, SessionId, Tid};
 use unspool_model::step::{Action, Step, StepArgs, StepKind, StepSink as _, Touch};
 use unspool_model::syscalls::Syscall;
+use unspool_model::tracker::{Retention, TrackContext, Tracker};
 use unspool_model::world::World;
 use unspool_store::{
     Closing, Manifest, RawPolicy, RunReader, RunWriter, StepQuery, TableWriter, Tables,
@@ -50,12 +52,16 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut args = std::env::args().skip(1);
     let folder = args.next().ok_or("which FOLDER?")?;
     let folder = Path::new(&folder);
-    let events = args.next().map_or(Ok(1_000_000), |count| count.parse())?;
+    let input = args.next().unwrap_or_else(|| "1000000".to_owned());
     let run = RunWriter::create(folder, Manifest::new("20261121-042731-7f3a"))?;
     let start = Instant::now();
     let mut tables = TableWriter::create(folder)?;
-    write_events(&mut tables, events)?;
+    match input.parse() {
+        Ok(events) => write_events(&mut tables, events)?,
+        Err(_) => write_log(&mut tables, Path::new(&input))?,
+    }
     let summary = tables.finish()?;
+    let events = summary.events;
     report("written", events, start);
     let size: u64 = summary.files.values().map(|file| file.bytes).sum();
     println!("{:.2} B/event", ratio(size, events));
@@ -117,6 +123,39 @@ fn report(what: &str, events: u64, start: Instant) {
 #[expect(clippy::cast_precision_loss, reason = "it is printed with two digits")]
 fn ratio(value: u64, of: u64) -> f64 {
     value as f64 / of as f64
+}
+
+/// Decodes and tracks a log.
+struct Track<'a> {
+    tracker: Tracker,
+    tables: &'a mut TableWriter,
+}
+
+impl EventSink for Track<'_> {
+    fn event(&mut self, event: &Event<'_>) {
+        self.tracker.event(event, self.tables);
+    }
+    fn diagnostic(&mut self, _: Diagnostic) {}
+}
+
+fn write_log(tables: &mut TableWriter, path: &Path) -> Result<(), Box<dyn Error>> {
+    let mut file = File::open(path)?;
+    let mut chunk = vec![0; 256 << 10];
+    let mut len = file.read(&mut chunk)?;
+    let head = chunk.get(..len).unwrap_or_default();
+    let format = detect(head, &path.to_string_lossy()).ok_or("no format fits the log")?;
+    let mut decoder = (format.decoder)(&DecoderOptions::default());
+    let mut track = Track {
+        tracker: Tracker::new(Retention::Live, TrackContext::default()),
+        tables,
+    };
+    while len > 0 {
+        decoder.push(chunk.get(..len).unwrap_or_default(), &mut track);
+        len = file.read(&mut chunk)?;
+    }
+    decoder.finish(&mut track);
+    track.tracker.finish(track.tables);
+    Ok(())
 }
 
 fn write_events(tables: &mut TableWriter, events: u64) -> Result<(), Box<dyn Error>> {

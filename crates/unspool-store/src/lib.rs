@@ -23,7 +23,7 @@ mod tables;
 mod writer;
 
 pub use error::{Result, StoreError};
-pub use frames::{FRAME_BYTES_MAX, Frame, Frames, Loss, Totals};
+pub use frames::{FRAME_BYTES_MAX, Frame, Frames, Loss, Totals, scan_segment};
 pub use manifest::{
     Exit, FORMAT_VERSION, Manifest, RawKept, RecordedCounts, RecorderInfo, Seal, Source, State,
     TableInfo, clock_from_name, clock_name,

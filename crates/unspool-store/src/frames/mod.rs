@@ -91,6 +91,30 @@ impl Totals {
     }
 }
 
+/// Reads one plain segment in memory, without looking for what other segments hold. Gives the number of bytes that are
+/// neither a header nor part of a whole frame.
+pub fn scan_segment(bytes: &[u8], run_id: &str, each: &mut dyn FnMut(&Frame<'_>)) -> u64 {
+    let (head, rest) = bytes.split_at(bytes.len().min(SEGMENT_HEADER_LEN));
+    let mut damaged = match SegmentHeader::decode(head) {
+        Some(_) => 0,
+        None => head.len() as u64,
+    };
+    let mut scanner = scan::Scanner::new(rest, salt(run_id), head.len() as u64);
+    let mut expected = 0;
+    // Reading from memory does not fail.
+    while let Ok(found) = scanner.next(expected) {
+        match found {
+            scan::Found::Frame(header) => {
+                expected = header.seq.saturating_add(1);
+                each(&header.frame(scanner.payload()));
+            }
+            scan::Found::Damage { bytes, .. } => damaged += bytes,
+            scan::Found::End => break,
+        }
+    }
+    damaged
+}
+
 /// Seed of the checksums of a run's frames.
 pub(crate) fn salt(run_id: &str) -> u32 {
     crc32c::crc32c(run_id.as_bytes())
@@ -145,6 +169,16 @@ pub(crate) struct FrameHeader {
 }
 
 impl FrameHeader {
+    pub(crate) fn frame(self, bytes: &[u8]) -> Frame<'_> {
+        Frame {
+            seq: self.seq,
+            stream: self.stream,
+            kind: self.kind,
+            time_ns: self.time_ns,
+            bytes,
+        }
+    }
+
     pub(crate) fn decode(bytes: &[u8]) -> Option<Self> {
         Some(Self {
             len: u32_at(bytes, 0)?,

@@ -162,13 +162,7 @@ impl Frames {
             .current
             .as_ref()
             .map_or(&[][..], |(_, scanner)| scanner.payload());
-        Some(Frame {
-            seq: header.seq,
-            stream: header.stream,
-            kind: header.kind,
-            time_ns: header.time_ns,
-            bytes,
-        })
+        Some(header.frame(bytes))
     }
 
     /// What is missing, as far as read; complete once [`Frames::next_frame`] gave `None`.
@@ -198,7 +192,7 @@ impl Frames {
                         let name = name.clone();
                         self.gap(name, offset, header.seq - self.expected);
                     }
-                    self.expected = header.seq + 1;
+                    self.expected = header.seq.saturating_add(1);
                     self.totals.add(len, header.crc, header.time_ns);
                     return Some(header);
                 }

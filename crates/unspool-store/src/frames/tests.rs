@@ -336,3 +336,27 @@ fn a_list_of_losses_has_a_limit() {
     assert_eq!(losses.len(), super::segments::LOSSES_MAX);
     assert_eq!(losses.iter().map(|loss| loss.frames).sum::<u64>(), 1250);
 }
+
+#[test]
+fn every_byte_of_a_segment_is_in_a_frame_or_counted() {
+    let mut random = Random(5);
+    let pieces: Vec<_> = (0..12).map(|_| random.bytes(200)).collect();
+    let folder = tempfile::tempdir().unwrap();
+    write(folder.path(), &pieces, RawPolicy::Keep);
+    let whole = fs::read(folder.path().join("raw/000001.seg")).unwrap();
+    assert_eq!(super::scan_segment(&whole, ID, &mut |_| {}), 0);
+    for _ in 0..3000 {
+        let mut bytes = whole.clone();
+        let what = damage(&mut random, &mut bytes);
+        let mut framed = 0;
+        let damaged = super::scan_segment(&bytes, ID, &mut |frame| {
+            framed += frame.bytes.len() as u64 + super::HEADER_LEN as u64;
+        });
+        let header = if bytes.get(..32) == whole.get(..32) {
+            32
+        } else {
+            0
+        };
+        assert_eq!(header + framed + damaged, bytes.len() as u64, "{what}");
+    }
+}
