@@ -52,13 +52,26 @@ impl Printer<'_, '_> {
         self.args.int(index).unwrap_or(0).cast_unsigned()
     }
 
-    /// Arguments that the kernel does not look at: the mode without `O_CREAT`, the third argument of `F_GETFD`.
+    /// Arguments that the kernel does not look at: the mode without `O_CREAT`, the third argument of `F_GETFD`, the
+    /// timeout of `FUTEX_WAKE`.
     fn is_left_out(&self, index: usize) -> bool {
         const O_CREAT: u64 = 0o100;
         const O_TMPFILE: u64 = 0o20_200_000;
         const NO_ARGUMENT: [u64; 6] = [1, 3, 9, 11, 1025, 1032];
         match self.operation {
             Operation::Fcntl => index == 2 && NO_ARGUMENT.contains(&self.number(1)),
+            Operation::Ioctl => index == 2 && matches!(self.number(1), 0x5450 | 0x5451),
+            Operation::Futex if self.roles.get(1) == Some(&Role::Flags(FlagSet::Futex)) => {
+                match self.number(1) & 0x7f {
+                    // FUTEX_WAIT takes a timeout, FUTEX_WAKE does not.
+                    0 => index > 3,
+                    1 => index > 2,
+                    // FUTEX_WAIT_BITSET, FUTEX_WAKE_BITSET.
+                    9 => index == 4,
+                    10 => index == 3 || index == 4,
+                    _ => false,
+                }
+            }
             Operation::Open | Operation::OpenAt => {
                 let flags = index.checked_sub(1).map_or(0, |before| self.number(before));
                 self.roles.get(index) == Some(&Role::Mode)
@@ -121,6 +134,13 @@ impl Printer<'_, '_> {
             Some(Role::Signal) => signal_name(value & 0xffff_ffff, out),
             Some(Role::Mask) => hex(value, out),
             Some(Role::Int) if self.operation == Operation::Fcntl => self.fcntl(value, out),
+            Some(Role::Int)
+                if self.operation == Operation::Futex
+                    && index == 5
+                    && value & 0xffff_ffff == 0xffff_ffff =>
+            {
+                out.extend_from_slice(b"FUTEX_BITSET_MATCH_ANY");
+            }
             Some(Role::Int) => int(value, out),
             Some(_) => pointer(value, out),
         }

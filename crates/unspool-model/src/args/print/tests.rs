@@ -216,8 +216,13 @@ fn processes() {
     check("exit_group", &[n(0xffff_ffff)], "-1");
     check(
         "futex",
+        &[n(0x7f00), n(0x81), n(1), n(5), n(6), n(7)],
+        "0x7f00, FUTEX_WAKE_PRIVATE, 1",
+    );
+    check(
+        "futex",
         &[n(0x7f00), n(0x189), n(0), n(0), n(0), n(-1)],
-        "0x7f00, FUTEX_WAIT_BITSET_PRIVATE|FUTEX_CLOCK_REALTIME, 0, NULL, NULL, -1",
+        "0x7f00, FUTEX_WAIT_BITSET_PRIVATE|FUTEX_CLOCK_REALTIME, 0, NULL, FUTEX_BITSET_MATCH_ANY",
     );
 }
 
