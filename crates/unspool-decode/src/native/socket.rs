@@ -36,7 +36,8 @@ fn inode(path: &[u8]) -> &[u8] {
 
 /// Drops a remote end that says "none": a socket that is not connected.
 fn without_empty_remote(text: &[u8]) -> &[u8] {
-    const NONE: [&[u8]; 7] = [
+    const NONE: [&[u8]; 8] = [
+        b"->netlink:0",
         b"->",
         b"->*",
         b"->*:*",

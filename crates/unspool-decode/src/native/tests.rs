@@ -189,6 +189,14 @@ fn sockets_look_as_strace_prints_them() {
     writer.item(tag::PATH, 0, b"socket:[13]");
     writer.item(tag::SOCKET, 0, b"\x02\x02\x11\0");
     writer.end();
+    // connect(6) to a path, without a name of its own; bind(7) of a netlink socket.
+    writer.call(7, 30, x86(42), [6, 0, 0, 0, 0, 0], Some(0));
+    writer.item(tag::PATH, 0, b"socket:[14]");
+    writer.item(tag::SOCKET, 0, b"\x01\x01\0\0->/run/s");
+    writer.end();
+    writer.call(7, 40, x86(49), [7, 0, 0, 0, 0, 0], Some(0));
+    writer.item(tag::SOCKET, 0, b"\x10\x03\0\0netlink:42->netlink:0");
+    writer.end();
     let (lines, _) = decode(&[writer.bytes()]);
     let path = |text: &str| format!("path: {:?}", text.as_bytes());
     assert!(
@@ -203,6 +211,12 @@ fn sockets_look_as_strace_prints_them() {
         "{}",
         lines.text
     );
+    assert!(
+        lines.text.contains(&path("UNIX-STREAM:[14->/run/s]")),
+        "{}",
+        lines.text
+    );
+    assert!(lines.text.contains(&path("NETLINK:[42]")), "{}", lines.text);
     assert!(lines.text.contains(&path("UDP:[13]")), "{}", lines.text);
 }
 
