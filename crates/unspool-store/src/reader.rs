@@ -118,6 +118,14 @@ impl RunReader {
 
     /// The raw frames, as far as they were kept.
     pub fn frames(&self) -> Result<Frames> {
+        let mut frames = self.frames_at_rest()?;
+        if self.state == RunState::Recording {
+            frames.set_live();
+        }
+        Ok(frames)
+    }
+
+    fn frames_at_rest(&self) -> Result<Frames> {
         let raw = self.folder.join("raw");
         let kept = matches!(self.manifest.raw, RawKept::Plain | RawKept::Compressed);
         let seal = self.manifest.seal.filter(|_| kept && self.trusted);
@@ -127,8 +135,7 @@ impl RunReader {
             frames::first_header(&raw)?
         };
         let salt = header.map_or_else(|| frames::salt(&self.manifest.id), |header| header.salt);
-        let live = self.state == RunState::Recording;
-        Frames::new(&raw, salt, seal.map(|seal| seal.frames), live)
+        Frames::new(&raw, salt, seal.map(|seal| seal.frames))
     }
 
     /// State of a run that nobody records.
@@ -148,9 +155,7 @@ impl RunReader {
             recovered.totals = seal.frames;
             return Ok(RunState::Incomplete(recovered));
         }
-        let mut frames = self.frames()?;
-        // Nobody writes any more, whatever the state says while it is being found out.
-        frames.set_at_rest();
+        let mut frames = self.frames_at_rest()?;
         while frames.next_frame().is_some() {}
         recovered.totals = frames.totals();
         recovered.losses = frames.losses().to_vec();

@@ -136,7 +136,7 @@ pub struct Frames {
 
 impl Frames {
     /// `seal` is what the run had when it was closed.
-    pub(crate) fn new(raw: &Path, salt: u32, seal: Option<Totals>, live: bool) -> Result<Self> {
+    pub(crate) fn new(raw: &Path, salt: u32, seal: Option<Totals>) -> Result<Self> {
         Ok(Self {
             segments: list(raw)?.into_iter(),
             salt,
@@ -146,13 +146,13 @@ impl Frames {
             seal,
             losses: Vec::new(),
             ended: false,
-            live,
+            live: false,
         })
     }
 
-    /// Nobody writes to the run any more: a torn frame at its end is a loss.
-    pub(crate) fn set_at_rest(&mut self) {
-        self.live = false;
+    /// The run is being written: a torn frame at its end is no loss.
+    pub(crate) fn set_live(&mut self) {
+        self.live = true;
     }
 
     /// The next whole frame; `None` at the end. Damage is not an error: look at [`Frames::losses`] at the end.
