@@ -13,6 +13,9 @@ use unspool_model::event::Outcome;
 /// Bytes of a log without pids that are held back until it is known whom its lines are about.
 pub const HEAD_BYTES_MAX: usize = 4 << 20;
 
+/// Threads that are compared to find the first.
+const SEEN_MAX: usize = 64;
+
 /// Lines of the head that are looked at to recognise the format.
 const SCORE_LINES_MAX: usize = 200;
 
@@ -108,6 +111,7 @@ pub(super) fn leader(head: &[u8]) -> Option<u32> {
     let mut children = BTreeSet::new();
     let mut first_attached = None;
     let mut had_unnamed = false;
+    let mut seen = Vec::new();
     for line in head.split(|byte| *byte == b'\n') {
         let prefix = prefix::parse(line);
         let body = line.get(prefix.body..).unwrap_or(&[]);
@@ -121,11 +125,12 @@ pub(super) fn leader(head: &[u8]) -> Option<u32> {
         }
         match prefix.tid {
             Some(tid) if prefix.features.contains(Features::PID_BRACKETS) => {
-                if !children.contains(&tid) && Some(tid) != first_attached {
-                    return had_unnamed.then_some(tid);
-                }
                 if Some(tid) == first_attached {
                     return Some(tid);
+                }
+                // A child may be named before the call that made it has returned.
+                if seen.len() < SEEN_MAX && !seen.contains(&tid) {
+                    seen.push(tid);
                 }
             }
             Some(_) => return None,
@@ -141,7 +146,10 @@ pub(super) fn leader(head: &[u8]) -> Option<u32> {
             children.insert(child);
         }
     }
-    first_attached
+    if first_attached.is_some() || !had_unnamed {
+        return first_attached;
+    }
+    seen.into_iter().find(|tid| !children.contains(tid))
 }
 
 /// `strace: Process 1781 attached`, also at the end of a torn line.

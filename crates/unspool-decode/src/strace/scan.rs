@@ -223,7 +223,7 @@ pub(super) fn scan<'a>(text: &'a [u8], args: &mut Args<'a>, named: &mut bool) ->
     let mut scanner = Scanner::new(text);
     loop {
         let (arg, end) = scanner.next();
-        let arg = trim_start(arg);
+        let arg = trim_end(trim_start(arg));
         if !(arg.is_empty() && end != End::Comma) {
             args.push(Arg::Text(without_name(arg, named)));
         }
@@ -244,6 +244,15 @@ pub(super) fn scan<'a>(text: &'a [u8], args: &mut Args<'a>, named: &mut bool) ->
 #[inline]
 pub(super) fn trim_start(mut text: &[u8]) -> &[u8] {
     while let Some((b' ', rest)) = text.split_first() {
+        text = rest;
+    }
+    text
+}
+
+/// Logs before strace 5.0 have a blank between the last argument and `)` of a second half.
+#[inline]
+fn trim_end(mut text: &[u8]) -> &[u8] {
+    while let Some((b' ', rest)) = text.split_last() {
         text = rest;
     }
     text

@@ -1,0 +1,80 @@
+use super::*;
+use unspool_model::event::{Diagnostic, Event, Kind};
+
+#[derive(Default)]
+struct Names(Vec<(i64, Option<u32>, String)>);
+
+impl EventSink for Names {
+    fn event(&mut self, event: &Event<'_>) {
+        let name = match &event.kind {
+            Kind::Call(call) => String::from_utf8_lossy(call.name.as_bytes()).into_owned(),
+            other => format!("{other:?}"),
+        };
+        self.0
+            .push((event.time_ns, event.tid.map(|tid| tid.0), name));
+    }
+
+    fn diagnostic(&mut self, diagnostic: Diagnostic) {
+        panic!("{diagnostic:?}");
+    }
+}
+
+fn check(files: &[(&str, &str)], expected: &[(u32, &str)]) {
+    let folder = tempfile::tempdir().expect("a folder");
+    for (name, text) in files {
+        std::fs::write(folder.path().join(name), text).expect("written");
+    }
+    let paths = files_in(folder.path()).expect("listed");
+    let mut names = Names::default();
+    let stats = decode_files(&paths, &DecoderOptions::default(), &mut names).expect("read");
+    assert!(stats.is_conserved(), "{stats:?}");
+    let is: Vec<(u32, &str)> = names
+        .0
+        .iter()
+        .map(|(_, tid, name)| (tid.expect("a tid"), name.as_str()))
+        .collect();
+    assert_eq!(is, expected);
+}
+
+#[test]
+fn a_child_comes_after_the_call_that_made_it() {
+    check(
+        &[
+            (
+                "log.10",
+                "1700000000.000100 clone(child_stack=NULL, flags=SIGCHLD) = 11 <0.000500>\n\
+                 1700000000.000700 wait4(-1, NULL, 0, NULL) = 11 <0.001000>\n",
+            ),
+            (
+                "log.11",
+                "1700000000.000200 getpid() = 11 <0.000010>\n\
+                 1700000000.000800 close(3) = 0 <0.000010>\n",
+            ),
+            ("notes.txt", "not of the set\n"),
+        ],
+        &[(10, "clone"), (11, "getpid"), (11, "close"), (10, "wait4")],
+    );
+}
+
+#[test]
+fn files_that_need_many_reads_are_whole() {
+    let line = "1700000000.000100 write(1, \"x\", 1) = 1 <0.000001>\n";
+    let text = line.repeat(20_000);
+    let inputs = [1, 2].map(|tid| Input {
+        tid: Some(Tid(tid)),
+        name: format!("log.{tid}"),
+        source: text.as_bytes(),
+    });
+    let mut names = Names::default();
+    let stats = decode_inputs(inputs.into(), &DecoderOptions::default(), &mut names).expect("read");
+    assert_eq!((stats.lines, stats.calls), (40_000, 40_000));
+    assert_eq!(stats.bytes, 2 * text.len() as u64);
+}
+
+#[test]
+fn pids_stand_behind_the_last_dot() {
+    assert_eq!(pid_of(Path::new("a/sshd.13408")), Some(Tid(13408)));
+    for name in ["a/sshd", "a/sshd.log", "a/x.0", "a/x.+1", "a/x.99999999999"] {
+        assert_eq!(pid_of(Path::new(name)), None, "{name}");
+    }
+}
