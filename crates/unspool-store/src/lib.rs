@@ -31,4 +31,4 @@ pub use manifest::{
 pub use reader::{Recovered, RunReader, RunState};
 pub use store::{Retention, RunEntry, Store, folder_bytes};
 pub use tables::{StepQuery, TableSummary, TableWriter, Tables};
-pub use writer::{Closing, RawPolicy, Recovery, RunWriter};
+pub use writer::{Closing, DISK_FULL, RawPolicy, Recovery, RunWriter};

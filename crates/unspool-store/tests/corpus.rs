@@ -21,7 +21,9 @@ fn logs() -> Vec<PathBuf> {
         println!("skipped: there is no corpus at {}", folder.display());
         return Vec::new();
     };
-    let mut logs: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();
+    let mut logs: Vec<PathBuf> = entries
+        .map(|entry| entry.expect("the corpus can be listed").path())
+        .collect();
     logs.sort_unstable();
     logs
 }

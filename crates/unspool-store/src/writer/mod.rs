@@ -18,6 +18,9 @@ pub(crate) const LOCK_NAME: &str = "RECORDING";
 const RESERVE_BYTES: usize = 64 << 10;
 const RESERVE_NAME: &str = "reserve";
 
+/// [`Manifest::stopped`] of a run for which there was no space.
+pub const DISK_FULL: &str = "disk full";
+
 /// What becomes of the raw bytes when a run is closed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum RawPolicy {
@@ -208,7 +211,7 @@ impl RunWriter {
     fn stop(&mut self, error: &StoreError) {
         if self.stopped.is_none() {
             let why = match error {
-                StoreError::DiskFull { .. } => "disk full".to_owned(),
+                StoreError::DiskFull { .. } => DISK_FULL.to_owned(),
                 other => other.to_string(),
             };
             self.stopped = Some(why);
@@ -220,7 +223,8 @@ impl RunWriter {
         self.dropped.bytes += len as u64;
     }
 
-    /// Seals the run and gives its manifest as written. With an error the run stays readable, and incomplete.
+    /// Seals the run and gives its manifest as written. It is complete unless something stopped it: an error of this
+    /// writer, or what the caller put into [`Manifest::stopped`]. With an error the run stays readable, and incomplete.
     pub fn close(mut self, closing: &Closing) -> Result<Manifest> {
         // A failed sync is in the manifest by now; the run is closed all the same, as incomplete.
         let synced = self.sync();
@@ -232,7 +236,7 @@ impl RunWriter {
         if self.dropped.frames > 0 {
             self.manifest.losses.push(self.dropped.clone());
         }
-        let state = if self.stopped.is_some() {
+        let state = if self.manifest.stopped.is_some() {
             State::Incomplete
         } else {
             State::Complete
@@ -373,7 +377,7 @@ fn seal(
         (false, RawPolicy::Keep) => RawKept::Plain,
         (false, RawPolicy::Remove) if remove => RawKept::Removed,
         // On a full disk there is no room for a compressed copy.
-        (false, _) if manifest.stopped.is_some() => RawKept::Plain,
+        (false, _) if manifest.stopped.as_deref() == Some(DISK_FULL) => RawKept::Plain,
         (false, _) => RawKept::Compressed,
     };
     manifest.write(folder)?;

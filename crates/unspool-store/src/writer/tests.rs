@@ -275,3 +275,23 @@ fn a_missing_or_changed_table_makes_a_run_incomplete() {
     fs::write(&path, &whole).unwrap();
     assert_eq!(world(&folder).unwrap().resources[0].name, b"/etc/passwd");
 }
+
+#[test]
+fn a_run_that_the_caller_stopped_is_not_complete() {
+    let root = tempfile::tempdir().unwrap();
+    let folder = root.path().join("run");
+    let mut run = RunWriter::create(&folder, Manifest::new("x")).unwrap();
+    run.append(0, 0, b"bytes", 1).unwrap();
+    run.manifest_mut().stopped = Some("the tracer died".to_owned());
+    let manifest = run.close(&Closing::default()).unwrap();
+    assert_eq!(
+        (manifest.state, manifest.raw),
+        (State::Incomplete, RawKept::Compressed)
+    );
+    let reader = RunReader::open(&folder).unwrap();
+    let RunState::Incomplete(recovered) = reader.state() else {
+        panic!("{:?}", reader.state());
+    };
+    assert_eq!(recovered.why, "stopped: the tracer died");
+    assert_eq!(recovered.totals.frames, 1);
+}
