@@ -1,15 +1,45 @@
 //! Attaching to programs that run already.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 
-use unspool_record::{Control, Exit, RecordOptions, attach};
+use unspool_record::{Control, Exit, RecordOptions, RecordSink, SinkError, attach};
 
 use crate::reader::read;
 use crate::tools::{calls, check_stream, job, of_kind, wait_until};
 
 const THREADS: usize = 8;
+
+/// Ends the recording when it holds a call of each thread.
+struct UntilAllCalled {
+    bytes: Vec<u8>,
+    threads: BTreeSet<u32>,
+    control: Control,
+}
+
+impl RecordSink for UntilAllCalled {
+    fn write(&mut self, records: &[u8]) -> Result<(), SinkError> {
+        let records_read = read(records);
+        self.threads.extend(calls(&records_read, libc::SYS_getppid).iter().map(|record| record.tid));
+        self.bytes.extend_from_slice(records);
+        if self.threads.len() == THREADS {
+            self.control.detach();
+        }
+        Ok(())
+    }
+}
+
+/// A child that does not outlive its test.
+struct Killed(Child);
+
+impl Drop for Killed {
+    fn drop(&mut self) {
+        let ended = self.0.kill().and_then(|()| self.0.wait());
+        assert!(ended.is_ok(), "{ended:?}");
+    }
+}
 
 /// Counters that the threads of `job busy` keep.
 fn counters(file: &Path) -> Option<Vec<u64>> {
@@ -32,38 +62,29 @@ fn threads_are_held_and_let_go_again_and_again() {
     let Some(job) = job() else { return };
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("counters");
-    let mut child = Command::new(job).args(["busy", &THREADS.to_string()]).arg(&file).stdout(Stdio::null()).spawn().expect("started");
+    let child = Command::new(job).args(["busy", &THREADS.to_string()]).arg(&file).stdout(Stdio::null()).spawn().expect("started");
+    let child = Killed(child);
     wait_until_all_count(&file);
-    let pid = i32::try_from(child.id()).expect("small");
+    let pid = i32::try_from(child.0.id()).expect("small");
     for _ in 0..5 {
         let control = Control::default();
-        let asker = control.clone();
-        let marker = folder.path().join("marker");
-        let counters = file.clone();
-        let asking = std::thread::spawn(move || {
-            wait_until_all_count(&counters);
-            fs::write(marker, "").expect("written");
-            asker.detach();
-        });
-        let mut bytes = Vec::new();
-        let outcome = attach(&[pid], &RecordOptions::default(), &mut bytes, &control).expect("attached");
-        asking.join().expect("asked");
+        let mut sink = UntilAllCalled { bytes: Vec::new(), threads: BTreeSet::new(), control: control.clone() };
+        let outcome = attach(&[pid], &RecordOptions::default(), &mut sink, &control).expect("attached");
         assert_eq!(outcome.exit, Exit::Running);
+        let bytes = sink.bytes;
         let records = read(&bytes);
         check_stream(&outcome, &records);
         let process = of_kind(&records, 8)[0];
         assert_eq!(process.strings(15)[1], "busy");
         assert!(process.text(14).ends_with("/job"));
         let getppid = calls(&records, libc::SYS_getppid);
-        let threads: std::collections::BTreeSet<u32> = getppid.iter().map(|record| record.tid).collect();
+        let threads: BTreeSet<u32> = getppid.iter().map(|record| record.tid).collect();
         assert_eq!(threads.len(), THREADS, "every thread was recorded");
         assert!(getppid.iter().all(|record| record.time_ns > 0));
         wait_until_all_count(&file);
     }
     let tracer = fs::read_to_string(format!("/proc/{pid}/status")).expect("runs");
     assert!(tracer.contains("TracerPid:\t0"), "let go");
-    child.kill().expect("killed");
-    child.wait().expect("ended");
 }
 
 #[test]

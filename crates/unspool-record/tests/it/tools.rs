@@ -67,6 +67,7 @@ pub(crate) fn check_stream(outcome: &Outcome, records: &[Record]) {
     assert_eq!(counts.seen, counts.recorded + counts.folded + counts.lost);
     assert_eq!(counts.lost, 0);
     assert_eq!(u64::from(last.words[0]), counts.seen);
+    let is_attached = records.iter().any(|record| record.kind == 8 && record.item(15).is_some());
     let mut known = std::collections::BTreeSet::from([0]);
     for record in records {
         match record.kind {
@@ -79,7 +80,6 @@ pub(crate) fn check_stream(outcome: &Outcome, records: &[Record]) {
             _ => {}
         }
         if !matches!(record.kind, 12 | 1) {
-            let is_attached = records.iter().any(|record| record.kind == 8 && record.items.iter().any(|item| item.0 == 15));
             assert!(is_attached || known.contains(&record.tid), "thread {} was announced", record.tid);
         }
     }

@@ -2,8 +2,8 @@
 //!
 //! A stop wakes the recorder and the recorder wakes the job, on another CPU if one is idle. In a virtual machine each of these
 //! wake-ups costs 15-50 us: looking while giving way to others saves one of the two. Measured on 2 virtual CPUs, 20,000 getppid:
-//! 72-109 us a call asleep, 14-29 us so; under two busy loops 66-70 us asleep, 33-100 us so, which is why it stops where it
-//! does not pay.
+//! 72-109 us a call asleep, 14-29 us so. On a busy machine giving way may cost whole time slices: what looking wasted has to be
+//! paid back by sleeping before it is tried again.
 
 use crate::sys::{
     self,
@@ -12,17 +12,21 @@ use crate::sys::{
 
 /// How long the next stop is looked for before going to sleep.
 const LOOK_NS: i64 = 50_000;
-/// Credits at most: so often looking may fail after a fast phase.
-const CREDITS_MAX: u8 = 16;
-/// What a failed look costs: it pays if four of five succeed.
-const FAILURE_COST: u8 = 4;
-/// What a sleep shorter than a look earns.
-const SHORT_SLEEP_GAIN: u8 = 2;
+/// Wasted time is paid back so many times in short sleeps: looking costs at most a third of the time spent waiting.
+const DEBT_FACTOR: i64 = 3;
+/// Short sleeps at the start that must show that stops come fast.
+const FIRST_DEBT_NS: i64 = 100_000;
 
 /// Decides from what happened before how to wait.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Waiter {
-    credits: u8,
+    debt_ns: i64,
+}
+
+impl Default for Waiter {
+    fn default() -> Self {
+        Self { debt_ns: FIRST_DEBT_NS }
+    }
 }
 
 impl Waiter {
@@ -30,20 +34,27 @@ impl Waiter {
     #[inline]
     pub(super) fn next(&mut self, clock: libc::clockid_t) -> Waited {
         let begun = sys::clock_ns(clock);
-        if self.credits > 0 {
-            while sys::clock_ns(clock) - begun < LOOK_NS {
+        if self.debt_ns <= 0 {
+            loop {
                 let waited = ptrace::wait(Patience::Poll);
+                let looked_ns = sys::clock_ns(clock) - begun;
+                if looked_ns > LOOK_NS {
+                    self.debt_ns = looked_ns * DEBT_FACTOR;
+                }
                 if waited != Waited::Nothing {
-                    self.credits = (self.credits + 1).min(CREDITS_MAX);
                     return waited;
+                }
+                if looked_ns > LOOK_NS {
+                    break;
                 }
                 sys::yield_cpu();
             }
-            self.credits = self.credits.saturating_sub(FAILURE_COST);
         }
+        let asleep_since = sys::clock_ns(clock);
         let waited = ptrace::wait(Patience::Block);
-        if sys::clock_ns(clock) - begun < LOOK_NS {
-            self.credits = (self.credits + SHORT_SLEEP_GAIN).min(CREDITS_MAX);
+        let slept_ns = sys::clock_ns(clock) - asleep_since;
+        if slept_ns < LOOK_NS {
+            self.debt_ns -= slept_ns;
         }
         waited
     }

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/socket.h>
@@ -68,8 +69,9 @@ static int run_untraced(int with_clone3) {
 }
 
 static int run_stop(void) {
+    volatile int *progress = mmap(0, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     pid_t pid = fork();
-    if (pid == 0) { for (;;) usleep(1000); }
+    if (pid == 0) { for (;;) { usleep(1000); ++*progress; } }
     for (int i = 0; i < 10; i++) {
         int status;
         kill(pid, SIGSTOP);
@@ -77,6 +79,7 @@ static int run_stop(void) {
         if (waitpid(pid, &status, WNOHANG) != 0) return 2;
         kill(pid, SIGCONT);
         if (waitpid(pid, &status, WCONTINUED) != pid || !WIFCONTINUED(status)) return 3;
+        for (int before = *progress; *progress < before + 2;) usleep(1000);
     }
     kill(pid, SIGKILL);
     int status;
