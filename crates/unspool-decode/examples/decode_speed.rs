@@ -17,7 +17,7 @@ use unspool_decode::{DecodeStats, Decoder as _, DecoderOptions};
 use unspool_model::event::{Diagnostic, Event, EventSink, Kind};
 
 /// Size of a read.
-const CHUNK_BYTES: usize = 1 << 20;
+const CHUNK_BYTES: usize = 256 << 10;
 
 /// Looks at every event, so that nothing can be left out.
 #[derive(Default)]

@@ -115,7 +115,7 @@ impl Lines {
             let tid = self.tid_of(prefix);
             let time_ns = self.stamp(prefix.time, sink);
             self.stats.event_lines += 1;
-            self.complete(tid, time_ns, CallName::from_bytes(name), args, tail, sink);
+            self.complete(tid, time_ns, CallName::from_bytes(name), &args, tail, sink);
             return Verdict::Done;
         }
         let closed_at = closed_at.and_then(|at| at.checked_sub(prefix.body + len + 1));
@@ -133,7 +133,7 @@ impl Lines {
         tid: u32,
         time_ns: i64,
         name: CallName<'_>,
-        args: Args<'_>,
+        args: &Args<'_>,
         tail: Tail<'_>,
         sink: &mut dyn EventSink,
     ) {
@@ -152,7 +152,7 @@ impl Lines {
             time_ns,
             Kind::Call(Call {
                 name,
-                args,
+                args: *args,
                 outcome: tail.outcome,
                 duration_ns: tail.duration_ns,
                 result_path: tail.result_path,
@@ -233,13 +233,13 @@ impl Lines {
             let mut named = false;
             // The arguments of a first half are cut: there is no end to find.
             scan(text, &mut args, &mut named);
-            let call = unfinished(CallName::from_bytes(name), args, architecture);
+            let call = unfinished(CallName::from_bytes(name), &args, architecture);
             Self::give(tid, time_ns, Kind::CallBegin(call), sink);
         }
         if !has_room {
             let mut args = Args::new(&[]);
             scan(text, &mut args, &mut false);
-            let call = unfinished(CallName::from_bytes(name), args, architecture);
+            let call = unfinished(CallName::from_bytes(name), &args, architecture);
             self.stats.calls += 1;
             Self::give(tid, time_ns, Kind::Call(call), sink);
             self.report(Reason::NeverResumed, name, sink);
@@ -270,7 +270,7 @@ impl Lines {
         }
         let mut args = Args::new(&[]);
         scan(&thread.text, &mut args, &mut false);
-        let call = unfinished(thread.name(), args, thread.architecture);
+        let call = unfinished(thread.name(), &args, thread.architecture);
         let mut excerpt = [0_u8; 32];
         let name = thread.name().as_bytes();
         let len = name.len().min(excerpt.len());
@@ -432,7 +432,7 @@ impl Lines {
         let Some(tail) = tail else {
             return self.torn_join(time, tid, &half, closed.is_none(), sink);
         };
-        self.joined(time, tid, &half, args, tail, sink);
+        self.joined(time, tid, &half, &args, tail, sink);
         Verdict::Done
     }
 
@@ -442,7 +442,7 @@ impl Lines {
         time: Time,
         tid: u32,
         half: &Half<'_>,
-        args: Args<'_>,
+        args: &Args<'_>,
         tail: Tail<'_>,
         sink: &mut dyn EventSink,
     ) {
@@ -462,7 +462,7 @@ impl Lines {
             half.start_ns,
             Kind::Call(Call {
                 name: half.name,
-                args,
+                args: *args,
                 outcome: tail.outcome,
                 duration_ns,
                 result_path: tail.result_path,
@@ -524,10 +524,10 @@ pub(super) struct Half<'a> {
     pub(super) closed_at: Option<usize>,
 }
 
-fn unfinished<'a>(name: CallName<'a>, args: Args<'a>, architecture: Architecture) -> Call<'a> {
+fn unfinished<'a>(name: CallName<'a>, args: &Args<'a>, architecture: Architecture) -> Call<'a> {
     Call {
         name,
-        args,
+        args: *args,
         outcome: Outcome::Unfinished,
         duration_ns: None,
         result_path: &[],

@@ -212,7 +212,7 @@ impl Lines {
         let mut args = Args::new(&[]);
         scan(text, &mut args, &mut false);
         self.stats.event_lines += 1;
-        self.complete(tid, time_ns, CallName::from_bytes(name), args, tail, sink);
+        self.complete(tid, time_ns, CallName::from_bytes(name), &args, tail, sink);
         Verdict::Done
     }
 
@@ -250,7 +250,7 @@ impl Lines {
             self.output_inside(tid, half.start_ns, output, sink);
             let mut args = Args::new(&[]);
             scan(text, &mut args, &mut false);
-            self.joined(time, tid, half, args, tail, sink);
+            self.joined(time, tid, half, &args, tail, sink);
             return Verdict::Done;
         }
         if need > 0 || is_cut {
