@@ -36,7 +36,7 @@ const PID_STRIDE: u64 = 40_000;
 /// Makes the log and gives its path.
 pub(super) fn make(size: Size) -> Result<PathBuf, String> {
     let (files, bytes) = match size {
-        Size::Full => (1500, 512 << 20),
+        Size::Full => (400, 512 << 20),
         Size::Smoke => (40, 8 << 20),
     };
     if !installed("strace") {
