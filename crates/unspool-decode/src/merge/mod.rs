@@ -152,15 +152,14 @@ struct Source {
 
 impl Read for Source {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let mut file = match self.file.take() {
-            Some(file) => file,
-            None => {
-                let mut file = File::open(&self.path)?;
-                if self.offset > 0 {
-                    file.seek(SeekFrom::Start(self.offset))?;
-                }
-                file
+        let mut file = if let Some(file) = self.file.take() {
+            file
+        } else {
+            let mut file = File::open(&self.path)?;
+            if self.offset > 0 {
+                file.seek(SeekFrom::Start(self.offset))?;
             }
+            file
         };
         let len = file.read(buffer)?;
         self.offset += len as u64;

@@ -348,73 +348,34 @@ impl Lines {
         };
         let first_len = thread.text.len();
         thread.text.extend_from_slice(rest);
-        let mut text = std::mem::take(&mut thread.text);
-        let (name, start_ns, architecture) = match thread.call {
-            Some(call) => (CallName::Known(call), thread.time_ns, thread.architecture),
-            None => {
-                let other = std::mem::take(&mut thread.other_name);
-                let verdict = self.resume_other(time, tid, &other, &text, sink);
-                self.give_back(tid, text, first_len, verdict);
-                return verdict;
-            }
-        };
-        let verdict = self.join(
-            time,
-            tid,
-            Half {
-                name,
-                start_ns,
-                architecture,
-                text: &text,
-                closed_at: closed_at.map(|at| at + first_len),
-            },
-            sink,
-        );
-        if verdict == Verdict::Done {
-            // Only the first half was counted as open.
-            text.truncate(first_len);
-        }
-        self.give_back(tid, text, first_len, verdict);
-        match verdict {
-            Verdict::More(need) => Verdict::More(need.saturating_sub(first_len)),
-            other => other,
-        }
-    }
-
-    fn resume_other(
-        &mut self,
-        time: Time,
-        tid: u32,
-        name: &[u8],
-        text: &[u8],
-        sink: &mut dyn EventSink,
-    ) -> Verdict {
-        let Some(thread) = self.threads.get(tid) else {
-            return Verdict::Foreign;
-        };
+        let text = std::mem::take(&mut thread.text);
+        let other_name = std::mem::take(&mut thread.other_name);
         let half = Half {
-            name: CallName::Other(name),
+            name: match thread.call {
+                Some(call) => CallName::Known(call),
+                None => CallName::Other(&other_name),
+            },
             start_ns: thread.time_ns,
             architecture: thread.architecture,
-            text,
-            closed_at: None,
+            text: &text,
+            closed_at: closed_at.map(|at| at + first_len),
         };
         let verdict = self.join(time, tid, half, sink);
-        if let Some(thread) = self.threads.get(tid) {
-            thread.other_name.clear();
-            thread.other_name.extend_from_slice(name);
+        self.give_back(tid, text, other_name, first_len);
+        match verdict {
+            Verdict::Done => self.threads.close(tid),
+            Verdict::More(need) => return Verdict::More(need.saturating_sub(first_len)),
+            Verdict::MoreFrom(_) | Verdict::Foreign => {}
         }
         verdict
     }
 
-    /// Puts the buffer of a thread back; the call stays open unless it was completed.
-    fn give_back(&mut self, tid: u32, mut text: Vec<u8>, first_len: usize, verdict: Verdict) {
+    /// Puts the buffers of a thread back, the second half taken off: only the first was counted as open.
+    fn give_back(&mut self, tid: u32, mut text: Vec<u8>, other_name: Vec<u8>, first_len: usize) {
         text.truncate(first_len);
         if let Some(thread) = self.threads.get(tid) {
             thread.text = text;
-        }
-        if verdict == Verdict::Done {
-            self.threads.close(tid);
+            thread.other_name = other_name;
         }
     }
 

@@ -295,6 +295,10 @@ impl Lines {
 
     /// Gives an event on.
     #[inline]
+    #[expect(
+        clippy::large_types_passed_by_value,
+        reason = "inlined: the event is built in place"
+    )]
     fn give(tid: u32, time_ns: i64, kind: Kind<'_>, sink: &mut dyn EventSink) {
         sink.event(&Event {
             time_ns,

@@ -365,12 +365,11 @@ impl Lines {
                 .iter()
                 .take_while(|byte| byte.is_ascii_digit() || **byte == b';')
                 .count();
-            match inner.get(len) {
-                Some(b'm' | b'K') => rest = inner.get(len + 1..).unwrap_or(&[]),
-                _ => {
-                    plain.extend_from_slice(b"\x1b[");
-                    rest = inner;
-                }
+            if let Some(b'm' | b'K') = inner.get(len) {
+                rest = inner.get(len + 1..).unwrap_or(&[]);
+            } else {
+                plain.extend_from_slice(b"\x1b[");
+                rest = inner;
             }
         }
         plain.extend_from_slice(rest);

@@ -4,7 +4,7 @@
 
 use crate::decoder::Features;
 
-/// Numbers from here on are seconds of a clock, not pids (PID_MAX_LIMIT of 64-bit Linux).
+/// Numbers from here on are seconds of a clock, not pids (`PID_MAX_LIMIT` of 64-bit Linux).
 const PID_LIMIT: u64 = 4 << 20;
 /// Most elements before a line: pid, context, time, difference, number, pointer.
 const ELEMENTS_MAX: usize = 8;

@@ -102,13 +102,11 @@ fn outcome(text: &[u8]) -> Option<(Outcome, &[u8])> {
                 }
                 return Some((Outcome::Unknown, rest));
             }
-            Some(match u16::try_from(value) {
-                Ok(number @ 2..=4095) => (Outcome::Failed(Errno(number)), rest),
-                _ => {
-                    let value = i64::try_from(value).ok()?.checked_neg()?;
-                    (Outcome::Returned(value), rest)
-                }
-            })
+            if let Ok(number @ 2..=4095) = u16::try_from(value) {
+                return Some((Outcome::Failed(Errno(number)), rest));
+            }
+            let value = i64::try_from(value).ok()?.checked_neg()?;
+            Some((Outcome::Returned(value), rest))
         }
         b'0' => match text.get(1) {
             Some(b'x') => {

@@ -145,6 +145,14 @@ fn one_line_gives_one_call() {
             "mmap(NULL, 1<<5, PROT_NONE /* ) = */, -1, 0) = 0x7f0000000000",
             "mmap(NULL|1<<5|PROT_NONE /* ) = */|-1|0) = 139637976727552",
         ),
+    ] {
+        check(&format!("{line}\n"), &format!("- 1 {expected}\n"), &[]);
+    }
+}
+
+#[test]
+fn results_of_all_kinds() {
+    for (line, expected) in [
         (
             "umask(022)                              = 0777",
             "umask(022) = 511",

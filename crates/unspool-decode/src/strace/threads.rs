@@ -108,20 +108,17 @@ impl Threads {
                 time_ns: 0,
                 architecture,
             };
-            let place = match self.free.pop() {
-                Some(place) => {
-                    if let Some(slot) = self.slots.get_mut(place as usize) {
-                        let text = std::mem::take(&mut slot.text);
-                        *slot = Thread { text, ..thread };
-                        slot.text.clear();
-                    }
-                    place
+            let place = if let Some(place) = self.free.pop() {
+                if let Some(slot) = self.slots.get_mut(place as usize) {
+                    let text = std::mem::take(&mut slot.text);
+                    *slot = Thread { text, ..thread };
+                    slot.text.clear();
                 }
-                None => {
-                    let place = u32::try_from(self.slots.len()).ok()?;
-                    self.slots.push(thread);
-                    place
-                }
+                place
+            } else {
+                let place = u32::try_from(self.slots.len()).ok()?;
+                self.slots.push(thread);
+                place
             };
             self.index.insert(tid, place);
         }
