@@ -65,7 +65,10 @@ const CONFINED: &[(&str, &[&str])] = &[
     ("libc", &["unspool-record", "unspool", "torture", "xtask"]),
     ("hmac", &["unspool-record"]),
     ("sha2", &["unspool-record"]),
-    ("memchr", &["unspool-decode", "unspool-record", "xtask"]),
+    (
+        "memchr",
+        &["unspool-decode", "unspool-record", "unspool", "xtask"],
+    ),
     ("anyhow", &["unspool"]),
     ("clap", &["unspool"]),
     ("jiff", &["unspool"]),
