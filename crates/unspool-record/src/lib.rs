@@ -8,6 +8,7 @@ mod harden;
 mod launch;
 mod native;
 mod options;
+pub mod probe;
 pub mod scrub;
 mod seam;
 mod sys;

@@ -14,14 +14,14 @@ use crate::seam::{Scrub, TextKind};
 use crate::sys::{self, Tid};
 
 /// Pages are at least this large everywhere; a read that stays inside one either works or fails as a whole.
-const PAGE_BYTES: u64 = 4096;
+const PAGE_BYTES: usize = 4096;
 /// Most paths are shorter than this.
-const FIRST_STRING_READ: u64 = 256;
-/// iovecs looked at; the kernel takes no more (UIO_MAXIOV).
+const FIRST_STRING_READ: usize = 256;
+/// iovecs looked at; the kernel takes no more (`UIO_MAXIOV`).
 const VECTORS_MAX: usize = 1024;
 /// Strings of an argument vector looked at when an exec failed.
 const STRINGS_MAX: usize = 4096;
-/// Descriptors that one message can carry (SCM_MAX_FD).
+/// Descriptors that one message can carry (`SCM_MAX_FD`).
 const CONTROL_BYTES_MAX: usize = 4096;
 /// Messages of sendmmsg and recvmmsg looked at.
 const MESSAGES_MAX: usize = 1024;
@@ -81,21 +81,21 @@ impl Capture {
                 Role::Path => self.string(call.tid, address, index, TextKind::Path, items),
                 Role::Text => self.string(call.tid, address, index, TextKind::Argument, items),
                 Role::Name if call.args[0] == 15 => {
-                    self.string(call.tid, call.args[1], 1, TextKind::Argument, items)
+                    self.string(call.tid, call.args[1], 1, TextKind::Argument, items);
                 }
                 Role::OpenHow => {
-                    self.structure(call.tid, address, call.arg(index + 1).min(64), index, items)
+                    push_structure(call.tid, address, call.arg(index + 1).min(64), index, items);
                 }
-                Role::CloneArguments => self.structure(
+                Role::CloneArguments => push_structure(
                     call.tid,
                     address,
                     call.arg(index + 1).min(128),
                     index,
                     items,
                 ),
-                Role::CallArguments => self.structure(call.tid, address, 24, index, items),
+                Role::CallArguments => push_structure(call.tid, address, 24, index, items),
                 Role::AddressIn => {
-                    self.address(call.tid, address, call.arg(index + 1), index, items)
+                    push_address_item(call.tid, address, call.arg(index + 1), index, items);
                 }
                 _ => {}
             }
@@ -119,7 +119,7 @@ impl Capture {
         } else if result == -i64::from(libc::EINPROGRESS)
             && call.row.result == ResultRole::SocketOfFirst
         {
-            self.socket_of_first(call, items);
+            socket_of_first(call, items);
         }
     }
 
@@ -136,12 +136,12 @@ impl Capture {
         match role {
             Role::DataIn | Role::DataOut => self.payload(call.tid, address, len, index, items),
             Role::VectorIn | Role::VectorOut => {
-                self.vectors(call, address, call.arg(index + 1), len, index, items)
+                self.vectors(call, address, call.arg(index + 1), len, index, items);
             }
             Role::AddressOut => {
                 let mut length = [0; 4];
                 if sys::read_memory(call.tid, call.arg(index + 1), &mut length) == Ok(4) {
-                    self.address(
+                    push_address_item(
                         call.tid,
                         address,
                         u64::from(u32::from_ne_bytes(length)),
@@ -151,7 +151,7 @@ impl Capture {
                 }
             }
             Role::MessageIn | Role::MessageOut => {
-                self.message(call, address, len, index, role == Role::MessageOut, items)
+                self.message(call, address, len, index, role == Role::MessageOut, items);
             }
             Role::MessagesIn | Role::MessagesOut => self.messages(call, address, len, index, items),
             Role::Pair => self.pair(call, address, index, items),
@@ -181,31 +181,13 @@ impl Capture {
                 self.fd_path(call.tid, result, INDEX_RESULT, items);
                 socket_text::push_socket(call.tgid, result, None, INDEX_RESULT, items);
             }
-            ResultRole::SocketOfFirst => self.socket_of_first(call, items),
+            ResultRole::SocketOfFirst => socket_of_first(call, items),
             ResultRole::WorkingDirectory => {
                 if let Some(path) = procfs::cwd(call.tid, &mut *self.link) {
                     push_item(items, tag::CWD, 0xff, path);
                 }
             }
         }
-    }
-
-    /// The addresses of the socket in the first argument; also while a connection is being made (`EINPROGRESS`).
-    fn socket_of_first(&mut self, call: CallView<'_>, items: &mut Vec<u8>) {
-        let mut address = [0; sys::socket::ADDRESS_BYTES_MAX];
-        let len = usize::try_from(call.args[2])
-            .unwrap_or(0)
-            .min(address.len());
-        let asked = (call.row.name == "connect")
-            .then(|| sys::read_memory(call.tid, call.args[1], &mut address[..len]).ok())
-            .flatten();
-        let asked = asked.map(|count| sys::socket::Address::new(&address[..count]));
-        let fd = i64::from(
-            u32::try_from(call.args[0] & 0xffff_ffff)
-                .unwrap_or(0)
-                .cast_signed(),
-        );
-        socket_text::push_socket(call.tgid, fd, asked.as_ref(), 0, items);
     }
 
     /// The path of the open file behind a descriptor.
@@ -228,13 +210,13 @@ impl Capture {
         if address == 0 {
             return None;
         }
-        let mut chunk = [0; PAGE_BYTES as usize];
+        let mut chunk = [0; PAGE_BYTES];
         let mut at = address;
         let mut want = FIRST_STRING_READ;
         while self.text.len() < PATH_BYTES_MAX {
-            let in_page = PAGE_BYTES - at % PAGE_BYTES;
-            let room = (PATH_BYTES_MAX - self.text.len()) as u64;
-            let size = usize::try_from(want.min(in_page).min(room)).unwrap_or(0);
+            let in_page = PAGE_BYTES - usize::try_from(at % PAGE_BYTES as u64).unwrap_or(0);
+            let room = PATH_BYTES_MAX - self.text.len();
+            let size = want.min(in_page).min(room);
             let Ok(count) = sys::read_memory(tid, at, &mut chunk[..size]) else {
                 return if self.text.is_empty() {
                     None
@@ -262,27 +244,6 @@ impl Capture {
                 index,
                 &self.text,
             );
-        }
-    }
-
-    fn structure(&mut self, tid: Tid, address: u64, len: u64, index: u8, items: &mut Vec<u8>) {
-        let mut bytes = [0; 128];
-        let len = usize::try_from(len).unwrap_or(0).min(bytes.len());
-        if let Ok(count) = sys::read_memory(tid, address, &mut bytes[..len])
-            && count > 0
-        {
-            push_item(items, tag::STRUCT, index, &bytes[..count]);
-        }
-    }
-
-    fn address(&mut self, tid: Tid, address: u64, len: u64, index: u8, items: &mut Vec<u8>) {
-        let mut bytes = [0; sys::socket::ADDRESS_BYTES_MAX];
-        let len = usize::try_from(len).unwrap_or(0).min(bytes.len());
-        if len > 0
-            && address != 0
-            && let Ok(count) = sys::read_memory(tid, address, &mut bytes[..len])
-        {
-            push_item(items, tag::SOCKADDR, index, &bytes[..count]);
         }
     }
 
@@ -405,7 +366,7 @@ impl Capture {
         let (name, name_len) = (field(0), field(1) & 0xffff_ffff);
         let (vectors, vector_count, control, control_len) =
             (field(2), field(3), field(4), field(5));
-        self.address(call.tid, name, name_len, index, items);
+        push_address_item(call.tid, name, name_len, index, items);
         self.vectors(call, vectors, vector_count, result, index, items);
         let len = usize::try_from(control_len)
             .unwrap_or(0)
@@ -554,4 +515,43 @@ fn signal_info(call: CallView<'_>, address: u64, index: u8, items: &mut Vec<u8>)
         _ => return,
     };
     push_item(items, tag::STATUS, index, &status.to_le_bytes());
+}
+
+/// The addresses of the socket in the first argument; also while a connection is being made (`EINPROGRESS`).
+fn socket_of_first(call: CallView<'_>, items: &mut Vec<u8>) {
+    let mut address = [0; sys::socket::ADDRESS_BYTES_MAX];
+    let len = usize::try_from(call.args[2])
+        .unwrap_or(0)
+        .min(address.len());
+    let asked = (call.row.name == "connect")
+        .then(|| sys::read_memory(call.tid, call.args[1], &mut address[..len]).ok())
+        .flatten();
+    let asked = asked.map(|count| sys::socket::Address::new(&address[..count]));
+    let fd = i64::from(
+        u32::try_from(call.args[0] & 0xffff_ffff)
+            .unwrap_or(0)
+            .cast_signed(),
+    );
+    socket_text::push_socket(call.tgid, fd, asked.as_ref(), 0, items);
+}
+
+fn push_structure(tid: Tid, address: u64, len: u64, index: u8, items: &mut Vec<u8>) {
+    let mut bytes = [0; 128];
+    let len = usize::try_from(len).unwrap_or(0).min(bytes.len());
+    if let Ok(count) = sys::read_memory(tid, address, &mut bytes[..len])
+        && count > 0
+    {
+        push_item(items, tag::STRUCT, index, &bytes[..count]);
+    }
+}
+
+fn push_address_item(tid: Tid, address: u64, len: u64, index: u8, items: &mut Vec<u8>) {
+    let mut bytes = [0; sys::socket::ADDRESS_BYTES_MAX];
+    let len = usize::try_from(len).unwrap_or(0).min(bytes.len());
+    if len > 0
+        && address != 0
+        && let Ok(count) = sys::read_memory(tid, address, &mut bytes[..len])
+    {
+        push_item(items, tag::SOCKADDR, index, &bytes[..count]);
+    }
 }

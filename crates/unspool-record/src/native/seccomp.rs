@@ -35,13 +35,21 @@ pub(crate) fn program_for(options: &RecordOptions) -> Option<Program> {
         .flatten()
 }
 
+/// Instructions of classic BPF, whose numbers all fit 16 bits.
+const LOAD: u16 = instruction(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS);
+const IF_EQUAL: u16 = instruction(libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K);
+const JUMP: u16 = instruction(libc::BPF_JMP | libc::BPF_JA);
+const RETURN: u16 = instruction(libc::BPF_RET | libc::BPF_K);
+
+const fn instruction(code: u32) -> u16 {
+    let [low, high, ..] = code.to_le_bytes();
+    u16::from_le_bytes([low, high])
+}
+
 fn program(detail: Detail) -> Option<Program> {
     if matches!(detail, Detail::Tree | Detail::Full) {
         return None;
     }
-    const LOAD: u16 = (libc::BPF_LD | libc::BPF_W | libc::BPF_ABS) as u16;
-    const IF_EQUAL: u16 = (libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K) as u16;
-    const RETURN: u16 = (libc::BPF_RET | libc::BPF_K) as u16;
     let line = |code, jt, jf, k| libc::sock_filter { code, jt, jf, k };
     let allow = line(RETURN, 0, 0, libc::SECCOMP_RET_ALLOW);
     let trace = line(RETURN, 0, 0, libc::SECCOMP_RET_TRACE | u32::from(COOKIE));
@@ -57,12 +65,7 @@ fn program(detail: Detail) -> Option<Program> {
         lines.push(line(LOAD, 0, 0, 4));
         lines.push(line(IF_EQUAL, 1, 0, audit));
         let body_lines = 1 + 2 * numbers.len() + 1;
-        lines.push(line(
-            (libc::BPF_JMP | libc::BPF_JA) as u16,
-            0,
-            0,
-            u32::try_from(body_lines).ok()?,
-        ));
+        lines.push(line(JUMP, 0, 0, u32::try_from(body_lines).ok()?));
         lines.push(line(LOAD, 0, 0, 0));
         for number in numbers {
             lines.push(line(IF_EQUAL, 0, 1, u32::from(number)));

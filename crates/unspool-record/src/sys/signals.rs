@@ -15,7 +15,7 @@ static CAME: AtomicU32 = AtomicU32::new(0);
 /// bits 3-5 a signal of [`CHANGED_BY_RUNTIME`] was ignored.
 static INHERITED: AtomicU8 = AtomicU8::new(0);
 
-/// Signals that the Rust runtime (SIGPIPE) and the C library (32 and 33, for its threads) change in every process.
+/// Signals that the Rust runtime (`SIGPIPE`) and the C library (32 and 33, for its threads) change in every process.
 const CHANGED_BY_RUNTIME: [i32; 3] = [libc::SIGPIPE, 32, 33];
 /// Bit of the first of them.
 const INHERITED_IGNORED: u8 = 8;
@@ -30,7 +30,7 @@ struct KernelAction {
     mask: u64,
 }
 
-/// rt_sigaction(2); asks when there is no new action. Async-signal-safe.
+/// `rt_sigaction(2)`; asks when there is no new action. Async-signal-safe.
 fn kernel_action(signal: i32, new: Option<&KernelAction>) -> KernelAction {
     let mut old = KernelAction::default();
     let new = new.map_or(std::ptr::null(), std::ptr::from_ref);
@@ -81,8 +81,10 @@ extern "C" fn on_request(signal: i32) {
     TICK.store(true, Ordering::Relaxed);
     let waiter = WAITER.load(Ordering::Relaxed);
     if waiter != 0 && waiter != current_tid() {
-        // SAFETY: tgkill and getpid are async-signal-safe; the waiter is a thread of this process.
-        unsafe { libc::syscall(libc::SYS_tgkill, libc::getpid(), waiter, tick_signal()) };
+        // SAFETY: takes nothing; async-signal-safe.
+        let process = unsafe { libc::getpid() };
+        // SAFETY: numbers only; async-signal-safe. The waiter is a thread of this process.
+        unsafe { libc::syscall(libc::SYS_tgkill, process, waiter, tick_signal()) };
     }
 }
 
@@ -177,8 +179,18 @@ pub(crate) fn restore_runtime_signals_in_child() {
     let inherited = INHERITED.load(Ordering::Relaxed);
     for (bit, signal) in CHANGED_BY_RUNTIME.into_iter().enumerate() {
         let is_ignored = inherited & INHERITED_IGNORED << bit != 0;
-        let handler = if is_ignored { libc::SIG_IGN } else { libc::SIG_DFL };
-        kernel_action(signal, Some(&KernelAction { handler, ..KernelAction::default() }));
+        let handler = if is_ignored {
+            libc::SIG_IGN
+        } else {
+            libc::SIG_DFL
+        };
+        kernel_action(
+            signal,
+            Some(&KernelAction {
+                handler,
+                ..KernelAction::default()
+            }),
+        );
     }
 }
 

@@ -22,7 +22,11 @@ struct UntilAllCalled {
 impl RecordSink for UntilAllCalled {
     fn write(&mut self, records: &[u8]) -> Result<(), SinkError> {
         let records_read = read(records);
-        self.threads.extend(calls(&records_read, libc::SYS_getppid).iter().map(|record| record.tid));
+        self.threads.extend(
+            calls(&records_read, libc::SYS_getppid)
+                .iter()
+                .map(|record| record.tid),
+        );
         self.bytes.extend_from_slice(records);
         if self.threads.len() == THREADS {
             self.control.detach();
@@ -51,7 +55,9 @@ fn counters(file: &Path) -> Option<Vec<u64>> {
 fn wait_until_all_count(file: &Path) {
     let mut before = None;
     wait_until("all threads run", || {
-        let Some(counters) = counters(file) else { return false };
+        let Some(counters) = counters(file) else {
+            return false;
+        };
         let first = before.get_or_insert_with(|| counters.clone());
         first.iter().zip(&counters).all(|(old, new)| new > old)
     });
@@ -62,14 +68,24 @@ fn threads_are_held_and_let_go_again_and_again() {
     let Some(job) = job() else { return };
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("counters");
-    let child = Command::new(job).args(["busy", &THREADS.to_string()]).arg(&file).stdout(Stdio::null()).spawn().expect("started");
+    let child = Command::new(job)
+        .args(["busy", &THREADS.to_string()])
+        .arg(&file)
+        .stdout(Stdio::null())
+        .spawn()
+        .expect("started");
     let child = Killed(child);
     wait_until_all_count(&file);
     let pid = i32::try_from(child.0.id()).expect("small");
     for _ in 0..5 {
         let control = Control::default();
-        let mut sink = UntilAllCalled { bytes: Vec::new(), threads: BTreeSet::new(), control: control.clone() };
-        let outcome = attach(&[pid], &RecordOptions::default(), &mut sink, &control).expect("attached");
+        let mut sink = UntilAllCalled {
+            bytes: Vec::new(),
+            threads: BTreeSet::new(),
+            control: control.clone(),
+        };
+        let outcome =
+            attach(&[pid], &RecordOptions::default(), &mut sink, &control).expect("attached");
         assert_eq!(outcome.exit, Exit::Running);
         let bytes = sink.bytes;
         let records = read(&bytes);
@@ -92,6 +108,12 @@ fn a_process_that_is_not_there_is_an_error() {
     let mut child = Command::new("true").spawn().expect("started");
     child.wait().expect("ended");
     let pid = i32::try_from(child.id()).expect("small");
-    let error = attach(&[pid], &RecordOptions::default(), &mut Vec::new(), &Control::default()).expect_err("gone");
+    let error = attach(
+        &[pid],
+        &RecordOptions::default(),
+        &mut Vec::new(),
+        &Control::default(),
+    )
+    .expect_err("gone");
     assert_eq!(error.code(), 125);
 }

@@ -1,32 +1,59 @@
 //! Commands from start to end.
 
-use unspool_record::{Control, Counts, Detail, Exit, Filter, RecordError, RecordOptions, RecordSink, SinkError, Wait, record_command};
+use unspool_record::{
+    Control, Counts, Detail, Exit, Filter, RecordError, RecordOptions, RecordSink, SinkError, Wait,
+    record_command,
+};
 
 use crate::reader::read;
 use crate::tools::{calls, command, job, of_kind, record};
 
 fn all() -> RecordOptions {
-    RecordOptions { wait: Wait::All, ..RecordOptions::default() }
+    RecordOptions {
+        wait: Wait::All,
+        ..RecordOptions::default()
+    }
 }
 
 #[test]
 fn exit_statuses_are_the_commands_own() {
-    assert_eq!(record(&["sh", "-c", "exit 3"], &all()).0.exit, Exit::Code(3));
+    assert_eq!(
+        record(&["sh", "-c", "exit 3"], &all()).0.exit,
+        Exit::Code(3)
+    );
     assert_eq!(record(&["true"], &all()).0.exit.code(), 0);
     let (outcome, records) = record(&["sh", "-c", "kill -9 $$"], &all());
     assert_eq!(outcome.exit, Exit::Signal(9));
     assert_eq!(outcome.exit.code(), 137);
-    assert_eq!(of_kind(&records, 6)[0].words[1], 9, "the wait status of a death by SIGKILL");
+    assert_eq!(
+        of_kind(&records, 6)[0].words[1],
+        9,
+        "the wait status of a death by SIGKILL"
+    );
 }
 
 #[test]
 fn a_command_that_cannot_run_is_told_apart() {
-    let run = |word: &str| record_command(&command(&[word]), &all(), &mut Vec::new(), &Control::default()).expect_err("cannot run");
+    let run = |word: &str| {
+        record_command(
+            &command(&[word]),
+            &all(),
+            &mut Vec::new(),
+            &Control::default(),
+        )
+        .expect_err("cannot run")
+    };
     let missing = run("/nonexistent/program");
     assert!(matches!(missing, RecordError::NotFound { .. }), "{missing}");
     let file = tempfile::NamedTempFile::new().expect("a file");
     let not_executable = run(file.path().to_str().expect("text"));
-    let codes = [missing, run("no-such-program-anywhere"), run("/etc"), not_executable].map(|error| error.code());
+    let codes = [
+        missing,
+        run("no-such-program-anywhere"),
+        run("/etc"),
+        not_executable,
+    ]
+    .map(|error| error.code());
     assert_eq!(codes, [127, 127, 126, 126]);
 }
 
@@ -34,16 +61,33 @@ fn a_command_that_cannot_run_is_told_apart() {
 fn the_first_process_is_described() {
     let (_, records) = record(&["sh", "-c", "echo $0 >/dev/null", "zero"], &all());
     let process = of_kind(&records, 8)[0];
-    assert_eq!(process.words[1], std::process::id(), "its parent is the recorder");
+    assert_eq!(
+        process.words[1],
+        std::process::id(),
+        "its parent is the recorder"
+    );
     assert!(process.items.iter().any(|item| item.0 == 19), "descriptors");
     let exec = of_kind(&records, 5)[0];
     assert_eq!(exec.strings(15), ["sh", "-c", "echo $0 >/dev/null", "zero"]);
     assert!(exec.text(14).starts_with('/'), "{}", exec.text(14));
-    assert_eq!(exec.text(17), std::env::current_dir().expect("a folder").display().to_string());
-    assert!(exec.strings(16).iter().any(|entry| entry.starts_with("PATH=")));
+    assert_eq!(
+        exec.text(17),
+        std::env::current_dir()
+            .expect("a folder")
+            .display()
+            .to_string()
+    );
+    assert!(
+        exec.strings(16)
+            .iter()
+            .any(|entry| entry.starts_with("PATH="))
+    );
     let execve = calls(&records, libc::SYS_execve)[0];
     assert_eq!(execve.call.as_ref().and_then(|call| call.result), Some(0));
-    let open = calls(&records, libc::SYS_openat).into_iter().find(|open| open.text(1) == "/dev/null").expect("opened");
+    let open = calls(&records, libc::SYS_openat)
+        .into_iter()
+        .find(|open| open.text(1) == "/dev/null")
+        .expect("opened");
     assert_eq!(open.text(7), "/dev/null", "the fact beside the claim");
 }
 
@@ -55,29 +99,51 @@ fn two_hundred_processes_are_all_there() {
     assert_eq!(of_kind(&records, 4).len(), 200);
     assert_eq!(of_kind(&records, 5).len(), 201);
     assert_eq!(of_kind(&records, 6).len(), 201);
-    let waited = calls(&records, libc::SYS_wait4).iter().filter(|wait| wait.item(8) == Some(&[0; 4])).count();
+    let waited = calls(&records, libc::SYS_wait4)
+        .iter()
+        .filter(|wait| wait.item(8) == Some(&[0; 4]))
+        .count();
     assert_eq!(waited, 200, "statuses that wait4 stored");
 }
 
 #[test]
 fn failed_calls_and_arguments_are_kept() {
     let (_, records) = record(&["cat", "/nonexistent/file"], &all());
-    let open = calls(&records, libc::SYS_openat).into_iter().find(|open| open.text(1) == "/nonexistent/file").expect("tried");
+    let open = calls(&records, libc::SYS_openat)
+        .into_iter()
+        .find(|open| open.text(1) == "/nonexistent/file")
+        .expect("tried");
     assert_eq!(open.call.as_ref().and_then(|call| call.result), Some(-2));
     assert_eq!(open.item(7), None, "no fact about a file that is not there");
     let exit = calls(&records, libc::SYS_exit_group)[0];
-    assert_eq!(exit.call.as_ref().map(|call| (call.args[0], call.result)), Some((1, None)));
+    assert_eq!(
+        exit.call.as_ref().map(|call| (call.args[0], call.result)),
+        Some((1, None))
+    );
 }
 
 #[test]
 fn payload_is_kept_only_when_asked_for() {
     let words = ["sh", "-c", "printf 'hello world' | cat >/dev/null"];
-    let buffers = |options: RecordOptions| record(&words, &options).1.iter().filter_map(|record| record.item(3).map(<[u8]>::to_vec)).collect::<Vec<_>>();
+    let buffers = |options: RecordOptions| {
+        record(&words, &options)
+            .1
+            .iter()
+            .filter_map(|record| record.item(3).map(<[u8]>::to_vec))
+            .collect::<Vec<_>>()
+    };
     assert_eq!(buffers(all()), Vec::<Vec<u8>>::new());
-    let kept = buffers(RecordOptions { payload_bytes: 5, ..all() });
+    let kept = buffers(RecordOptions {
+        payload_bytes: 5,
+        ..all()
+    });
     let mut want = 11_u64.to_le_bytes().to_vec();
     want.extend_from_slice(b"hello");
-    assert_eq!(kept.iter().filter(|&value| *value == want).count(), 3, "written by sh, read and written by cat");
+    assert_eq!(
+        kept.iter().filter(|&value| *value == want).count(),
+        3,
+        "written by sh, read and written by cat"
+    );
 }
 
 #[test]
@@ -85,22 +151,50 @@ fn vfork_stop_signals_and_exit_of_threads_work_as_always() {
     let Some(job) = job() else { return };
     let (outcome, records) = record(&[job, "vfork"], &all());
     assert_eq!(outcome.exit, Exit::Code(0));
-    assert!(of_kind(&records, 4).iter().all(|fork| fork.words[2] & 0x4100 == 0x4100), "CLONE_VM and CLONE_VFORK");
+    assert!(
+        of_kind(&records, 4)
+            .iter()
+            .all(|fork| fork.words[2] & 0x4100 == 0x4100),
+        "CLONE_VM and CLONE_VFORK"
+    );
     assert_eq!(of_kind(&records, 6).len(), 51);
 
     let (outcome, records) = record(&[job, "stop"], &all());
-    assert_eq!(outcome.exit, Exit::Code(0), "WUNTRACED and WCONTINUED as without a recorder");
-    assert_eq!((of_kind(&records, 15).len(), of_kind(&records, 16).len()), (10, 10));
-    assert!(of_kind(&records, 15).iter().all(|stop| stop.words[0] == 19), "SIGSTOP");
+    assert_eq!(
+        outcome.exit,
+        Exit::Code(0),
+        "WUNTRACED and WCONTINUED as without a recorder"
+    );
+    assert_eq!(
+        (of_kind(&records, 15).len(), of_kind(&records, 16).len()),
+        (10, 10)
+    );
+    assert!(
+        of_kind(&records, 15).iter().all(|stop| stop.words[0] == 19),
+        "SIGSTOP"
+    );
 
     let (outcome, records) = record(&[job, "signals", "500"], &all());
-    assert_eq!(outcome.exit, Exit::Code(0), "values of queued signals arrive");
+    assert_eq!(
+        outcome.exit,
+        Exit::Code(0),
+        "values of queued signals arrive"
+    );
     assert_eq!(of_kind(&records, 7).len(), 500);
-    assert!(of_kind(&records, 7).iter().all(|signal| signal.words[1].cast_signed() == -1 && signal.words[2] == signal.tid), "SI_QUEUE from itself");
+    assert!(
+        of_kind(&records, 7)
+            .iter()
+            .all(|signal| signal.words[1].cast_signed() == -1 && signal.words[2] == signal.tid),
+        "SI_QUEUE from itself"
+    );
 
     let (outcome, records) = record(&[job, "exitgroup"], &all());
     assert_eq!(outcome.exit, Exit::Code(5));
-    assert_eq!(of_kind(&records, 6).len(), 9, "eight threads and the leader");
+    assert_eq!(
+        of_kind(&records, 6).len(),
+        9,
+        "eight threads and the leader"
+    );
 }
 
 #[test]
@@ -111,12 +205,28 @@ fn exec_in_a_thread_replaces_the_process() {
         assert_eq!(outcome.exit, Exit::Code(7));
         let execs = of_kind(&records, 5);
         assert_eq!(execs.len(), 2);
-        assert_eq!(execs[1].tid, execs[1].words[0], "the image runs under the leader's number");
-        assert_ne!(execs[1].words[1], execs[1].tid, "and another thread called execve");
+        assert_eq!(
+            execs[1].tid, execs[1].words[0],
+            "the image runs under the leader's number"
+        );
+        assert_ne!(
+            execs[1].words[1], execs[1].tid,
+            "and another thread called execve"
+        );
         assert_eq!(execs[1].strings(15)[1..], ["exit", "7"]);
-        let forked: Vec<u32> = of_kind(&records, 4).iter().map(|fork| fork.words[0]).collect();
-        let ended = of_kind(&records, 6).iter().filter(|exit| forked.contains(&exit.tid)).count();
-        assert_eq!(ended + 1, forked.len(), "all threads but the one that lives on as the leader ended");
+        let forked: Vec<u32> = of_kind(&records, 4)
+            .iter()
+            .map(|fork| fork.words[0])
+            .collect();
+        let ended = of_kind(&records, 6)
+            .iter()
+            .filter(|exit| forked.contains(&exit.tid))
+            .count();
+        assert_eq!(
+            ended + 1,
+            forked.len(),
+            "all threads but the one that lives on as the leader ended"
+        );
     }
 }
 
@@ -137,7 +247,10 @@ fn sockets_and_passed_descriptors_have_facts() {
     let Some(job) = job() else { return };
     let (outcome, records) = record(&[job, "net"], &all());
     assert_eq!(outcome.exit, Exit::Code(0));
-    let pair = |number| String::from_utf8_lossy(&calls(&records, number)[0].item(20).expect("a socket")[4..]).into_owned();
+    let pair = |number| {
+        String::from_utf8_lossy(&calls(&records, number)[0].item(20).expect("a socket")[4..])
+            .into_owned()
+    };
     let (connected, accepted) = (pair(libc::SYS_connect), pair(libc::SYS_accept));
     let (local, remote) = connected.split_once("->").expect("both ends");
     assert_eq!(accepted, format!("{remote}->{local}"));
@@ -145,7 +258,10 @@ fn sockets_and_passed_descriptors_have_facts() {
 
     let (_, records) = record(&[job, "rights", "/etc/hostname"], &all());
     let received = calls(&records, libc::SYS_recvmsg)[0];
-    assert_eq!((received.item(5), received.text(7)), (Some(&6_i32.to_le_bytes()[..]), "/etc/hostname".to_owned()));
+    assert_eq!(
+        (received.item(5), received.text(7)),
+        (Some(&6_i32.to_le_bytes()[..]), "/etc/hostname".to_owned())
+    );
 }
 
 #[test]
@@ -160,22 +276,48 @@ fn processes_left_behind_are_waited_for_or_let_go() {
     std::fs::remove_file(&file).expect("there");
     record(&[job, "orphan", word], &RecordOptions::default());
     assert!(!file.exists(), "not waited for");
-    crate::tools::wait_until("the daemon wrote its file", || std::fs::read(&file).is_ok_and(|bytes| bytes == b"orphan"));
+    crate::tools::wait_until("the daemon wrote its file", || {
+        std::fs::read(&file).is_ok_and(|bytes| bytes == b"orphan")
+    });
 }
 
 #[test]
 fn a_reduced_detail_records_less_and_the_same_processes() {
     let words = ["sh", "-c", "cat /etc/hostname | cat >/dev/null; /bin/true"];
     let run = |detail, filter| {
-        let (outcome, records) = record(&words, &RecordOptions { detail, filter, ..all() });
+        let (outcome, records) = record(
+            &words,
+            &RecordOptions {
+                detail,
+                filter,
+                ..all()
+            },
+        );
         assert_eq!(outcome.exit, Exit::Code(0));
-        assert_eq!((of_kind(&records, 4).len(), of_kind(&records, 5).len(), of_kind(&records, 6).len()), (3, 4, 4), "{detail:?} {filter:?}");
-        (calls(&records, libc::SYS_openat).len(), calls(&records, libc::SYS_read).len(), calls(&records, libc::SYS_brk).len(), of_kind(&records, 2).len())
+        assert_eq!(
+            (
+                of_kind(&records, 4).len(),
+                of_kind(&records, 5).len(),
+                of_kind(&records, 6).len()
+            ),
+            (3, 4, 4),
+            "{detail:?} {filter:?}"
+        );
+        (
+            calls(&records, libc::SYS_openat).len(),
+            calls(&records, libc::SYS_read).len(),
+            calls(&records, libc::SYS_brk).len(),
+            of_kind(&records, 2).len(),
+        )
     };
     let full = run(Detail::Full, Filter::Stops);
     assert!(full.2 > 0);
     for filter in [Filter::Stops, Filter::Seccomp] {
-        let (io, names, tree) = (run(Detail::Io, filter), run(Detail::Names, filter), run(Detail::Tree, filter));
+        let (io, names, tree) = (
+            run(Detail::Io, filter),
+            run(Detail::Names, filter),
+            run(Detail::Tree, filter),
+        );
         assert_eq!((io.0, io.1, io.2), (full.0, full.1, 0));
         assert_eq!((names.0, names.1, names.2), (full.0, 0, 0));
         assert_eq!(tree.3, 0);
@@ -193,7 +335,10 @@ impl RecordSink for FullDisk {
     fn write(&mut self, records: &[u8]) -> Result<(), SinkError> {
         self.writes += 1;
         if self.failing.contains(&self.writes) {
-            return Err(SinkError { action: "write".to_owned(), source: std::io::Error::from_raw_os_error(libc::ENOSPC) });
+            return Err(SinkError {
+                action: "write".to_owned(),
+                source: std::io::Error::from_raw_os_error(libc::ENOSPC),
+            });
         }
         self.bytes.extend_from_slice(records);
         Ok(())
@@ -204,8 +349,18 @@ impl RecordSink for FullDisk {
 fn a_full_disk_loses_counted_events_and_leaves_the_job_alone() {
     let Some(job) = job() else { return };
     let run = |failing| {
-        let mut sink = FullDisk { bytes: Vec::new(), writes: 0, failing };
-        let outcome = record_command(&command(&[job, "calls", "20000"]), &all(), &mut sink, &Control::default()).expect("recorded");
+        let mut sink = FullDisk {
+            bytes: Vec::new(),
+            writes: 0,
+            failing,
+        };
+        let outcome = record_command(
+            &command(&[job, "calls", "20000"]),
+            &all(),
+            &mut sink,
+            &Control::default(),
+        )
+        .expect("recorded");
         assert_eq!(outcome.exit, Exit::Code(0));
         assert!(outcome.sink_error.is_some());
         (outcome.counts, read(&sink.bytes))
@@ -214,12 +369,23 @@ fn a_full_disk_loses_counted_events_and_leaves_the_job_alone() {
     assert!(counts.lost > 0);
     assert_eq!(counts.seen, counts.recorded + counts.lost);
     assert!(counts.seen > 20_000);
-    assert!(of_kind(&records, 14).is_empty(), "without its last record the stream is not whole");
+    assert!(
+        of_kind(&records, 14).is_empty(),
+        "without its last record the stream is not whole"
+    );
 
     let (counts, records) = run(2..3);
     let gap = of_kind(&records, 9);
     assert_eq!(gap.len(), 1, "the disk has room again");
     assert_eq!(u64::from(gap[0].words[0]), counts.lost);
-    let Counts { seen, recorded, folded, lost } = counts;
-    assert_eq!(of_kind(&records, 14)[0].words, [seen, 0, recorded, 0, folded, 0, lost, 0].map(|word| u32::try_from(word).expect("small")));
+    let Counts {
+        seen,
+        recorded,
+        folded,
+        lost,
+    } = counts;
+    assert_eq!(
+        of_kind(&records, 14)[0].words,
+        [seen, 0, recorded, 0, folded, 0, lost, 0].map(|word| u32::try_from(word).expect("small"))
+    );
 }

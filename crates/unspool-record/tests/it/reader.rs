@@ -25,7 +25,10 @@ pub(crate) struct Call {
 
 impl Record {
     pub(crate) fn item(&self, tag: u8) -> Option<&[u8]> {
-        self.items.iter().find(|item| item.0 == tag).map(|item| &item.2[..])
+        self.items
+            .iter()
+            .find(|item| item.0 == tag)
+            .map(|item| &item.2[..])
     }
 
     pub(crate) fn text(&self, tag: u8) -> String {
@@ -71,13 +74,24 @@ fn call(bytes: &[u8]) -> (Call, usize) {
             0 => (0, 0),
             1 => (i64::from(u32_at(bytes, at)), 4),
             2 => (i64::from(u32_at(bytes, at).cast_signed()), 4),
-            _ => (i64::from_le_bytes(bytes[at..at + 8].try_into().expect("eight bytes")), 8),
+            _ => (
+                i64::from_le_bytes(bytes[at..at + 8].try_into().expect("eight bytes")),
+                8,
+            ),
         };
         slots.push(value);
         at += len;
     }
     let result = slots.pop();
-    (Call { number, architecture: widths >> 14, args: slots, result }, at)
+    (
+        Call {
+            number,
+            architecture: widths >> 14,
+            args: slots,
+            result,
+        },
+        at,
+    )
 }
 
 /// Reads the whole records at the start of a stream that was cut anywhere.
@@ -106,9 +120,23 @@ pub(crate) fn read(bytes: &[u8]) -> Vec<Record> {
             }
             _ => (None, body_bytes(kind)),
         };
-        let words = if call.is_some() { Vec::new() } else { body[..start].chunks(4).map(|word| u32_at(word, 0)).collect() };
+        let words = if call.is_some() {
+            Vec::new()
+        } else {
+            body[..start]
+                .chunks(4)
+                .map(|word| u32_at(word, 0))
+                .collect()
+        };
         let time_ns = u64::from_le_bytes(record[8..16].try_into().expect("eight bytes"));
-        let mut record = Record { kind, tid: u32_at(record, 4), time_ns, words, call, items: items(&body[start..]) };
+        let mut record = Record {
+            kind,
+            tid: u32_at(record, 4),
+            time_ns,
+            words,
+            call,
+            items: items(&body[start..]),
+        };
         if record.item(13).is_some()
             && let Some(call) = &mut record.call
         {
@@ -125,10 +153,17 @@ fn items(bytes: &[u8]) -> Vec<(u8, u8, Vec<u8>)> {
     let mut at = 0;
     while at + 4 <= bytes.len() && bytes[at] != 0 {
         let short = u16::from_le_bytes([bytes[at + 2], bytes[at + 3]]);
-        let (start, len) = if short == 0xffff { (at + 8, u32_at(bytes, at + 4) as usize) } else { (at + 4, usize::from(short)) };
+        let (start, len) = if short == 0xffff {
+            (at + 8, u32_at(bytes, at + 4) as usize)
+        } else {
+            (at + 4, usize::from(short))
+        };
         items.push((bytes[at], bytes[at + 1], bytes[start..start + len].to_vec()));
         at = start + len;
     }
-    assert!(bytes[at.min(bytes.len())..].iter().all(|&byte| byte == 0), "padding is zeros");
+    assert!(
+        bytes[at.min(bytes.len())..].iter().all(|&byte| byte == 0),
+        "padding is zeros"
+    );
     items
 }

@@ -15,7 +15,11 @@ use crate::reader::{Record, read};
 const EVENT_KINDS: [u8; 7] = [2, 4, 5, 6, 7, 15, 16];
 
 /// The compiled `job.c`, `None` (and why on stderr) where there is no C compiler; CI must have one.
-#[expect(clippy::disallowed_methods, reason = "CI must not skip")]
+#[expect(
+    clippy::disallowed_methods,
+    clippy::print_stderr,
+    reason = "says why it skips, and CI must not skip"
+)]
 pub(crate) fn job() -> Option<&'static str> {
     static JOB: OnceLock<Option<String>> = OnceLock::new();
     let path = JOB.get_or_init(|| {
@@ -26,7 +30,9 @@ pub(crate) fn job() -> Option<&'static str> {
             return Some(target);
         }
         let own = format!("{target}.{}", std::process::id());
-        let result = StdCommand::new("cc").args(["-O1", "-w", "-pthread", "-o", &own, source]).status();
+        let result = StdCommand::new("cc")
+            .args(["-O1", "-w", "-pthread", "-o", &own, source])
+            .status();
         match result {
             Ok(status) if status.success() => {
                 fs::rename(&own, &target).expect("same folder");
@@ -44,13 +50,18 @@ pub(crate) fn job() -> Option<&'static str> {
 
 /// A command of words.
 pub(crate) fn command(words: &[&str]) -> Command {
-    Command { argv: words.iter().map(OsString::from).collect(), cwd: None, search_path: Some("/usr/bin:/bin".into()) }
+    Command {
+        argv: words.iter().map(OsString::from).collect(),
+        cwd: None,
+        search_path: Some("/usr/bin:/bin".into()),
+    }
 }
 
 /// Records a command and checks what holds for every recording.
 pub(crate) fn record(words: &[&str], options: &RecordOptions) -> (Outcome, Vec<Record>) {
     let mut bytes = Vec::new();
-    let outcome = record_command(&command(words), options, &mut bytes, &Control::default()).expect("recorded");
+    let outcome = record_command(&command(words), options, &mut bytes, &Control::default())
+        .expect("recorded");
     let records = read(&bytes);
     check_stream(&outcome, &records);
     (outcome, records)
@@ -58,16 +69,25 @@ pub(crate) fn record(words: &[&str], options: &RecordOptions) -> (Outcome, Vec<R
 
 /// What holds for every recording: begins with a stream, ends with counts that are true, nothing lost, forks before children.
 pub(crate) fn check_stream(outcome: &Outcome, records: &[Record]) {
-    assert_eq!(records.first().map(|record| record.kind), Some(1), "begins with a stream record");
+    assert_eq!(
+        records.first().map(|record| record.kind),
+        Some(1),
+        "begins with a stream record"
+    );
     let last = records.last().expect("not empty");
     assert_eq!(last.kind, 14, "ends with a counts record");
-    let events = records.iter().filter(|record| EVENT_KINDS.contains(&record.kind)).count();
+    let events = records
+        .iter()
+        .filter(|record| EVENT_KINDS.contains(&record.kind))
+        .count();
     let counts = outcome.counts;
     assert_eq!(u64::try_from(events), Ok(counts.recorded));
     assert_eq!(counts.seen, counts.recorded + counts.folded + counts.lost);
     assert_eq!(counts.lost, 0);
     assert_eq!(u64::from(last.words[0]), counts.seen);
-    let is_attached = records.iter().any(|record| record.kind == 8 && record.item(15).is_some());
+    let is_attached = records
+        .iter()
+        .any(|record| record.kind == 8 && record.item(15).is_some());
     let mut known = std::collections::BTreeSet::from([0]);
     for record in records {
         match record.kind {
@@ -80,20 +100,33 @@ pub(crate) fn check_stream(outcome: &Outcome, records: &[Record]) {
             _ => {}
         }
         if !matches!(record.kind, 12 | 1) {
-            assert!(is_attached || known.contains(&record.tid), "thread {} was announced", record.tid);
+            assert!(
+                is_attached || known.contains(&record.tid),
+                "thread {} was announced",
+                record.tid
+            );
         }
     }
 }
 
 /// Calls of a number, in order.
 pub(crate) fn calls(records: &[Record], number: libc::c_long) -> Vec<&Record> {
-    let is_wanted = |record: &&Record| record.kind == 2 && record.call.as_ref().is_some_and(|call| libc::c_long::from(call.number) == number);
+    let is_wanted = |record: &&Record| {
+        record.kind == 2
+            && record
+                .call
+                .as_ref()
+                .is_some_and(|call| libc::c_long::from(call.number) == number)
+    };
     records.iter().filter(is_wanted).collect()
 }
 
 /// Records of a kind.
 pub(crate) fn of_kind(records: &[Record], kind: u8) -> Vec<&Record> {
-    records.iter().filter(|record| record.kind == kind).collect()
+    records
+        .iter()
+        .filter(|record| record.kind == kind)
+        .collect()
 }
 
 /// Waits until a condition holds, at most 20 seconds.
@@ -101,17 +134,26 @@ pub(crate) fn of_kind(records: &[Record], kind: u8) -> Vec<&Record> {
 pub(crate) fn wait_until(what: &str, mut condition: impl FnMut() -> bool) {
     let begun = Instant::now();
     while !condition() {
-        assert!(begun.elapsed() < Duration::from_secs(20), "waited 20 s until {what}");
+        assert!(
+            begun.elapsed() < Duration::from_secs(20),
+            "waited 20 s until {what}"
+        );
         std::thread::yield_now();
     }
 }
 
 /// Runs a recorder as a process of its own: this test program, started for [`crate::recorder_process`].
 pub(crate) fn recorder(output: &Path, words: &[&str]) -> StdCommand {
-    #[expect(clippy::expect_used, reason = "a test")]
     let program: PathBuf = std::env::current_exe().expect("a path");
     let mut command = StdCommand::new(program);
-    command.args(["--exact", "recorder_process", "--nocapture", "--test-threads=1"]);
-    command.env("UNSPOOL_TEST_OUTPUT", output).env("UNSPOOL_TEST_WORDS", words.join("\u{1f}"));
+    command.args([
+        "--exact",
+        "recorder_process",
+        "--nocapture",
+        "--test-threads=1",
+    ]);
+    command
+        .env("UNSPOOL_TEST_OUTPUT", output)
+        .env("UNSPOOL_TEST_WORDS", words.join("\u{1f}"));
     command
 }

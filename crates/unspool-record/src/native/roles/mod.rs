@@ -196,7 +196,7 @@ pub(crate) enum ProcessCall {
     Clone3,
     /// execve, execveat.
     Exec,
-    /// exit, exit_group.
+    /// exit and `exit_group`.
     Exit,
 }
 

@@ -1,4 +1,4 @@
-//! Which arguments of which calls the recorder looks at. One row per call, numbers for x86_64, aarch64 and i386.
+//! Which arguments of which calls the recorder looks at. One row per call, numbers for `x86_64`, `aarch64` and `i386`.
 //!
 //! Calls without a row are recorded with their numbers only.
 

@@ -25,7 +25,9 @@ pub(super) struct Waiter {
 
 impl Default for Waiter {
     fn default() -> Self {
-        Self { debt_ns: FIRST_DEBT_NS }
+        Self {
+            debt_ns: FIRST_DEBT_NS,
+        }
     }
 }
 
