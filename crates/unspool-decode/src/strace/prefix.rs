@@ -88,9 +88,47 @@ fn digits(line: &[u8], at: usize) -> (u64, usize) {
     (value, end)
 }
 
+/// Length of `1700000052.321000 `, the form of most logs.
+const EPOCH_BYTES: usize = 18;
+
+/// Reads `1700000052.321000 ` eight digits at a time.
+#[inline]
+fn epoch(text: &[u8]) -> Option<i64> {
+    let [a, b, c, d, e, f, g, h, i, j, b'.', k, l, m, n, o, p, b' '] =
+        *text.first_chunk::<EPOCH_BYTES>()?
+    else {
+        return None;
+    };
+    let high = eight_digits([a, b, c, d, e, f, g, h])?;
+    let low = eight_digits([i, j, k, l, m, n, o, p])?;
+    Some((high * 100 * 1_000_000 + low) * 1_000)
+}
+
+/// Value of eight digits, by pairs, fours, and all.
+#[inline]
+fn eight_digits(digits: [u8; 8]) -> Option<i64> {
+    const ZEROS: u64 = 0x3030_3030_3030_3030;
+    let word = u64::from_le_bytes(digits);
+    let values = word ^ ZEROS;
+    // A digit's upper half is that of `0`, also after adding what makes ten carry into it.
+    if (values | values.wrapping_add(0x0606_0606_0606_0606)) & 0xF0F0_F0F0_F0F0_F0F0 != 0 {
+        return None;
+    }
+    let pairs = (values * 10 + (values >> 8)) & 0x00FF_00FF_00FF_00FF;
+    let fours = (pairs * 100 + (pairs >> 16)) & 0x0000_FFFF_0000_FFFF;
+    let all = (fours * 10_000 + (fours >> 32)) & 0xFFFF_FFFF;
+    i64::try_from(all).ok()
+}
+
 /// A pid or a time.
 #[inline]
 fn number(line: &[u8], at: usize, prefix: &mut Prefix) -> Option<usize> {
+    if prefix.time == Time::None
+        && let Some(ns) = line.get(at..).and_then(epoch)
+    {
+        prefix.time = Time::Seconds(ns);
+        return Some(at + EPOCH_BYTES);
+    }
     let (value, end) = digits(line, at);
     if end - at > 18 {
         return None;
