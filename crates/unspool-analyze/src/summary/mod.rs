@@ -1,0 +1,346 @@
+//! What the run was, how it ended, what it touched most, and what to look at first.
+
+mod findings;
+
+use std::collections::HashMap;
+use std::ops::ControlFlow;
+
+use unspool_model::event::Errno;
+use unspool_model::ids::ResourceId;
+use unspool_model::report::{Cell, Layout, RowSink, Shape, Shown, Unit};
+use unspool_model::step::{Action, Step, StepKind};
+use unspool_model::world::{Process, World};
+
+use crate::accesses::Accesses;
+use crate::files::{self, FileUse};
+use crate::tree::exit_of;
+use crate::{Analysis, RunFacts, ViewOptions, column, net};
+
+/// Shape of the row.
+pub const SHAPE: Shape = Shape {
+    kind: "summary",
+    columns: &[
+        column("command", Unit::List, Shown::Always, "Command with its arguments."),
+        column("exit", Unit::Text, Shown::Always, "How it ended, for people."),
+        column("exit_code", Unit::Number, Shown::Never, "Exit status of the command."),
+        column("exit_signal", Unit::Number, Shown::Never, "Signal that ended it."),
+        column("start_ns", Unit::Time, Shown::Never, "First time of the run."),
+        column("end_ns", Unit::Time, Shown::Never, "Last time of the run."),
+        column("duration_ns", Unit::Duration, Shown::Always, "Time between the two."),
+        column("host", Unit::Text, Shown::Always, "Host."),
+        column("user", Unit::Text, Shown::Always, "User."),
+        column("processes", Unit::Count, Shown::Always, "Processes."),
+        column("threads", Unit::Count, Shown::Always, "Threads of all of them."),
+        column("events", Unit::Count, Shown::Always, "Events."),
+        column("failed_calls", Unit::Count, Shown::Always, "Calls that failed."),
+        column("files_read", Unit::Count, Shown::Always, "Files that were read."),
+        column("files_written", Unit::Count, Shown::Always, "Files that were written."),
+        column("bytes_read", Unit::Bytes, Shown::Always, "Bytes read and received, from anything."),
+        column("bytes_written", Unit::Bytes, Shown::Always, "Bytes written and sent, to anything."),
+        column("connections", Unit::Count, Shown::Always, "Connections made or accepted, by process."),
+        column("top_files", Unit::List, Shown::Always, "Files by bytes moved: `path`, `bytes_read`, `bytes_written`, `opens`."),
+        column("top_calls", Unit::List, Shown::Always, "Calls by time, then by number: `name`, `calls`, `errors`, `total_ns`."),
+        column("findings", Unit::List, Shown::Always, "Sentences: what to look at first."),
+    ],
+    layout: Layout::Record,
+};
+
+/// Rows of `top_files` and of `top_calls`.
+const TOP_MAX: usize = 8;
+/// Different failing calls that are told apart; more are only counted in the total.
+const FAILURES_MAX: usize = 100_000;
+
+/// Makes the view.
+pub(crate) fn new(options: &ViewOptions) -> Box<dyn Analysis> {
+    Box::new(Summary {
+        filtered: options.filtered,
+        run: options.run.clone(),
+        accesses: Accesses::default(),
+        calls: Vec::new(),
+        other_calls: HashMap::new(),
+        failures: HashMap::new(),
+        matching: Vec::new(),
+        events: 0,
+        failed: 0,
+        first_ns: i64::MAX,
+        last_ns: i64::MIN,
+    })
+}
+
+struct Summary {
+    filtered: bool,
+    run: RunFacts,
+    accesses: Accesses,
+    /// By place in the call table.
+    calls: Vec<CallSum>,
+    other_calls: HashMap<Vec<u8>, CallSum>,
+    failures: HashMap<Failure, u64>,
+    /// Whether a step of the process came.
+    matching: Vec<bool>,
+    events: u64,
+    failed: u64,
+    first_ns: i64,
+    last_ns: i64,
+}
+
+/// A call that fails in the same way on the same thing.
+#[derive(PartialEq, Eq, Hash, PartialOrd, Ord, Clone)]
+struct Failure {
+    name: Vec<u8>,
+    errno: Errno,
+    resource: Option<ResourceId>,
+}
+
+#[derive(Clone, Default)]
+struct CallSum {
+    name: Vec<u8>,
+    calls: u64,
+    errors: u64,
+    total_ns: i64,
+    timed: bool,
+}
+
+impl CallSum {
+    fn add(&mut self, step: &Step<'_>) {
+        if self.calls == 0 {
+            self.name = step.name.to_vec();
+        }
+        self.calls += 1;
+        self.errors += u64::from(step.outcome.failed().is_some());
+        if let Some(duration) = step.duration_ns {
+            self.total_ns = self.total_ns.saturating_add(duration);
+            self.timed = true;
+        }
+    }
+}
+
+impl Analysis for Summary {
+    fn step(&mut self, step: &Step<'_>, _: &World, _: &mut dyn RowSink) -> ControlFlow<()> {
+        self.events += 1;
+        self.first_ns = self.first_ns.min(step.time_ns);
+        let end = step.time_ns.saturating_add(step.duration_ns.unwrap_or(0));
+        self.last_ns = self.last_ns.max(end);
+        if matches!(step.kind, StepKind::Syscall | StepKind::LibraryCall) {
+            self.call(step);
+        }
+        if self.filtered {
+            self.accesses.add(step);
+            let index = step.process.index();
+            if self.matching.len() <= index {
+                self.matching.resize(index + 1, false);
+            }
+            if let Some(matching) = self.matching.get_mut(index) {
+                *matching = true;
+            }
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn rows(&mut self, world: &World, out: &mut dyn RowSink) -> Vec<String> {
+        let cells = self.cells(world);
+        // One row: nothing follows that could be stopped.
+        let _flow: ControlFlow<()> = out.row(&cells);
+        Vec::new()
+    }
+}
+
+impl Summary {
+    fn call(&mut self, step: &Step<'_>) {
+        if let Some(call) = step.syscall {
+            let index = usize::from(call.index());
+            if self.calls.len() <= index {
+                self.calls.resize(index + 1, CallSum::default());
+            }
+            if let Some(sum) = self.calls.get_mut(index) {
+                sum.add(step);
+            }
+        } else if let Some(sum) = self.other_calls.get_mut(step.name) {
+            sum.add(step);
+        } else {
+            let mut sum = CallSum::default();
+            sum.add(step);
+            self.other_calls.insert(step.name.to_vec(), sum);
+        }
+        let Some(errno) = step.outcome.failed() else {
+            return;
+        };
+        self.failed += 1;
+        let failure = Failure {
+            name: step.name.to_vec(),
+            errno,
+            resource: step.touch.and_then(|touch| touch.resource),
+        };
+        if let Some(count) = self.failures.get_mut(&failure) {
+            *count += 1;
+        } else if self.failures.len() < FAILURES_MAX {
+            self.failures.insert(failure, 1);
+        }
+    }
+
+    fn counts(&self, process: &Process) -> bool {
+        !self.filtered
+            || self
+                .matching
+                .get(process.id.index())
+                .copied()
+                .unwrap_or(false)
+    }
+
+    fn cells(&self, world: &World) -> Vec<Cell> {
+        let accesses = self.accesses.of(world, self.filtered);
+        let uses: Vec<FileUse<'_>> = files::uses(&accesses, world).collect();
+        let root = world.iter_processes().next();
+        let processes: Vec<&Process> = world
+            .iter_processes()
+            .filter(|process| self.counts(process))
+            .collect();
+        let (code, signal) = self.exit(root);
+        let exit = match (code, signal) {
+            (Some(code), _) => Cell::Text(format!("status {code}").into_bytes()),
+            (_, Some(signal)) => {
+                let name = unspool_model::signal::name(signal);
+                Cell::Text(format!("killed by {name}").into_bytes())
+            }
+            (None, None) => Cell::text(b"not seen to end"),
+        };
+        let start = self
+            .run
+            .start_ns
+            .or((self.first_ns != i64::MAX).then_some(self.first_ns));
+        let end = self
+            .run
+            .end_ns
+            .or((self.last_ns != i64::MIN).then_some(self.last_ns));
+        let connections = accesses
+            .iter()
+            .filter_map(|access| Some((access, net::socket(world.resource(access.resource)?)?)))
+            .filter(|(access, name)| matches!(net::role(access, name), "client" | "server"))
+            .count();
+        let read = uses.iter().filter(|file| is_data(file) && file.traffic.reads > 0);
+        let written = uses
+            .iter()
+            .filter(|file| is_data(file) && file.traffic.writes > 0);
+        let threads: u64 = processes
+            .iter()
+            .map(|process| u64::from(process.threads))
+            .sum();
+        vec![
+            Cell::List(self.command(root)),
+            exit,
+            Cell::int_or_null(code),
+            Cell::int_or_null(signal),
+            Cell::int_or_null(start),
+            Cell::int_or_null(end),
+            Cell::int_or_null(start.zip(end).and_then(|(start, end)| end.checked_sub(start))),
+            text_or_null(&self.run.host),
+            self.user(root),
+            Cell::int(processes.len()),
+            Cell::int(threads),
+            Cell::int(self.events),
+            Cell::int(self.failed),
+            Cell::int(read.count()),
+            Cell::int(written.count()),
+            Cell::int(uses.iter().map(|file| file.traffic.bytes_read).sum::<u64>()),
+            Cell::int(uses.iter().map(|file| file.traffic.bytes_written).sum::<u64>()),
+            Cell::int(connections),
+            Cell::List(top_files(&uses)),
+            Cell::List(self.top_calls()),
+            Cell::List(self.findings(world, &uses, &processes)),
+        ]
+    }
+
+    fn exit(&self, root: Option<&Process>) -> (Option<u8>, Option<u32>) {
+        match (self.run.exit_code, self.run.exit_signal) {
+            (None, None) => root.map_or((None, None), exit_of),
+            told => told,
+        }
+    }
+
+    fn command(&self, root: Option<&Process>) -> Vec<Cell> {
+        let told = &self.run.command;
+        let argv = if told.is_empty() {
+            root.and_then(Process::image)
+                .map_or(&[][..], |image| &image.argv)
+        } else {
+            told
+        };
+        argv.iter().map(|arg| Cell::text(arg)).collect()
+    }
+
+    fn user(&self, root: Option<&Process>) -> Cell {
+        match (self.run.user.as_str(), root.and_then(|root| root.user)) {
+            ("", Some(user)) => Cell::Text(user.to_string().into_bytes()),
+            (user, _) => text_or_null(user),
+        }
+    }
+
+    fn top_calls(&self) -> Vec<Cell> {
+        let mut sums: Vec<&CallSum> = self
+            .calls
+            .iter()
+            .chain(self.other_calls.values())
+            .filter(|sum| sum.calls > 0)
+            .collect();
+        sums.sort_by(|one, other| {
+            let key = |sum: &CallSum| (sum.total_ns, sum.calls);
+            key(other)
+                .cmp(&key(one))
+                .then_with(|| one.name.cmp(&other.name))
+        });
+        sums.into_iter()
+            .take(TOP_MAX)
+            .map(|sum| {
+                Cell::Record(vec![
+                    ("name", Cell::text(&sum.name)),
+                    ("calls", Cell::int(sum.calls)),
+                    ("errors", Cell::int(sum.errors)),
+                    ("total_ns", Cell::int_or_null(sum.timed.then_some(sum.total_ns))),
+                ])
+            })
+            .collect()
+    }
+}
+
+/// Whether it is a file with content of its own, which a person means by "file".
+fn is_data(file: &FileUse<'_>) -> bool {
+    matches!(
+        file.resource.kind,
+        unspool_model::world::ResourceKind::File | unspool_model::world::ResourceKind::Memory
+    )
+}
+
+fn top_files(uses: &[FileUse<'_>]) -> Vec<Cell> {
+    let moved = |file: &FileUse<'_>| {
+        file.traffic
+            .bytes_read
+            .saturating_add(file.traffic.bytes_written)
+    };
+    let mut top: Vec<&FileUse<'_>> = uses
+        .iter()
+        .filter(|file| is_data(file) && moved(file) > 0)
+        .collect();
+    top.sort_by(|one, other| {
+        moved(other)
+            .cmp(&moved(one))
+            .then_with(|| one.resource.name.cmp(&other.resource.name))
+    });
+    top.into_iter()
+        .take(TOP_MAX)
+        .map(|file| {
+            Cell::Record(vec![
+                ("path", Cell::text(&file.resource.name)),
+                ("bytes_read", Cell::int(file.traffic.bytes_read)),
+                ("bytes_written", Cell::int(file.traffic.bytes_written)),
+                ("opens", Cell::int(file.count(Action::Open) + file.count(Action::Create))),
+            ])
+        })
+        .collect()
+}
+
+fn text_or_null(text: &str) -> Cell {
+    if text.is_empty() {
+        Cell::Null
+    } else {
+        Cell::text(text.as_bytes())
+    }
+}

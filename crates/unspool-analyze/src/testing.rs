@@ -1,0 +1,1 @@
+//! Small worlds and steps for tests.
