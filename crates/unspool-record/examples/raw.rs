@@ -28,6 +28,9 @@ impl RecordSink for FileSink {
     reason = "a program for measuring"
 )]
 fn main() -> ExitCode {
+    if unspool_record::harden().is_err() {
+        return ExitCode::from(125);
+    }
     let mut arguments = std::env::args_os().skip(1);
     let Some(Ok(file)) = arguments.next().map(File::create) else {
         return ExitCode::from(125);

@@ -37,6 +37,16 @@ pub(crate) struct Launched {
 }
 
 impl Launched {
+    /// Waits until the child may be traced: before, it is as undumpable as the recorder.
+    fn wait_until_ready(&mut self) -> Result<(), RecordError> {
+        let mut byte = [0];
+        let ready = self.failure.read_exact(&mut byte);
+        ready.map_err(|source| RecordError::Failed {
+            action: "start a process",
+            source,
+        })
+    }
+
     /// Lets the child become the command.
     pub(crate) fn go(&mut self) -> io::Result<()> {
         self.go.write_all(&[1])
@@ -119,7 +129,13 @@ pub(crate) fn launch(
             source: io::Error::last_os_error(),
         }),
         0 => become_command(&mut prepared),
-        pid => Ok(Launched { pid, go, failure }),
+        pid => {
+            // The child's end only: its death must end the reading.
+            drop(failure_writer);
+            let mut launched = Launched { pid, go, failure };
+            launched.wait_until_ready()?;
+            Ok(launched)
+        }
     }
 }
 
@@ -158,6 +174,8 @@ fn candidates(program: &OsStr, search_path: Option<&OsStr>) -> Result<Vec<CStrin
 /// Runs in the child, up to its exec.
 fn become_command(prepared: &mut Prepared<'_>) -> ! {
     soften_in_child();
+    // SAFETY: one byte.
+    unsafe { libc::write(prepared.failure, [1_u8].as_ptr().cast(), 1) };
     let error = match wait_for_go(prepared) {
         Ok(()) => try_programs(prepared),
         Err(errno) => errno,
