@@ -70,12 +70,7 @@ pub trait Analysis {
     }
 
     /// Takes a step that counts. Rows that are ready may be written at once.
-    fn step(
-        &mut self,
-        step: &Step<'_>,
-        world: &World,
-        out: &mut dyn RowSink,
-    ) -> ControlFlow<()> {
+    fn step(&mut self, step: &Step<'_>, world: &World, out: &mut dyn RowSink) -> ControlFlow<()> {
         let _ = (step, world, out);
         ControlFlow::Continue(())
     }
@@ -395,10 +390,12 @@ pub(crate) fn process_label(world: &World, id: ProcessId) -> Vec<u8> {
     let Some(process) = world.process(id) else {
         return format!("process {id}").into_bytes();
     };
-    let name = process.image().map_or(&b"?"[..], |image| match image.name() {
-        b"" => b"?",
-        name => name,
-    });
+    let name = process
+        .image()
+        .map_or(&b"?"[..], |image| match image.name() {
+            b"" => b"?",
+            name => name,
+        });
     let mut label = name.to_vec();
     label.extend_from_slice(format!("[{}]", process.pid).as_bytes());
     label

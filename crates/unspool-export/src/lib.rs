@@ -4,8 +4,8 @@ pub mod csv;
 pub mod envelope;
 pub mod json;
 pub mod text;
-pub mod untrusted;
 pub mod units;
+pub mod untrusted;
 
 use std::io::{self, Write};
 

@@ -14,21 +14,76 @@ use crate::{Analysis, ViewOptions, column, process_label, table};
 pub const SHAPE: Shape = table(
     "fds",
     &[
-        column("session", Unit::Number, Shown::Wide, "Id of the open file description, which copies share."),
+        column(
+            "session",
+            Unit::Number,
+            Shown::Wide,
+            "Id of the open file description, which copies share.",
+        ),
         column("process", Unit::Number, Shown::Never, "Id of the process."),
         column("pid", Unit::Number, Shown::Never, "Process id."),
-        column("name", Unit::Text, Shown::Always, "Name and pid of the process."),
+        column(
+            "name",
+            Unit::Text,
+            Shown::Always,
+            "Name and pid of the process.",
+        ),
         column("fd", Unit::Number, Shown::Always, "Descriptor."),
-        column("kind", Unit::Text, Shown::Always, "`file`, `directory`, `pipe`, `socket`, `device`, ..."),
-        column("opened_ns", Unit::Time, Shown::Always, "When it came to be."),
+        column(
+            "kind",
+            Unit::Text,
+            Shown::Always,
+            "`file`, `directory`, `pipe`, `socket`, `device`, ...",
+        ),
+        column(
+            "opened_ns",
+            Unit::Time,
+            Shown::Always,
+            "When it came to be.",
+        ),
         column("closed_ns", Unit::Time, Shown::Wide, "When it went."),
-        column("closed_by", Unit::Text, Shown::Always, "`close`, `exec`, `exit`, `dup2` (replaced), `unseen`."),
-        column("origin", Unit::Text, Shown::Wide, "`open`, `dup`, `fork`, `received`, `before`."),
-        column("inherited_from", Unit::Number, Shown::Wide, "Id of the process that it came from at fork."),
-        column("reads", Unit::Count, Shown::Wide, "Successful reads through it."),
-        column("bytes_read", Unit::Bytes, Shown::Always, "Bytes that they returned."),
-        column("writes", Unit::Count, Shown::Wide, "Successful writes through it."),
-        column("bytes_written", Unit::Bytes, Shown::Always, "Bytes that they returned."),
+        column(
+            "closed_by",
+            Unit::Text,
+            Shown::Always,
+            "`close`, `exec`, `exit`, `dup2` (replaced), `unseen`.",
+        ),
+        column(
+            "origin",
+            Unit::Text,
+            Shown::Wide,
+            "`open`, `dup`, `fork`, `received`, `before`.",
+        ),
+        column(
+            "inherited_from",
+            Unit::Number,
+            Shown::Wide,
+            "Id of the process that it came from at fork.",
+        ),
+        column(
+            "reads",
+            Unit::Count,
+            Shown::Wide,
+            "Successful reads through it.",
+        ),
+        column(
+            "bytes_read",
+            Unit::Bytes,
+            Shown::Always,
+            "Bytes that they returned.",
+        ),
+        column(
+            "writes",
+            Unit::Count,
+            Shown::Wide,
+            "Successful writes through it.",
+        ),
+        column(
+            "bytes_written",
+            Unit::Bytes,
+            Shown::Always,
+            "Bytes that they returned.",
+        ),
         column("resource", Unit::Text, Shown::Always, "What it is open on."),
     ],
 );
@@ -123,7 +178,11 @@ fn cells(descriptor: &Descriptor, traffic: Traffic, world: &World) -> Vec<Cell> 
         Cell::int_or_null(pid),
         Cell::Text(process_label(world, descriptor.process)),
         Cell::int(descriptor.fd.0),
-        Cell::text(resource.map_or("unknown", |resource| resource.kind.name()).as_bytes()),
+        Cell::text(
+            resource
+                .map_or("unknown", |resource| resource.kind.name())
+                .as_bytes(),
+        ),
         Cell::Int(descriptor.opened_ns),
         Cell::int_or_null(descriptor.closed_ns),
         descriptor

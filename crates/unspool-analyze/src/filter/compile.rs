@@ -52,10 +52,12 @@ pub(super) fn compile(tree: Tree) -> Test {
 }
 
 fn with(get: Get, holds: impl Fn(Value<'_>) -> bool + 'static) -> Test {
-    Box::new(move |step: &Step<'_>, world: &World, scratch: &mut Vec<u8>| {
-        scratch.clear();
-        holds(get(step, world, scratch))
-    })
+    Box::new(
+        move |step: &Step<'_>, world: &World, scratch: &mut Vec<u8>| {
+            scratch.clear();
+            holds(get(step, world, scratch))
+        },
+    )
 }
 
 fn ordered(comparison: Comparison, order: Ordering) -> bool {

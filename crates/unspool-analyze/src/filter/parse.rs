@@ -238,7 +238,10 @@ impl Parser {
             FieldKind::Text => Ok(Tree::Text(field, *comparison, self.text()?)),
             FieldKind::Flag => {
                 let wanted = self.flag()?;
-                Ok(Tree::Flag(field, wanted == (*comparison == Comparison::Equal)))
+                Ok(Tree::Flag(
+                    field,
+                    wanted == (*comparison == Comparison::Equal),
+                ))
             }
             _ => Ok(Tree::Number(field, *comparison, self.number(field.kind)?)),
         }

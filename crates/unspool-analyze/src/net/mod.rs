@@ -15,13 +15,43 @@ pub const SHAPE: Shape = table(
     &[
         column("process", Unit::Number, Shown::Never, "Id of the process."),
         column("pid", Unit::Number, Shown::Never, "Process id."),
-        column("name", Unit::Text, Shown::Always, "Name and pid of the process."),
-        column("protocol", Unit::Text, Shown::Always, "`TCP`, `UDP`, `UNIX`, ..."),
-        column("role", Unit::Text, Shown::Always, "`client`, `server`, `listen`, `bound`, `pair` or `unknown`."),
-        column("bytes_sent", Unit::Bytes, Shown::Always, "Bytes that it sent."),
-        column("bytes_received", Unit::Bytes, Shown::Always, "Bytes that it received."),
+        column(
+            "name",
+            Unit::Text,
+            Shown::Always,
+            "Name and pid of the process.",
+        ),
+        column(
+            "protocol",
+            Unit::Text,
+            Shown::Always,
+            "`TCP`, `UDP`, `UNIX`, ...",
+        ),
+        column(
+            "role",
+            Unit::Text,
+            Shown::Always,
+            "`client`, `server`, `listen`, `bound`, `pair` or `unknown`.",
+        ),
+        column(
+            "bytes_sent",
+            Unit::Bytes,
+            Shown::Always,
+            "Bytes that it sent.",
+        ),
+        column(
+            "bytes_received",
+            Unit::Bytes,
+            Shown::Always,
+            "Bytes that it received.",
+        ),
         column("failed", Unit::Count, Shown::Wide, "Calls that failed."),
-        column("error", Unit::Text, Shown::Wide, "Error of the last call that failed."),
+        column(
+            "error",
+            Unit::Text,
+            Shown::Wide,
+            "Error of the last call that failed.",
+        ),
         column("first_ns", Unit::Time, Shown::Wide, "First touch."),
         column("last_ns", Unit::Time, Shown::Wide, "Last touch."),
         column("local", Unit::Text, Shown::Always, "Own address."),
@@ -81,9 +111,13 @@ pub(crate) fn role(access: &Access, name: &SocketName) -> &'static str {
     let did = |action| access.count(action) > 0;
     if did(Action::Listen) || did(Action::Accept) && name.remote.is_empty() {
         "listen"
-    } else if did(Action::Connect) || access.failed > 0 && !name.remote.is_empty() && !did(Action::Accept) {
+    } else if did(Action::Connect)
+        || access.failed > 0 && !name.remote.is_empty() && !did(Action::Accept)
+    {
         "client"
-    } else if did(Action::Accept) || did(Action::Open) && !name.remote.is_empty() && !name.local.is_empty() {
+    } else if did(Action::Accept)
+        || did(Action::Open) && !name.remote.is_empty() && !name.local.is_empty()
+    {
         "server"
     } else if did(Action::Bind) {
         "bound"

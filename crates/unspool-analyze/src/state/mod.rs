@@ -17,14 +17,49 @@ pub const SHAPE: Shape = table(
         column("process", Unit::Number, Shown::Never, "Id of the process."),
         column("pid", Unit::Number, Shown::Never, "Process id."),
         column("parent", Unit::Number, Shown::Never, "Id of its parent."),
-        column("name", Unit::Text, Shown::Always, "Name and pid of the process."),
-        column("argv", Unit::List, Shown::Wide, "Arguments of the image that ran."),
+        column(
+            "name",
+            Unit::Text,
+            Shown::Always,
+            "Name and pid of the process.",
+        ),
+        column(
+            "argv",
+            Unit::List,
+            Shown::Wide,
+            "Arguments of the image that ran.",
+        ),
         column("cwd", Unit::Text, Shown::Never, "Its working directory."),
-        column("fd", Unit::Number, Shown::Always, "Descriptor; none in the row of the process itself."),
-        column("session", Unit::Number, Shown::Wide, "Id of the open file description."),
-        column("kind", Unit::Text, Shown::Always, "`cwd` in the row of the process; else `file`, `pipe`, `socket`, ..."),
-        column("opened_ns", Unit::Time, Shown::Always, "When the process was made, or the descriptor."),
-        column("resource", Unit::Text, Shown::Always, "The working directory, or what the descriptor is open on."),
+        column(
+            "fd",
+            Unit::Number,
+            Shown::Always,
+            "Descriptor; none in the row of the process itself.",
+        ),
+        column(
+            "session",
+            Unit::Number,
+            Shown::Wide,
+            "Id of the open file description.",
+        ),
+        column(
+            "kind",
+            Unit::Text,
+            Shown::Always,
+            "`cwd` in the row of the process; else `file`, `pipe`, `socket`, ...",
+        ),
+        column(
+            "opened_ns",
+            Unit::Time,
+            Shown::Always,
+            "When the process was made, or the descriptor.",
+        ),
+        column(
+            "resource",
+            Unit::Text,
+            Shown::Always,
+            "The working directory, or what the descriptor is open on.",
+        ),
     ],
 );
 
@@ -88,9 +123,7 @@ impl Analysis for State {
             let cwd = self.cwd(process);
             let flow = std::iter::once(None)
                 .chain(open.into_iter().map(Some))
-                .try_for_each(|descriptor| {
-                    out.row(&self.cells(process, &cwd, descriptor, world))
-                });
+                .try_for_each(|descriptor| out.row(&self.cells(process, &cwd, descriptor, world)));
             if flow.is_break() {
                 break;
             }

@@ -20,27 +20,107 @@ use crate::{Analysis, RunFacts, ViewOptions, column, net};
 pub const SHAPE: Shape = Shape {
     kind: "summary",
     columns: &[
-        column("command", Unit::List, Shown::Always, "Command with its arguments."),
-        column("exit", Unit::Text, Shown::Always, "How it ended, for people."),
-        column("exit_code", Unit::Number, Shown::Never, "Exit status of the command."),
-        column("exit_signal", Unit::Number, Shown::Never, "Signal that ended it."),
-        column("start_ns", Unit::Time, Shown::Never, "First time of the run."),
+        column(
+            "command",
+            Unit::List,
+            Shown::Always,
+            "Command with its arguments.",
+        ),
+        column(
+            "exit",
+            Unit::Text,
+            Shown::Always,
+            "How it ended, for people.",
+        ),
+        column(
+            "exit_code",
+            Unit::Number,
+            Shown::Never,
+            "Exit status of the command.",
+        ),
+        column(
+            "exit_signal",
+            Unit::Number,
+            Shown::Never,
+            "Signal that ended it.",
+        ),
+        column(
+            "start_ns",
+            Unit::Time,
+            Shown::Never,
+            "First time of the run.",
+        ),
         column("end_ns", Unit::Time, Shown::Never, "Last time of the run."),
-        column("duration_ns", Unit::Duration, Shown::Always, "Time between the two."),
+        column(
+            "duration_ns",
+            Unit::Duration,
+            Shown::Always,
+            "Time between the two.",
+        ),
         column("host", Unit::Text, Shown::Always, "Host."),
         column("user", Unit::Text, Shown::Always, "User."),
         column("processes", Unit::Count, Shown::Always, "Processes."),
-        column("threads", Unit::Count, Shown::Always, "Threads of all of them."),
+        column(
+            "threads",
+            Unit::Count,
+            Shown::Always,
+            "Threads of all of them.",
+        ),
         column("events", Unit::Count, Shown::Always, "Events."),
-        column("failed_calls", Unit::Count, Shown::Always, "Calls that failed."),
-        column("files_read", Unit::Count, Shown::Always, "Files that were read."),
-        column("files_written", Unit::Count, Shown::Always, "Files that were written."),
-        column("bytes_read", Unit::Bytes, Shown::Always, "Bytes read and received, from anything."),
-        column("bytes_written", Unit::Bytes, Shown::Always, "Bytes written and sent, to anything."),
-        column("connections", Unit::Count, Shown::Always, "Connections made or accepted, by process."),
-        column("top_files", Unit::List, Shown::Always, "Files by bytes moved: `path`, `bytes_read`, `bytes_written`, `opens`."),
-        column("top_calls", Unit::List, Shown::Always, "Calls by time, then by number: `name`, `calls`, `errors`, `total_ns`."),
-        column("findings", Unit::List, Shown::Always, "Sentences: what to look at first."),
+        column(
+            "failed_calls",
+            Unit::Count,
+            Shown::Always,
+            "Calls that failed.",
+        ),
+        column(
+            "files_read",
+            Unit::Count,
+            Shown::Always,
+            "Files that were read.",
+        ),
+        column(
+            "files_written",
+            Unit::Count,
+            Shown::Always,
+            "Files that were written.",
+        ),
+        column(
+            "bytes_read",
+            Unit::Bytes,
+            Shown::Always,
+            "Bytes read and received, from anything.",
+        ),
+        column(
+            "bytes_written",
+            Unit::Bytes,
+            Shown::Always,
+            "Bytes written and sent, to anything.",
+        ),
+        column(
+            "connections",
+            Unit::Count,
+            Shown::Always,
+            "Connections made or accepted, by process.",
+        ),
+        column(
+            "top_files",
+            Unit::List,
+            Shown::Always,
+            "Files by bytes moved: `path`, `bytes_read`, `bytes_written`, `opens`.",
+        ),
+        column(
+            "top_calls",
+            Unit::List,
+            Shown::Always,
+            "Calls by time, then by number: `name`, `calls`, `errors`, `total_ns`.",
+        ),
+        column(
+            "findings",
+            Unit::List,
+            Shown::Always,
+            "Sentences: what to look at first.",
+        ),
     ],
     layout: Layout::Record,
 };
@@ -216,7 +296,9 @@ impl Summary {
             .filter_map(|access| Some((access, net::socket(world.resource(access.resource)?)?)))
             .filter(|(access, name)| matches!(net::role(access, name), "client" | "server"))
             .count();
-        let read = uses.iter().filter(|file| is_data(file) && file.traffic.reads > 0);
+        let read = uses
+            .iter()
+            .filter(|file| is_data(file) && file.traffic.reads > 0);
         let written = uses
             .iter()
             .filter(|file| is_data(file) && file.traffic.writes > 0);
@@ -231,7 +313,11 @@ impl Summary {
             Cell::int_or_null(signal),
             Cell::int_or_null(start),
             Cell::int_or_null(end),
-            Cell::int_or_null(start.zip(end).and_then(|(start, end)| end.checked_sub(start))),
+            Cell::int_or_null(
+                start
+                    .zip(end)
+                    .and_then(|(start, end)| end.checked_sub(start)),
+            ),
             text_or_null(&self.run.host),
             self.user(root),
             Cell::int(processes.len()),
@@ -241,7 +327,11 @@ impl Summary {
             Cell::int(read.count()),
             Cell::int(written.count()),
             Cell::int(uses.iter().map(|file| file.traffic.bytes_read).sum::<u64>()),
-            Cell::int(uses.iter().map(|file| file.traffic.bytes_written).sum::<u64>()),
+            Cell::int(
+                uses.iter()
+                    .map(|file| file.traffic.bytes_written)
+                    .sum::<u64>(),
+            ),
             Cell::int(connections),
             Cell::List(top_files(&uses)),
             Cell::List(self.top_calls()),
@@ -294,7 +384,10 @@ impl Summary {
                     ("name", Cell::text(&sum.name)),
                     ("calls", Cell::int(sum.calls)),
                     ("errors", Cell::int(sum.errors)),
-                    ("total_ns", Cell::int_or_null(sum.timed.then_some(sum.total_ns))),
+                    (
+                        "total_ns",
+                        Cell::int_or_null(sum.timed.then_some(sum.total_ns)),
+                    ),
                 ])
             })
             .collect()
@@ -331,7 +424,10 @@ fn top_files(uses: &[FileUse<'_>]) -> Vec<Cell> {
                 ("path", Cell::text(&file.resource.name)),
                 ("bytes_read", Cell::int(file.traffic.bytes_read)),
                 ("bytes_written", Cell::int(file.traffic.bytes_written)),
-                ("opens", Cell::int(file.count(Action::Open) + file.count(Action::Create))),
+                (
+                    "opens",
+                    Cell::int(file.count(Action::Open) + file.count(Action::Create)),
+                ),
             ])
         })
         .collect()

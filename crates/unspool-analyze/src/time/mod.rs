@@ -18,10 +18,30 @@ pub const SHAPE: Shape = table(
     &[
         column("calls", Unit::Count, Shown::Always, "Calls."),
         column("errors", Unit::Count, Shown::Always, "Calls that failed."),
-        column("total_ns", Unit::Duration, Shown::Always, "Time in them; `null` where no duration is known."),
-        column("p50_ns", Unit::Duration, Shown::Always, "Half of them took at most so long: exact up to 8192 calls, at most 0.4 % off above."),
-        column("p95_ns", Unit::Duration, Shown::Always, "95 of 100 took at most so long, exact as `p50_ns` is."),
-        column("max_ns", Unit::Duration, Shown::Always, "The longest, exact."),
+        column(
+            "total_ns",
+            Unit::Duration,
+            Shown::Always,
+            "Time in them; `null` where no duration is known.",
+        ),
+        column(
+            "p50_ns",
+            Unit::Duration,
+            Shown::Always,
+            "Half of them took at most so long: exact up to 8192 calls, at most 0.4 % off above.",
+        ),
+        column(
+            "p95_ns",
+            Unit::Duration,
+            Shown::Always,
+            "95 of 100 took at most so long, exact as `p50_ns` is.",
+        ),
+        column(
+            "max_ns",
+            Unit::Duration,
+            Shown::Always,
+            "The longest, exact.",
+        ),
         column("name", Unit::Text, Shown::Always, "Call, or process."),
     ],
 );

@@ -32,7 +32,10 @@ fn many_durations_are_close() {
             let exact = 4 * count * i64::try_from(percent).unwrap() / 100 * scale;
             let found = durations.percentile(percent).unwrap();
             let off = (found - exact).abs();
-            assert!(off * 250 <= exact + 250 * scale, "{percent}: {found} {exact}");
+            assert!(
+                off * 250 <= exact + 250 * scale,
+                "{percent}: {found} {exact}"
+            );
         }
         assert_eq!(durations.max(), Some(4 * count * scale));
     }

@@ -18,21 +18,76 @@ pub const SHAPE: Shape = Shape {
         column("id", Unit::Number, Shown::Never, "Id of the process life."),
         column("parent", Unit::Number, Shown::Never, "Id of its parent."),
         column("pid", Unit::Number, Shown::Always, "Process id."),
-        column("start_ns", Unit::Time, Shown::Always, "When it was made, or first seen."),
+        column(
+            "start_ns",
+            Unit::Time,
+            Shown::Always,
+            "When it was made, or first seen.",
+        ),
         column("end_ns", Unit::Time, Shown::Wide, "When it ended."),
-        column("duration_ns", Unit::Duration, Shown::Always, "How long it lived."),
-        column("exit", Unit::Text, Shown::Always, "How it ended: exit status, or name of the signal."),
+        column(
+            "duration_ns",
+            Unit::Duration,
+            Shown::Always,
+            "How long it lived.",
+        ),
+        column(
+            "exit",
+            Unit::Text,
+            Shown::Always,
+            "How it ended: exit status, or name of the signal.",
+        ),
         column("exit_code", Unit::Number, Shown::Never, "Exit status."),
-        column("exit_signal", Unit::Number, Shown::Never, "Signal that ended it."),
-        column("threads", Unit::Count, Shown::Wide, "Threads over its life."),
-        column("execs", Unit::Count, Shown::Wide, "Images that it executed."),
-        column("events", Unit::Count, Shown::Always, "Its events; with a filter, those that it lets through."),
-        column("failed_calls", Unit::Count, Shown::Wide, "Its calls that failed; with a filter, those that it lets through."),
-        column("attached", Unit::Flag, Shown::Wide, "Recording began in mid-life."),
+        column(
+            "exit_signal",
+            Unit::Number,
+            Shown::Never,
+            "Signal that ended it.",
+        ),
+        column(
+            "threads",
+            Unit::Count,
+            Shown::Wide,
+            "Threads over its life.",
+        ),
+        column(
+            "execs",
+            Unit::Count,
+            Shown::Wide,
+            "Images that it executed.",
+        ),
+        column(
+            "events",
+            Unit::Count,
+            Shown::Always,
+            "Its events; with a filter, those that it lets through.",
+        ),
+        column(
+            "failed_calls",
+            Unit::Count,
+            Shown::Wide,
+            "Its calls that failed; with a filter, those that it lets through.",
+        ),
+        column(
+            "attached",
+            Unit::Flag,
+            Shown::Wide,
+            "Recording began in mid-life.",
+        ),
         column("user", Unit::Number, Shown::Wide, "User id."),
-        column("cwd", Unit::Text, Shown::Wide, "Working directory at its start."),
+        column(
+            "cwd",
+            Unit::Text,
+            Shown::Wide,
+            "Working directory at its start.",
+        ),
         column("exe", Unit::Text, Shown::Wide, "Path of the last image."),
-        column("argv", Unit::List, Shown::Always, "Arguments of the last image."),
+        column(
+            "argv",
+            Unit::List,
+            Shown::Always,
+            "Arguments of the last image.",
+        ),
     ],
     layout: Layout::Tree {
         id: "id",
@@ -72,7 +127,10 @@ impl Analysis for Tree {
     fn rows(&mut self, world: &World, out: &mut dyn RowSink) -> Vec<String> {
         let shown = self.filtered.then(|| self.with_ancestors(world));
         for process in world.iter_processes() {
-            if shown.as_ref().is_some_and(|shown| !shown.contains(&process.id)) {
+            if shown
+                .as_ref()
+                .is_some_and(|shown| !shown.contains(&process.id))
+            {
                 continue;
             }
             let counts = if self.filtered {
@@ -139,7 +197,11 @@ fn cells(process: &Process, (events, failed): (u64, u64)) -> Vec<Cell> {
         Cell::int(process.pid.0),
         Cell::Int(process.start_ns),
         Cell::int_or_null(process.end_ns),
-        Cell::int_or_null(process.end_ns.and_then(|end| end.checked_sub(process.start_ns))),
+        Cell::int_or_null(
+            process
+                .end_ns
+                .and_then(|end| end.checked_sub(process.start_ns)),
+        ),
         exit,
         Cell::int_or_null(code),
         Cell::int_or_null(signal),

@@ -98,7 +98,8 @@ fn cell_text(cell: &Cell, unit: Unit) -> String {
 /// A number may begin with `-`; text that a spreadsheet would run gets a `'` in front.
 fn push_field(line: &mut String, text: &str, is_number: bool) {
     let runs = !is_number && text.starts_with(['=', '+', '-', '@', '#']);
-    let needs_quotes = runs || text.contains([',', '"', '\'']) || text.starts_with(' ') || text.ends_with(' ');
+    let needs_quotes =
+        runs || text.contains([',', '"', '\'']) || text.starts_with(' ') || text.ends_with(' ');
     if !needs_quotes {
         line.push_str(text);
         return;

@@ -28,9 +28,7 @@ pub(super) fn cell_text(cell: &Cell, unit: Unit, context: &Context<'_>) -> Strin
         Cell::Record(members) => {
             let parts: Vec<String> = members
                 .iter()
-                .map(|(name, cell)| {
-                    format!("{name} {}", cell_text(cell, unit_of(name), context))
-                })
+                .map(|(name, cell)| format!("{name} {}", cell_text(cell, unit_of(name), context)))
                 .collect();
             parts.join(", ")
         }

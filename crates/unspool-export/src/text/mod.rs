@@ -92,11 +92,7 @@ struct Context<'w> {
 
 impl<'w> Text<'w> {
     /// A writer.
-    pub fn new(
-        out: &'w mut dyn Write,
-        envelope: &'w Envelope,
-        options: &'w TextOptions,
-    ) -> Self {
+    pub fn new(out: &'w mut dyn Write, envelope: &'w Envelope, options: &'w TextOptions) -> Self {
         Self {
             out: Guarded::new(out),
             context: Context { envelope, options },
@@ -201,7 +197,10 @@ fn head(context: &Context<'_>) -> String {
     if *state != RunLabel::Complete {
         let note = Untrusted::printed(state_note.as_bytes());
         let separator = if state_note.is_empty() { "" } else { ": " };
-        text.push_str(&format!("{bad}! run {run} is {}{separator}{note}{reset}\n", state_word(*state)));
+        text.push_str(&format!(
+            "{bad}! run {run} is {}{separator}{note}{reset}\n",
+            state_word(*state)
+        ));
     }
     for (reason, count) in losses {
         let reason = Untrusted::printed(reason.as_bytes());

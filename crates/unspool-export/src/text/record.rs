@@ -8,11 +8,14 @@ use super::{Context, Palette};
 /// Draws the row.
 pub(super) fn draw(shape: &Shape, row: &[Cell], context: &Context<'_>, out: &mut String) {
     let shown = |at: &usize| {
-        shape.columns.get(*at).is_some_and(|column| match column.shown {
-            Shown::Always => true,
-            Shown::Wide => context.options.wide,
-            Shown::Never => false,
-        })
+        shape
+            .columns
+            .get(*at)
+            .is_some_and(|column| match column.shown {
+                Shown::Always => true,
+                Shown::Wide => context.options.wide,
+                Shown::Never => false,
+            })
     };
     let mut numbers = Vec::new();
     let mut lists = Vec::new();
@@ -51,7 +54,12 @@ fn name_line(name: &str, cell: &Cell, unit: Unit, context: &Context<'_>, out: &m
     let Palette { dim, reset, .. } = context.options.palette;
     let name = title(name);
     let padding = " ".repeat(NAME_WIDTH.saturating_sub(name.len()));
-    let text = fitted(&cell_text(cell, unit, context), NAME_WIDTH + 2, Cut::End, context);
+    let text = fitted(
+        &cell_text(cell, unit, context),
+        NAME_WIDTH + 2,
+        Cut::End,
+        context,
+    );
     out.push_str(&format!("{dim}{name}{reset}{padding}  {text}\n"));
 }
 
@@ -101,7 +109,10 @@ fn list(cells: &[Cell], context: &Context<'_>, out: &mut String) {
             }
             _ => {
                 let text = cell_text(cell, Unit::Printed, context);
-                out.push_str(&format!("  {mark} {}\n", fitted(&text, 4, Cut::End, context)));
+                out.push_str(&format!(
+                    "  {mark} {}\n",
+                    fitted(&text, 4, Cut::End, context)
+                ));
             }
         }
     }

@@ -77,7 +77,11 @@ impl Fitted {
     /// Columns of the terminal that a whole line takes.
     pub(super) fn total_width(&self) -> usize {
         let gaps = GAP.len() * self.columns.len().saturating_sub(1);
-        self.columns.iter().map(|column| column.width).sum::<usize>() + gaps
+        self.columns
+            .iter()
+            .map(|column| column.width)
+            .sum::<usize>()
+            + gaps
     }
 
     /// The heading line.
@@ -97,9 +101,8 @@ impl Fitted {
     /// Appends a row's line.
     pub(super) fn line(&self, row: &[Cell], context: &Context<'_>, out: &mut String) {
         let texts = self.columns.iter().map(|column| {
-            row.get(column.index).map_or_else(String::new, |cell| {
-                cell_text(cell, column.unit, context)
-            })
+            row.get(column.index)
+                .map_or_else(String::new, |cell| cell_text(cell, column.unit, context))
         });
         self.push_line(texts, context, out);
     }
