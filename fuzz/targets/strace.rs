@@ -1,0 +1,10 @@
+//! Logs of strace, pushed whole and in pieces.
+//!
+//! Holds: the same events however the input is cut; every line is accounted for.
+#![no_main]
+
+mod decoding;
+
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|data: &[u8]| decoding::check("strace", data));
