@@ -126,3 +126,27 @@ fn compare(corpus: &Path, name: &str, expected: &serde_json::Value, wrong: &mut 
     let duration = expected["dur_us"].as_u64().unwrap_or(0);
     check("microseconds", stats.duration_ns / 1000, duration);
 }
+
+#[test]
+fn only_logs_of_strace_are_taken_for_one() {
+    let Some(corpus) = corpus() else { return };
+    let index = std::fs::read_to_string(corpus.join("logs-index.tsv")).expect("readable");
+    let mut wrong = Vec::new();
+    for row in index.lines().skip(1) {
+        let mut columns = row.split('\t');
+        let (Some(name), Some(_), Some(kind)) = (columns.next(), columns.next(), columns.next())
+        else {
+            continue;
+        };
+        let Ok(bytes) = std::fs::read(corpus.join("logs").join(name)) else {
+            continue;
+        };
+        let is_strace = detect(&bytes, name).is_some_and(|format| format.name == "strace");
+        // Logs of ltrace may hold lines that strace could have printed: their own decoder scores higher.
+        if kind != "ltrace" && is_strace != (kind == "strace") {
+            wrong.push(format!("{name}: {kind}"));
+        }
+        println!("{name} {kind} {}", unspool_decode::strace::score(&bytes));
+    }
+    assert!(wrong.is_empty(), "{wrong:?}");
+}

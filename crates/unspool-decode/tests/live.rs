@@ -163,3 +163,31 @@ fn a_set_of_files_tells_the_same_as_one_file() {
         assert_eq!(merged.calls.get(call), single.calls.get(call), "{call}");
     }
 }
+
+#[test]
+fn output_on_the_same_stream_is_separated() {
+    let job = "printf 'no newline' >&2; echo whole >&2; (printf 'a) = 3 ' >&2; echo 12) & wait; \
+         printf '5 lines\\nand 7\\n' >&2; echo last >&2";
+    for options in ["-f", "-f -tt -T", "-f -ttt -y"] {
+        let output = Command::new("strace")
+            .args(options.split_whitespace())
+            .args(["sh", "-c", job])
+            .stdout(Stdio::null())
+            .output();
+        let Ok(output) = output else {
+            println!("skipped: no strace");
+            return;
+        };
+        let (counter, stats) = decode(&output.stderr);
+        assert!(
+            counter.losses.is_empty(),
+            "{options}: {:#?}",
+            counter.losses
+        );
+        assert!(stats.is_conserved(), "{options}: {stats:?}");
+        assert!(stats.repaired >= 4, "{options}: {stats:?}");
+        assert_eq!(counter.exits, 2, "{options}");
+        // The first process is known by its number from the first line on.
+        assert_eq!(counter.tids.len(), 2, "{options}: {:?}", counter.tids);
+    }
+}

@@ -9,8 +9,8 @@
 //! +++ exited with 0 +++
 //! ```
 //!
-//! A line is read by one forward scan ([`scan`]); both halves of a call are joined in the buffer of their thread
-//! ([`threads`]); lines that another writer tore apart are held and joined ([`StraceDecoder`], `torn`).
+//! A line is read by one forward scan (`scan`); both halves of a call are joined in the buffer of their thread
+//! (`threads`); lines that another writer tore apart are held and joined ([`StraceDecoder`], `torn`).
 
 mod call;
 mod clock;
@@ -26,7 +26,7 @@ mod tests;
 mod threads;
 mod torn;
 
-use unspool_model::event::{Diagnostic, Event, EventSink, Kind, Reason};
+use unspool_model::event::{ClockKind, Diagnostic, Event, EventSink, Kind, Reason};
 use unspool_model::ids::Tid;
 
 use crate::decoder::{DecodeStats, Decoder, DecoderOptions, Features};
@@ -327,6 +327,9 @@ impl Lines {
             self.features.insert(prefix.features);
             match prefix.time {
                 prefix::Time::Day(_) => self.features.insert(Features::TIME_OF_DAY),
+                prefix::Time::Seconds(_) if self.clock.kind() == ClockKind::Relative => {
+                    self.features.insert(Features::RELATIVE);
+                }
                 prefix::Time::Seconds(_) => self.features.insert(Features::EPOCH),
                 prefix::Time::None => {}
             }

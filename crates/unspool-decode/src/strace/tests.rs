@@ -398,6 +398,50 @@ fn times_of_day_go_on_after_midnight() {
 }
 
 #[test]
+fn what_a_log_carries_is_told() {
+    for (log, features, clock) in [
+        (
+            "7 0.5 close(3) = 0\n",
+            Features::RELATIVE,
+            ClockKind::Relative,
+        ),
+        (
+            "7 1700000000.5 close(3) = 0 <0.1>\n",
+            Features(Features::EPOCH.0 | Features::DURATION.0),
+            ClockKind::Epoch,
+        ),
+        (
+            "08:00:00 dup(3) = 4</x>\n",
+            Features::OBJECTS,
+            ClockKind::TimeOfDay,
+        ),
+        (
+            "dup(fildes=3) = 4\n",
+            Features::ARGUMENT_NAMES,
+            ClockKind::None,
+        ),
+    ] {
+        let (_, stats) = decode_in(log.as_bytes(), usize::MAX);
+        assert!(stats.features.contains(features), "{log}");
+        assert_eq!(stats.clock, clock, "{log}");
+    }
+}
+
+#[test]
+fn a_file_beside_the_log_gives_the_date_and_the_first_process() {
+    let options = DecoderOptions {
+        context: crate::TraceContext::from_ini(b"CurrentDate=1970-01-02\nTopProcessId=7\n"),
+        ..DecoderOptions::default()
+    };
+    let mut decoder = StraceDecoder::new(&options);
+    let mut lister = Lister::default();
+    decoder.push(b"00:00:01 close(3) = 0\n", &mut lister);
+    decoder.finish(&mut lister);
+    assert_eq!(lister.text, "7 86401000000000 close(3) = 0\n");
+    assert_eq!(decoder.stats().clock, ClockKind::Epoch);
+}
+
+#[test]
 fn what_is_not_understood_is_reported() {
     check(
         "7 close(3) = 0\n7 clo\nnonsense\n7 <... read resumed>\"x\", 1) = 1\n7 open(\"cut",
