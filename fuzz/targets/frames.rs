@@ -9,6 +9,7 @@ mod error;
 #[path = "../../crates/unspool-store/src/files.rs"]
 mod files;
 #[path = "../../crates/unspool-store/src/frames/mod.rs"]
+#[expect(unused_imports, reason = "other modules of the store use them")]
 mod frames;
 /// Of the manifest the errors need only the number.
 mod manifest {
