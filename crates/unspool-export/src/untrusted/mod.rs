@@ -149,4 +149,4 @@ fn is_deceptive(character: char) -> bool {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
