@@ -23,7 +23,6 @@ pub(crate) type Line = (
     Outcome,
 );
 
-
 pub(crate) const ENOENT: Outcome = Outcome::Failed(Errno::ENOENT);
 pub(crate) const EACCES: Outcome = Outcome::Failed(Errno::EACCES);
 

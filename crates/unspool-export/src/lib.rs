@@ -1,5 +1,10 @@
 //! Reports in the forms in which people and programs read them. Forms know shapes ([`unspool_model::report`]), no view.
 
+#![expect(
+    clippy::format_push_string,
+    reason = "few lines; `write!` to a string would have an error to throw away"
+)]
+
 pub mod csv;
 pub mod envelope;
 pub mod json;

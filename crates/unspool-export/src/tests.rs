@@ -312,6 +312,6 @@ fn spreadsheets_run_nothing() {
 fn json_lines_begin_with_the_header() {
     let text = drawn(Layout::Table, "jsonl", &TextOptions::default());
     assert_eq!(text.lines().count(), 5);
-    assert!(text.starts_with("{"));
+    assert!(text.starts_with('{'));
     assert!(text.contains("\"path\":\"=root\"}\n"));
 }

@@ -78,9 +78,7 @@ fn ordered(comparison: Comparison, order: Ordering) -> bool {
 fn compares(comparison: Comparison, text: &[u8], wanted: &[u8]) -> bool {
     match comparison {
         Comparison::Contains => contains(text, wanted, |one, other| one == other),
-        Comparison::ContainsAnyCase => {
-            contains(text, wanted, |one, other| one.eq_ignore_ascii_case(other))
-        }
+        Comparison::ContainsAnyCase => contains(text, wanted, <[u8]>::eq_ignore_ascii_case),
         Comparison::StartsWith => text.starts_with(wanted),
         Comparison::EndsWith => text.ends_with(wanted),
         Comparison::Equal

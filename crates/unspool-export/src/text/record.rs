@@ -95,25 +95,20 @@ fn list(cells: &[Cell], context: &Context<'_>, out: &mut String) {
     let mut table: Vec<Vec<String>> = Vec::new();
     let mut names: Vec<&'static str> = Vec::new();
     for cell in cells {
-        match cell {
-            Cell::Record(members) => {
-                if names.is_empty() {
-                    names = members.iter().map(|(name, _)| *name).collect();
-                }
-                table.push(
-                    members
-                        .iter()
-                        .map(|(name, cell)| cell_text(cell, unit_of(name), context))
-                        .collect(),
-                );
+        if let Cell::Record(members) = cell {
+            if names.is_empty() {
+                names = members.iter().map(|(name, _)| *name).collect();
             }
-            _ => {
-                let text = cell_text(cell, Unit::Printed, context);
-                out.push_str(&format!(
-                    "  {mark} {}\n",
-                    fitted(&text, 4, Cut::End, context)
-                ));
-            }
+            table.push(
+                members
+                    .iter()
+                    .map(|(name, cell)| cell_text(cell, unit_of(name), context))
+                    .collect(),
+            );
+        } else {
+            let text = cell_text(cell, Unit::Printed, context);
+            let text = fitted(&text, 4, Cut::End, context);
+            out.push_str(&format!("  {mark} {text}\n"));
         }
     }
     if table.is_empty() {
