@@ -79,10 +79,10 @@ pub(crate) fn run(size: Size) -> Result<(), String> {
     print("line ends (memchr)", floor);
     print("decode", best(|| decode(&log, format))?);
     print("decode + track", best(|| track(&log, format))?);
-    print("whole import (its own process)", import(&log, size)?);
     if size == Size::Full {
         peers(&log)?;
     }
+    print("whole import (its own process)", import(&log, size)?);
     Ok(())
 }
 
