@@ -28,7 +28,7 @@ const PEERS: &[(&str, &[&str], &str)] = &[
     (
         "strace-parser",
         &["strace-parser", "{log}", "summary"],
-        "cargo install strace-parser",
+        "not in a registry; built from its repository",
     ),
     (
         "strace-tui",
