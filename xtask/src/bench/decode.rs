@@ -58,13 +58,13 @@ pub(crate) fn run(size: Size) -> Result<(), String> {
     let bytes = std::fs::metadata(&log)
         .map_err(|error| format!("look at `{}`: {error}", log.display()))?
         .len();
-    let lines = each_chunk(&log, |chunk| line_ends(chunk))?;
+    let lines = each_chunk(&log, line_ends)?;
     println!("{}: {} MB, {lines} lines", log.display(), bytes >> 20);
     println!(
         "{:<34} {:>8} {:>8} {:>10} {:>7} {:>9}",
         "stage, one thread", "s", "GB/s", "M lines/s", "ratio", "peak MB"
     );
-    let floor = best(|| each_chunk(&log, |chunk| line_ends(chunk)))?;
+    let floor = best(|| each_chunk(&log, line_ends))?;
     let format = format_of(&log)?;
     let print = |name: &str, (time, peak): (Duration, u64)| {
         let seconds = time.as_secs_f64().max(1e-9);

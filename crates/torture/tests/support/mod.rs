@@ -309,7 +309,7 @@ pub(crate) fn from_hex(digits: &[u8]) -> Vec<u8> {
         .collect()
 }
 
-/// Undoes the escapes of paths in JSON: two backslashes for one, and `\xHH` for a byte.
+/// Undoes the escapes of paths in JSON: two backslashes for one, `\n`, `\t`, `\r`, `\xHH` for a byte and `\u{H}` for a character.
 pub(crate) fn unescape(text: &str) -> Vec<u8> {
     let mut rest = text.as_bytes();
     let mut out = Vec::new();
@@ -323,6 +323,25 @@ pub(crate) fn unescape(text: &str) -> Vec<u8> {
             [b'\\', b'\\', tail @ ..] => {
                 out.push(b'\\');
                 tail
+            }
+            [b'\\', letter @ (b'n' | b't' | b'r'), tail @ ..] => {
+                out.push(match letter {
+                    b'n' => b'\n',
+                    b't' => b'\t',
+                    _ => b'\r',
+                });
+                tail
+            }
+            [b'\\', b'u', b'{', tail @ ..] => {
+                let end = tail
+                    .iter()
+                    .position(|byte| *byte == b'}')
+                    .expect("an end of the number");
+                let digits = std::str::from_utf8(&tail[..end]).expect("digits");
+                let number = u32::from_str_radix(digits, 16).expect("a number");
+                let character = char::from_u32(number).expect("a character");
+                out.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes());
+                &tail[end + 1..]
             }
             [byte, tail @ ..] => {
                 out.push(*byte);
