@@ -1,1 +1,49 @@
-fn main() {}
+//! unspool: a flight recorder for batch jobs and services.
+
+mod cli;
+mod clock;
+mod commands;
+mod failure;
+mod pipeline;
+mod report;
+mod settings;
+mod sources;
+mod times;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use cli::{Cli, Command};
+use failure::{Failure, status};
+use settings::Settings;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let settings = Settings::resolve(cli.store.clone(), cli.color);
+    let done = match &cli.command {
+        Command::Record(args) => commands::record::run(&settings, args),
+        Command::Import(args) => commands::import::run(&settings, args),
+        Command::Show(args) => commands::show::run(&settings, args),
+        Command::Runs(args) => commands::runs::run(&settings, args),
+        Command::Doctor(args) => commands::doctor::run(&settings, args),
+    };
+    match done {
+        Ok(code) => ExitCode::from(code),
+        Err(error) => {
+            report::eprint_error(&error);
+            ExitCode::from(status_of(&cli.command, &error))
+        }
+    }
+}
+
+/// Exit status of a failure; `record` has a range of its own, so that it cannot be mistaken for the command's.
+fn status_of(command: &Command, error: &anyhow::Error) -> u8 {
+    let known = error.downcast_ref::<Failure>().map(|failure| failure.status);
+    match (command, known) {
+        (Command::Record(_), Some(code @ (126 | 127))) => code,
+        (Command::Record(_), _) => status::RECORD,
+        (_, Some(code)) => code,
+        (_, None) => status::INPUT,
+    }
+}

@@ -1,0 +1,308 @@
+//! The command line, as data: what may be said, and the help that says so.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Version and home of the program, shown by `--version`.
+const ABOUT: &str = "unspool - a flight recorder for batch jobs and services";
+
+const OVERVIEW: &str = "\
+unspool - a flight recorder for batch jobs and services
+
+  unspool record -- ./nightly.sh   record a command and everything it starts
+  unspool show                     what did the last run do?
+  unspool import trace.log         read a strace or ltrace log
+
+RECORD   record   run a command, or attach with -p, and record it
+         import   read strace and ltrace logs of any version
+LOOK     show     summary, tree, files, net, fds, events, time, state
+MANAGE   runs     list, rm, name, tag, prune, recover stored runs
+         doctor   check this machine: recorders, permissions, tools
+
+A RUN is `@` (the latest), `@1` (the one before), a name, a unique beginning of
+an id, or a path. Options of each: unspool COMMAND -h";
+
+const COMMAND_TEMPLATE: &str = "{about-with-newline}\n{usage-heading} {usage}\n\n{options}{after-help}";
+
+/// The whole command line.
+#[derive(Parser, Debug)]
+#[command(name = "unspool", version, about = ABOUT, override_help = OVERVIEW, disable_help_subcommand = true)]
+pub(crate) struct Cli {
+    /// Folder of the runs [default: $XDG_STATE_HOME/unspool/runs].
+    #[arg(long, global = true, value_name = "DIR", env = "UNSPOOL_STORE", hide = true)]
+    pub(crate) store: Option<PathBuf>,
+    /// When to use colour.
+    #[arg(long, global = true, value_enum, default_value = "auto", hide = true)]
+    pub(crate) color: When,
+    /// What to do.
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// When to do something that only a terminal wants.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+pub(crate) enum When {
+    /// On a terminal.
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// Commands.
+#[derive(Subcommand, Debug)]
+pub(crate) enum Command {
+    /// Run a command and record everything that it and its children do.
+    #[command(help_template = COMMAND_TEMPLATE)]
+    Record(RecordArgs),
+    /// Read strace and ltrace logs, of any version and with any options, into a run.
+    #[command(help_template = COMMAND_TEMPLATE)]
+    Import(ImportArgs),
+    /// Show what a run did.
+    #[command(help_template = COMMAND_TEMPLATE)]
+    Show(ShowArgs),
+    /// List and manage stored runs.
+    #[command(help_template = "{about-with-newline}\n{usage-heading} {usage}\n\n{subcommands}{after-help}")]
+    Runs(RunsArgs),
+    /// Say what this machine allows, and how to enable the rest.
+    #[command(help_template = COMMAND_TEMPLATE)]
+    Doctor(DoctorArgs),
+}
+
+/// Which recorder.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+pub(crate) enum RecorderChoice {
+    /// The cheapest that this machine allows.
+    Auto,
+    /// ptrace, built in.
+    Ptrace,
+    /// strace as a child.
+    Strace,
+    /// ltrace as a child: library calls too.
+    Ltrace,
+}
+
+/// Which calls.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+pub(crate) enum DetailChoice {
+    /// Every call.
+    Full,
+    /// Calls that touch files, network and processes.
+    Io,
+    /// The same without calls that move data.
+    Names,
+    /// Processes only.
+    Tree,
+}
+
+/// Whom to wait for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+pub(crate) enum WaitChoice {
+    /// The command.
+    Main,
+    /// The command and all that it left behind.
+    All,
+}
+
+/// What to redact.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+pub(crate) enum RedactChoice {
+    /// Environment values, secrets in arguments and texts.
+    Default,
+    /// Nothing; stamped into the run.
+    None,
+}
+
+/// Options of `record`.
+#[derive(Args, Debug)]
+#[command(override_usage = "unspool record [OPTIONS] [--] COMMAND [ARGS]...\n       unspool record [OPTIONS] -p PID")]
+#[command(after_help = "The exit status is the command's own (128+N for signal N); 127, 126, 125: not found,\nnot executable, unspool failed; 74, 75: recording failed, or lost events.")]
+pub(crate) struct RecordArgs {
+    /// Write the run to this folder instead of the store
+    #[arg(short, long, value_name = "DIR")]
+    pub(crate) output: Option<PathBuf>,
+    /// Give the run a name
+    #[arg(long)]
+    pub(crate) name: Option<String>,
+    /// Tag the run; may be repeated
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub(crate) tag: Vec<String>,
+    /// Record running processes, all their threads; Ctrl-C lets them go
+    #[arg(short, long, value_name = "PID")]
+    pub(crate) pid: Vec<u32>,
+    /// Recorder [default: auto]
+    #[arg(long, value_enum, default_value = "auto", hide_default_value = true)]
+    pub(crate) recorder: RecorderChoice,
+    /// Which calls [default: full]
+    #[arg(long, value_enum, default_value = "full", hide_default_value = true)]
+    pub(crate) detail: DetailChoice,
+    /// Until the command ended, or all that it started [default: main]
+    #[arg(long, value_enum, default_value = "main", hide_default_value = true)]
+    pub(crate) wait: WaitChoice,
+    /// Keep up to N bytes of what is read, written, sent, received
+    #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
+    pub(crate) payload: usize,
+    /// Scrub secrets before they reach the disk [default: default]
+    #[arg(long, value_enum, default_value = "default", hide_default_value = true)]
+    pub(crate) redact: RedactChoice,
+    /// Keep the recorder's own records beside the tables
+    #[arg(long)]
+    pub(crate) keep_raw: bool,
+    /// Say nothing at the end
+    #[arg(short, long)]
+    pub(crate) quiet: bool,
+    /// The command
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "COMMAND", hide = true)]
+    pub(crate) command: Vec<OsString>,
+}
+
+/// Options of `import`.
+#[derive(Args, Debug)]
+#[command(after_help = "Several files, or a folder, are the parts of one `strace -ff`. `-` is standard input.")]
+pub(crate) struct ImportArgs {
+    /// Log files, or the folder of a `strace -ff`
+    #[arg(required = true, value_name = "FILE")]
+    pub(crate) files: Vec<PathBuf>,
+    /// Format, where it is not recognised: strace, ltrace, unspool-record
+    #[arg(long)]
+    pub(crate) format: Option<String>,
+    /// Only say what was read, repaired and not understood; store nothing
+    #[arg(long)]
+    pub(crate) stats: bool,
+    /// Fail on the first doubt
+    #[arg(long)]
+    pub(crate) strict: bool,
+    /// Write the run to this folder instead of the store
+    #[arg(short, long, value_name = "DIR")]
+    pub(crate) output: Option<PathBuf>,
+    /// Give the run a name
+    #[arg(long)]
+    pub(crate) name: Option<String>,
+    /// Tag the run; may be repeated
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub(crate) tag: Vec<String>,
+    /// Scrub secrets before they reach the disk [default: default]
+    #[arg(long, value_enum, default_value = "default", hide_default_value = true)]
+    pub(crate) redact: RedactChoice,
+    /// Write the statistics as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Say nothing at the end
+    #[arg(short, long)]
+    pub(crate) quiet: bool,
+}
+
+/// Options of `show`.
+#[derive(Args, Debug)]
+#[command(override_usage = "unspool show [OPTIONS] [RUN] [VIEW]")]
+#[command(after_help = "VIEW: summary (default), tree, files, net, fds, events, time, state\nEXPR: `fd.name contains /etc and evt.failed`; fields: docs/fields.md")]
+pub(crate) struct ShowArgs {
+    /// Run and view, in any order
+    #[arg(value_name = "RUN] [VIEW", num_args = 0..=2, hide = true)]
+    pub(crate) operands: Vec<String>,
+    /// Only events for which this holds
+    #[arg(short = 'w', long = "where", value_name = "EXPR")]
+    pub(crate) filter: Option<String>,
+    /// Only from this time on: `5s` after the start, or 14:03:07, or RFC 3339
+    #[arg(long, value_name = "TIME")]
+    pub(crate) since: Option<String>,
+    /// Only before this time
+    #[arg(long, value_name = "TIME")]
+    pub(crate) until: Option<String>,
+    /// Only this process: its name or pid
+    #[arg(long = "proc", value_name = "NAME")]
+    pub(crate) process: Option<String>,
+    /// The instant of `state`
+    #[arg(long, value_name = "TIME")]
+    pub(crate) at: Option<String>,
+    /// `time` by process instead of by call
+    #[arg(long)]
+    pub(crate) by_process: bool,
+    /// At most N rows
+    #[arg(short = 'n', long, value_name = "N")]
+    pub(crate) limit: Option<usize>,
+    /// All columns, nothing cut
+    #[arg(long)]
+    pub(crate) wide: bool,
+    /// JSON for programs; its schema is in docs/schema
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// text, json, jsonl, csv
+    #[arg(long, value_name = "FORM", conflicts_with = "json")]
+    pub(crate) form: Option<String>,
+    /// No pager
+    #[arg(long)]
+    pub(crate) no_pager: bool,
+}
+
+/// Operations of `runs`.
+#[derive(Args, Debug)]
+pub(crate) struct RunsArgs {
+    /// What to do [default: list].
+    #[command(subcommand)]
+    pub(crate) operation: Option<RunsOperation>,
+}
+
+/// Operations of `runs`.
+#[derive(Subcommand, Debug)]
+pub(crate) enum RunsOperation {
+    /// List the runs, the latest first.
+    List {
+        /// JSON for programs.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Remove runs.
+    Rm {
+        /// Runs to remove.
+        #[arg(required = true, value_name = "RUN")]
+        runs: Vec<String>,
+    },
+    /// Give a run a name.
+    Name {
+        /// The run.
+        run: String,
+        /// Its name; empty takes the name away.
+        name: String,
+    },
+    /// Tag a run.
+    Tag {
+        /// The run.
+        run: String,
+        /// Tags; `-KEY` takes one away.
+        #[arg(required = true, allow_hyphen_values = true, value_name = "KEY=VALUE")]
+        tags: Vec<String>,
+    },
+    /// Remove old runs beyond 100 runs, 10 GB, 90 days.
+    Prune {
+        /// Only say which.
+        #[arg(long)]
+        dry_run: bool,
+        /// Keep at most this many runs.
+        #[arg(long, value_name = "N")]
+        max_runs: Option<usize>,
+        /// Keep at most this many bytes (k, M, G).
+        #[arg(long, value_name = "SIZE")]
+        max_size: Option<String>,
+        /// Keep runs for this many days.
+        #[arg(long, value_name = "DAYS")]
+        max_days: Option<u32>,
+    },
+    /// Close a run whose recorder died, with all that can be read.
+    Recover {
+        /// Runs to recover.
+        #[arg(required = true, value_name = "RUN")]
+        runs: Vec<String>,
+    },
+}
+
+/// Options of `doctor`.
+#[derive(Args, Debug)]
+pub(crate) struct DoctorArgs {
+    /// JSON for programs
+    #[arg(long)]
+    pub(crate) json: bool,
+}

@@ -1,0 +1,415 @@
+//! `unspool record`: run a command, or attach, and record it.
+
+use std::os::unix::ffi::OsStringExt as _;
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::Result;
+use unspool_decode::{Decoder, DecoderOptions, detect};
+use unspool_model::tracker::{Retention, TrackContext};
+use unspool_record::external::{self, Tracer, TracerOptions};
+use unspool_record::scrub::{Payload, Policy, Rules, Scrubber};
+use unspool_record::{
+    Command, Control, Detail, Exit, Outcome, RecordError, RecordOptions, RecordSink, SinkError, Wait,
+};
+use unspool_store::{Closing, Manifest, RawPolicy, RunReader, RunWriter, TableWriter};
+
+use super::create_run;
+use crate::cli::{DetailChoice, RecordArgs, RecorderChoice, RedactChoice, WaitChoice};
+use crate::clock::{now_ns, random, run_id};
+use crate::failure::{Failure, status};
+use crate::pipeline::{Walked, walk};
+use crate::report::{count, duration, eprint_error, eprint_line, size};
+use crate::settings::Settings;
+use crate::sources::FrameSource;
+
+/// How long strings of an external tracer may be when no payload is asked for: paths are never cut, arguments rarely.
+const TRACER_STRING_BYTES: usize = 4096;
+
+/// Between two calls of fdatasync.
+const SYNC_EVERY_NS: i64 = 1_000_000_000;
+
+/// Records and gives the exit status.
+pub(crate) fn run(settings: &Settings, args: &RecordArgs) -> Result<u8> {
+    if args.command.is_empty() == args.pid.is_empty() {
+        let message = if args.pid.is_empty() {
+            "there is no command to record"
+        } else {
+            "there is a command and `-p PID`: only one of them can be recorded"
+        };
+        return Err(Failure::new(status::RECORD, message)
+            .hint("unspool record -- COMMAND [ARGS]..., or: unspool record -p PID")
+            .into());
+    }
+    let scrubber = Arc::new(scrubber(settings, args)?);
+    let recorder = choose(args.recorder);
+    let writer = create_run(settings, args.output.as_deref(), manifest(settings, args, recorder, &scrubber)?)?;
+    let folder = writer.folder().to_path_buf();
+    let mut sink = FrameSink {
+        writer,
+        last_sync_ns: now_ns(),
+    };
+    let recorded = record(settings, args, recorder, &scrubber, &mut sink);
+    let writer = sink.writer;
+    let outcome = match recorded {
+        Ok(outcome) => outcome,
+        Err(error) => {
+            abandon(writer, &folder, args.output.is_none());
+            return Err(record_failure(&error).into());
+        }
+    };
+    let closed = close(writer, &folder, recorder, args, &outcome);
+    let code = exit_status(&outcome, closed.is_ok());
+    match closed {
+        Ok(closed) if !args.quiet => say(&closed, &outcome),
+        Ok(_) => {}
+        Err(error) => eprint_error(&error),
+    }
+    Ok(code)
+}
+
+fn scrubber(settings: &Settings, args: &RecordArgs) -> Result<Scrubber> {
+    let policy = match args.redact {
+        RedactChoice::Default => Policy::Default,
+        RedactChoice::None => Policy::None,
+    };
+    let rules = Rules {
+        payload: if args.payload > 0 {
+            Payload::Scrubbed
+        } else {
+            Payload::Never
+        },
+        ..Rules::default()
+    };
+    let mut scrubber = Scrubber::with_rules(policy, random()?, &rules);
+    scrubber.learn_argv(&argv_bytes(args));
+    scrubber.learn_env(&settings.environment);
+    Ok(scrubber)
+}
+
+fn argv_bytes(args: &RecordArgs) -> Vec<Vec<u8>> {
+    args.command
+        .iter()
+        .map(|word| word.clone().into_vec())
+        .collect()
+}
+
+/// `auto` is the built-in recorder: it needs nothing and is the cheapest.
+fn choose(choice: RecorderChoice) -> RecorderChoice {
+    match choice {
+        RecorderChoice::Auto => RecorderChoice::Ptrace,
+        other => other,
+    }
+}
+
+fn recorder_name(recorder: RecorderChoice) -> &'static str {
+    match recorder {
+        RecorderChoice::Auto | RecorderChoice::Ptrace => "ptrace",
+        RecorderChoice::Strace => "strace",
+        RecorderChoice::Ltrace => "ltrace",
+    }
+}
+
+fn manifest(
+    settings: &Settings,
+    args: &RecordArgs,
+    recorder: RecorderChoice,
+    scrubber: &Scrubber,
+) -> Result<Manifest> {
+    use unspool_record::Scrub as _;
+    let mut argv = argv_bytes(args);
+    scrubber.argv(&mut argv);
+    let mut manifest = Manifest::new(&run_id()?);
+    manifest.name.clone_from(&args.name);
+    manifest.tags.clone_from(&args.tag);
+    manifest.command = argv
+        .iter()
+        .map(|word| unspool_export::escape(word))
+        .collect();
+    if manifest.command.is_empty() {
+        manifest.command = args.pid.iter().map(|pid| format!("-p {pid}")).collect();
+    }
+    manifest.host = kernel_says("hostname");
+    manifest.kernel = kernel_says("osrelease");
+    manifest.user.clone_from(&settings.user);
+    manifest.cwd = settings
+        .cwd
+        .as_ref()
+        .map(|cwd| unspool_export::escape(cwd.as_os_str().as_encoded_bytes()))
+        .unwrap_or_default();
+    manifest.start_ns = now_ns();
+    recorder_name(recorder).clone_into(&mut manifest.recorder.name);
+    manifest.recorder.version = version(recorder);
+    manifest.recorder.options = options_text(args);
+    manifest.redact = match args.redact {
+        RedactChoice::Default => "default".to_owned(),
+        RedactChoice::None => "none".to_owned(),
+    };
+    Ok(manifest)
+}
+
+/// A one-line file of `/proc/sys/kernel`; empty where there is none.
+fn kernel_says(name: &str) -> String {
+    std::fs::read_to_string(format!("/proc/sys/kernel/{name}"))
+        .map(|text| text.trim().to_owned())
+        .unwrap_or_default()
+}
+
+fn version(recorder: RecorderChoice) -> String {
+    let external = match recorder {
+        RecorderChoice::Strace => external::version(Tracer::Strace, None),
+        RecorderChoice::Ltrace => external::version(Tracer::Ltrace, None),
+        RecorderChoice::Auto | RecorderChoice::Ptrace => None,
+    };
+    external.unwrap_or_else(|| env!("CARGO_PKG_VERSION").to_owned())
+}
+
+fn options_text(args: &RecordArgs) -> Vec<String> {
+    let detail = match args.detail {
+        DetailChoice::Full => "full",
+        DetailChoice::Io => "io",
+        DetailChoice::Names => "names",
+        DetailChoice::Tree => "tree",
+    };
+    let wait = match args.wait {
+        WaitChoice::Main => "main",
+        WaitChoice::All => "all",
+    };
+    vec![
+        format!("detail={detail}"),
+        format!("wait={wait}"),
+        format!("payload={}", args.payload),
+    ]
+}
+
+fn record(
+    settings: &Settings,
+    args: &RecordArgs,
+    recorder: RecorderChoice,
+    scrubber: &Arc<Scrubber>,
+    sink: &mut FrameSink,
+) -> Result<Outcome, RecordError> {
+    let command = Command {
+        argv: args.command.clone(),
+        cwd: None,
+        search_path: settings.search_path.clone(),
+    };
+    let pids: Vec<i32> = args
+        .pid
+        .iter()
+        .filter_map(|pid| i32::try_from(*pid).ok())
+        .collect();
+    let wait = match args.wait {
+        WaitChoice::Main => Wait::Main,
+        WaitChoice::All => Wait::All,
+    };
+    let control = Control::default();
+    let tracer = match recorder {
+        RecorderChoice::Strace => Tracer::Strace,
+        RecorderChoice::Ltrace => Tracer::Ltrace,
+        RecorderChoice::Auto | RecorderChoice::Ptrace => {
+            let options = RecordOptions {
+                payload_bytes: args.payload,
+                wait,
+                detail: detail(args.detail),
+                scrub: Arc::clone(scrubber) as Arc<dyn unspool_record::Scrub>,
+                ..RecordOptions::default()
+            };
+            return if pids.is_empty() {
+                unspool_record::record_command(&command, &options, sink, &control)
+            } else {
+                unspool_record::attach(&pids, &options, sink, &control)
+            };
+        }
+    };
+    let options = TracerOptions {
+        program: None,
+        scratch: std::path::absolute(sink.writer.folder()).unwrap_or_default(),
+        string_len_max: args.payload.max(TRACER_STRING_BYTES),
+        wait,
+        scrubber: Arc::clone(scrubber),
+    };
+    if pids.is_empty() {
+        external::record_with_tracer(tracer, &command, &options, &control, sink)
+    } else {
+        external::attach_with_tracer(tracer, &pids, &options, &control, sink)
+    }
+}
+
+fn detail(choice: DetailChoice) -> Detail {
+    match choice {
+        DetailChoice::Full => Detail::Full,
+        DetailChoice::Io => Detail::Io,
+        DetailChoice::Names => Detail::Names,
+        DetailChoice::Tree => Detail::Tree,
+    }
+}
+
+fn record_failure(error: &RecordError) -> Failure {
+    let failure = Failure::new(error.code(), error.to_string());
+    match error.hint() {
+        Some(hint) => failure.hint(hint),
+        None => failure,
+    }
+}
+
+/// Nothing was recorded: the empty folder goes, when it is ours.
+fn abandon(writer: RunWriter, folder: &Path, ours: bool) {
+    drop(writer);
+    if ours && let Err(error) = std::fs::remove_dir_all(folder) {
+        eprint_error(&anyhow::anyhow!(
+            "cannot remove the empty run `{}`: {error}",
+            folder.display()
+        ));
+    }
+}
+
+/// A run that was closed.
+struct Closed {
+    manifest: Manifest,
+    folder: std::path::PathBuf,
+    processes: usize,
+}
+
+/// Decodes what was recorded, writes the tables and seals the run.
+fn close(
+    mut writer: RunWriter,
+    folder: &Path,
+    recorder: RecorderChoice,
+    args: &RecordArgs,
+    outcome: &Outcome,
+) -> Result<Closed> {
+    if let Err(error) = writer.sync() {
+        eprint_error(&Failure::store(error).into());
+    }
+    let reader = RunReader::open(folder).map_err(Failure::store)?;
+    let mut source = FrameSource::new(reader.frames().map_err(Failure::store)?);
+    let mut decoder = decoder_of(recorder_name(recorder));
+    let mut tables = TableWriter::create(folder).map_err(Failure::store)?;
+    let walked = walk(
+        &mut source,
+        decoder.as_mut(),
+        Retention::Live,
+        TrackContext::default(),
+        &mut tables,
+    )?;
+    let summary = tables.finish().map_err(Failure::store)?;
+    let manifest = writer.manifest_mut();
+    fill(manifest, &walked, outcome);
+    let native = matches!(recorder, RecorderChoice::Auto | RecorderChoice::Ptrace);
+    let raw = match (args.keep_raw, native) {
+        (true, _) => RawPolicy::Keep,
+        (false, true) => RawPolicy::Remove,
+        (false, false) => RawPolicy::Compress,
+    };
+    let manifest = writer
+        .close(&Closing {
+            tables: Some(summary),
+            raw,
+        })
+        .map_err(Failure::store)?;
+    Ok(Closed {
+        manifest,
+        folder: folder.to_path_buf(),
+        processes: walked.world.processes.len(),
+    })
+}
+
+/// The decoder of a recorder's bytes, by the recorder's or the format's name.
+pub(crate) fn decoder_of(recorder: &str) -> Box<dyn Decoder> {
+    let format = detect::by_name(recorder)
+        .or_else(|| detect::by_name("unspool-record"))
+        .expect("the record format is in the list of formats");
+    (format.decoder)(&DecoderOptions::default())
+}
+
+/// Writes what came of the recording into the manifest.
+fn fill(manifest: &mut Manifest, walked: &Walked, outcome: &Outcome) {
+    let (code, signal) = match outcome.exit {
+        Exit::Code(code) => (Some(code), None),
+        Exit::Signal(signal) => (None, Some(u32::from(signal))),
+        Exit::Running => (None, None),
+    };
+    manifest.exit = Some(unspool_store::Exit { code, signal });
+    manifest.end_ns = Some(now_ns());
+    manifest.counts.seen = outcome.counts.seen;
+    manifest.counts.recorded = outcome.counts.recorded;
+    manifest.counts.folded = outcome.counts.folded;
+    manifest.counts.lost = outcome.counts.lost;
+    manifest.diagnostics = walked.diagnostics.by_name();
+}
+
+/// The command's own status, unless it succeeded and its recording did not.
+fn exit_status(outcome: &Outcome, closed: bool) -> u8 {
+    let code = outcome.exit.code();
+    let own_failure = if outcome.sink_error.is_some() || !closed {
+        status::WRITE
+    } else if outcome.counts.lost > 0 {
+        status::LOST
+    } else {
+        return code;
+    };
+    if code == 0 { own_failure } else { code }
+}
+
+/// The lines at the end: what was recorded, what went wrong, what to do next.
+fn say(closed: &Closed, outcome: &Outcome) {
+    let manifest = &closed.manifest;
+    let events = manifest.seal.as_ref().map_or(0, |seal| seal.events);
+    let bytes = unspool_store::folder_bytes(&closed.folder).unwrap_or(0);
+    let took = manifest.end_ns.unwrap_or(0) - manifest.start_ns;
+    let name = manifest
+        .name
+        .as_ref()
+        .map(|name| format!(" `{name}`"))
+        .unwrap_or_default();
+    eprint_line(&format!(
+        "recorded {} events of {} in {} -> run {}{name} ({})",
+        count(events),
+        plural(closed.processes, "process", "processes"),
+        duration(took),
+        manifest.id,
+        size(bytes)
+    ));
+    if let Some(error) = &outcome.sink_error {
+        eprint_line(&format!("INCOMPLETE: {error}"));
+    }
+    if outcome.counts.lost > 0 {
+        eprint_line(&format!(
+            "INCOMPLETE: {} events were lost",
+            count(outcome.counts.lost)
+        ));
+    }
+    for note in &outcome.notes {
+        eprint_line(&format!("note: {note}"));
+    }
+    eprint_line("next: unspool show   |   unspool show tree   |   unspool show files");
+}
+
+fn plural(number: usize, one: &str, many: &str) -> String {
+    let word = if number == 1 { one } else { many };
+    format!("{} {word}", count(number as u64))
+}
+
+/// Writes what the recorder gives into the run.
+struct FrameSink {
+    writer: RunWriter,
+    last_sync_ns: i64,
+}
+
+impl RecordSink for FrameSink {
+    fn write(&mut self, records: &[u8]) -> Result<(), SinkError> {
+        let now = now_ns();
+        let written = self.writer.append(0, 0, records, now).and_then(|()| {
+            if now - self.last_sync_ns < SYNC_EVERY_NS {
+                return Ok(());
+            }
+            self.last_sync_ns = now;
+            self.writer.sync()
+        });
+        written.map_err(|error| SinkError {
+            action: format!("write the run `{}`", self.writer.folder().display()),
+            source: std::io::Error::other(error.to_string()),
+        })
+    }
+}

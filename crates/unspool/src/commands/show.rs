@@ -1,0 +1,340 @@
+//! `unspool show`: a view of a run, in a form.
+
+use std::io::{BufWriter, Write};
+use std::ops::ControlFlow;
+use std::process::{Child, Command, Stdio};
+
+use anyhow::Result;
+use unspool_analyze::{ANALYSES, AnalysisSpec, Filter, FilterError, RunFacts, View, ViewOptions};
+use unspool_export::{Envelope, FORMS, FormSpec, Palette, RunLabel, TextOptions};
+use unspool_model::event::ClockKind;
+use unspool_model::report::Report;
+use unspool_model::tracker::{Retention, TrackContext};
+use unspool_store::{RunReader, RunState, StepQuery, Tables};
+
+use super::{find_run, nearest};
+use crate::cli::ShowArgs;
+use crate::commands::record::decoder_of;
+use crate::failure::Failure;
+use crate::pipeline::walk;
+use crate::report::duration;
+use crate::settings::Settings;
+use crate::sources::FrameSource;
+use crate::times::{Instant, parse_time};
+
+/// Shows one view of one run.
+pub(crate) fn run(settings: &Settings, args: &ShowArgs) -> Result<u8> {
+    let (reference, spec) = operands(&args.operands)?;
+    let form = form_of(args)?;
+    let entry = find_run(settings, reference)?;
+    let reader = RunReader::open(&entry.folder).map_err(Failure::store)?;
+    let instant = Instant::of(reader.manifest());
+    let at_ns = time(args.at.as_deref(), &instant)?;
+    let filter = filter(args, &instant)?;
+    let options = ViewOptions {
+        at_ns,
+        limit: args.limit,
+        by_process: args.by_process,
+        filtered: filter.is_some(),
+        run: facts(&reader),
+    };
+    let envelope = envelope(&reader, args);
+    let paged = form.name == "text" && !args.no_pager;
+    let mut output = Output::open(settings, paged);
+    let mut written = {
+        let mut writer = BufWriter::with_capacity(1 << 16, output.writer());
+        let text = text_options(settings, args.wide);
+        let mut form = (form.new)(&mut writer, &envelope, &text);
+        let shown = show(&reader, spec, &options, filter, &mut *form);
+        let finished = form.finish();
+        shown?;
+        finished.and_then(|()| writer.flush())
+    };
+    output.wait();
+    if let Err(error) = &written
+        && error.kind() == std::io::ErrorKind::BrokenPipe
+    {
+        // The reader has seen enough: `| head`, or `q` in the pager.
+        written = Ok(());
+    }
+    written.map_err(|error| anyhow::Error::new(error).context("cannot write the view"))?;
+    Ok(0)
+}
+
+/// Which of the two operands is the run, which the view.
+fn operands(words: &[String]) -> Result<(&str, &'static AnalysisSpec)> {
+    let mut run = None;
+    let mut view = None;
+    for word in words {
+        match unspool_analyze::view(word) {
+            Some(spec) if view.is_none() => view = Some(spec),
+            _ if run.is_none() => run = Some(word.as_str()),
+            _ => return Err(unknown_view(word).into()),
+        }
+    }
+    // One word that is no view and no run reference either is most likely a mistyped view.
+    if view.is_none()
+        && let Some(word) = run
+        && nearest_view(word).is_some()
+    {
+        return Err(unknown_view(word).into());
+    }
+    let view = view
+        .or_else(|| unspool_analyze::view("summary"))
+        .expect("the list of views has a summary");
+    Ok((run.unwrap_or("@"), view))
+}
+
+fn nearest_view(word: &str) -> Option<&'static str> {
+    // `event` for `events`, but not `@` or an id.
+    (word.chars().all(char::is_alphabetic) && word.len() > 2)
+        .then(|| nearest(word, ANALYSES.iter().map(|spec| spec.name)))
+        .flatten()
+}
+
+fn unknown_view(word: &str) -> Failure {
+    let views = ANALYSES
+        .iter()
+        .map(|spec| spec.name)
+        .collect::<Vec<_>>()
+        .join(", ");
+    let hint = match nearest_view(word) {
+        Some(alike) => format!("did you mean `{alike}`? views: {views}"),
+        None => format!("views: {views}"),
+    };
+    Failure::usage(format!("there is no view `{word}`")).hint(hint)
+}
+
+fn form_of(args: &ShowArgs) -> Result<&'static FormSpec> {
+    let name = match (&args.form, args.json) {
+        (Some(name), _) => name.as_str(),
+        (None, true) => "json",
+        (None, false) => "text",
+    };
+    unspool_export::form(name).ok_or_else(|| {
+        let names = FORMS.iter().map(|form| form.name).collect::<Vec<_>>();
+        let hint = match nearest(name, names.iter().copied()) {
+            Some(alike) => format!("did you mean `{alike}`? forms: {}", names.join(", ")),
+            None => format!("forms: {}", names.join(", ")),
+        };
+        Failure::usage(format!("there is no form `{name}`"))
+            .hint(hint)
+            .into()
+    })
+}
+
+fn time(text: Option<&str>, instant: &Instant) -> Result<Option<i64>> {
+    text.map(|text| parse_time(text, instant)).transpose()
+}
+
+fn filter(args: &ShowArgs, instant: &Instant) -> Result<Option<Filter>> {
+    let since = time(args.since.as_deref(), instant)?;
+    let until = time(args.until.as_deref(), instant)?;
+    if args.filter.is_none() && since.is_none() && until.is_none() && args.process.is_none() {
+        return Ok(None);
+    }
+    let filter = match &args.filter {
+        Some(expression) => {
+            Filter::parse(expression).map_err(|error| filter_failure(&error, expression))?
+        }
+        None => Filter::all(),
+    };
+    let filter = filter.within(since, until);
+    Ok(Some(match &args.process {
+        Some(process) => filter.of_process(process),
+        None => filter,
+    }))
+}
+
+fn filter_failure(error: &FilterError, expression: &str) -> Failure {
+    let failure = Failure::usage(format!("{}\n{}", error.message, error.point(expression)));
+    match &error.hint {
+        Some(hint) => failure.hint(hint.clone()),
+        None => failure.hint("fields: docs/fields.md"),
+    }
+}
+
+fn facts(reader: &RunReader) -> RunFacts {
+    let manifest = reader.manifest();
+    let exit = manifest.exit.clone().unwrap_or_default();
+    RunFacts {
+        command: manifest
+            .command
+            .iter()
+            .map(|word| {
+                unspool_export::untrusted::unescape(word).unwrap_or_else(|| word.clone().into_bytes())
+            })
+            .collect(),
+        exit_code: exit.code,
+        exit_signal: exit.signal,
+        host: manifest.host.clone(),
+        user: manifest.user.clone(),
+        start_ns: (manifest.start_ns != 0).then_some(manifest.start_ns),
+        end_ns: manifest.end_ns,
+        losses: losses(reader),
+        complete: matches!(reader.state(), RunState::Complete),
+    }
+}
+
+/// What is missing: events that the recorder lost, what a decoder did not understand, damage of the files.
+fn losses(reader: &RunReader) -> Vec<(String, u64)> {
+    let manifest = reader.manifest();
+    let mut losses = Vec::new();
+    if manifest.counts.lost > 0 {
+        losses.push(("events".to_owned(), manifest.counts.lost));
+    }
+    for loss in reader.losses() {
+        losses.push((loss.reason.clone(), loss.frames.max(1)));
+    }
+    losses
+}
+
+fn envelope(reader: &RunReader, args: &ShowArgs) -> Envelope {
+    let manifest = reader.manifest();
+    let (state, state_note) = match reader.state() {
+        RunState::Complete => (RunLabel::Complete, String::new()),
+        RunState::Recording => (RunLabel::Recording, String::new()),
+        RunState::Incomplete(recovered) => (RunLabel::Incomplete, incomplete(reader, recovered)),
+    };
+    Envelope {
+        run: manifest.id.clone(),
+        name: manifest.name.clone(),
+        state,
+        state_note,
+        losses: losses(reader),
+        clock: manifest.clock_kind(),
+        start_ns: manifest.start_ns,
+        redact: (!manifest.redact.is_empty() && manifest.redact != "default")
+            .then(|| manifest.redact.clone()),
+        filter: args.filter.clone(),
+    }
+}
+
+/// Why a run is incomplete and how far it goes.
+fn incomplete(reader: &RunReader, recovered: &unspool_store::Recovered) -> String {
+    let start_ns = reader.manifest().start_ns;
+    let last_ns = recovered.totals.last_ns;
+    if last_ns > start_ns {
+        format!(
+            "{}; recorded until {} after the start",
+            recovered.why,
+            duration(last_ns - start_ns)
+        )
+    } else {
+        recovered.why.clone()
+    }
+}
+
+/// Gives the steps of the run to the view: from tables, or from the raw bytes where there are none.
+fn show(
+    reader: &RunReader,
+    spec: &'static AnalysisSpec,
+    options: &ViewOptions,
+    filter: Option<Filter>,
+    form: &mut (dyn unspool_export::Form + '_),
+) -> Result<()> {
+    let mut view = View::new(spec, options, filter, form);
+    let has_tables = !reader.manifest().tables.is_empty();
+    if !has_tables {
+        let frames = reader.frames().map_err(Failure::store)?;
+        let mut source = FrameSource::new(frames);
+        let mut decoder = decoder_of(&reader.manifest().recorder.name);
+        let walked = walk(
+            &mut source,
+            decoder.as_mut(),
+            Retention::All,
+            TrackContext::default(),
+            &mut view,
+        )?;
+        // The form says how it went when it is finished.
+        let _stopped = view.finish(&walked.world).is_break();
+        return Ok(());
+    }
+    let tables = Tables::open(reader).map_err(Failure::store)?;
+    let world = tables.world().map_err(Failure::store)?;
+    if view.needs_steps() {
+        let query = StepQuery {
+            with_args: view.needs_args(),
+            ..StepQuery::default()
+        };
+        tables
+            .for_each_step(&query, &mut |step| view.take(step, &world))
+            .map_err(Failure::store)?;
+    }
+    let _stopped = view.finish(&world).is_break();
+    Ok(())
+}
+
+fn text_options(settings: &Settings, wide: bool) -> TextOptions {
+    TextOptions {
+        width: (settings.stdout_is_terminal && !wide).then_some(settings.width),
+        wide,
+        ascii: !settings.unicode,
+        palette: if settings.color {
+            Palette::ANSI
+        } else {
+            Palette::NONE
+        },
+    }
+}
+
+/// Writes a report that is not about one run: the list of runs, the doctor's findings.
+pub(crate) fn write_report(settings: &Settings, report: &Report, json: bool) -> Result<()> {
+    let envelope = Envelope {
+        clock: ClockKind::Epoch,
+        ..Envelope::default()
+    };
+    let form = unspool_export::form(if json { "json" } else { "text" })
+        .expect("the list of forms has text and json");
+    let mut output = Output::open(settings, !json);
+    let written = {
+        let mut writer = BufWriter::new(output.writer());
+        let options = text_options(settings, false);
+        let mut form = (form.new)(&mut writer, &envelope, &options);
+        let flow = report.write(&mut *form);
+        let _stopped = matches!(flow, ControlFlow::Break(()));
+        form.finish().and_then(|()| writer.flush())
+    };
+    output.wait();
+    match written {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+            Err(anyhow::Error::new(error).context("cannot write the answer"))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Standard output, or a pager before it.
+struct Output {
+    pager: Option<Child>,
+}
+
+impl Output {
+    fn open(settings: &Settings, paged: bool) -> Self {
+        let wanted = paged && settings.stdout_is_terminal && !settings.pager.trim().is_empty();
+        let mut words = settings.pager.split_whitespace();
+        let pager = words.next().filter(|_| wanted).and_then(|program| {
+            // Without the pager the view goes straight to the terminal.
+            Command::new(program)
+                .args(words)
+                .stdin(Stdio::piped())
+                .spawn()
+                .ok()
+        });
+        Self { pager }
+    }
+
+    fn writer(&mut self) -> Box<dyn Write + '_> {
+        match self.pager.as_mut().and_then(|pager| pager.stdin.take()) {
+            Some(stdin) => Box::new(stdin),
+            None => Box::new(std::io::stdout()),
+        }
+    }
+
+    fn wait(&mut self) {
+        if let Some(pager) = &mut self.pager {
+            // What the pager says of itself is for its user.
+            drop(pager.wait());
+        }
+    }
+}
