@@ -24,14 +24,21 @@ MANAGE   runs     list, rm, name, tag, prune, recover stored runs
 A RUN is `@` (the latest), `@1` (the one before), a name, a unique beginning of
 an id, or a path. Options of each: unspool COMMAND -h";
 
-const COMMAND_TEMPLATE: &str = "{about-with-newline}\n{usage-heading} {usage}\n\n{options}{after-help}";
+const COMMAND_TEMPLATE: &str =
+    "{about-with-newline}\n{usage-heading} {usage}\n\n{options}{after-help}";
 
 /// The whole command line.
 #[derive(Parser, Debug)]
 #[command(name = "unspool", version, about = ABOUT, override_help = OVERVIEW, disable_help_subcommand = true)]
 pub(crate) struct Cli {
     /// Folder of the runs [default: $XDG_STATE_HOME/unspool/runs].
-    #[arg(long, global = true, value_name = "DIR", env = "UNSPOOL_STORE", hide = true)]
+    #[arg(
+        long,
+        global = true,
+        value_name = "DIR",
+        env = "UNSPOOL_STORE",
+        hide = true
+    )]
     pub(crate) store: Option<PathBuf>,
     /// When to use colour.
     #[arg(long, global = true, value_enum, default_value = "auto", hide = true)]
@@ -65,7 +72,9 @@ pub(crate) enum Command {
     #[command(help_template = COMMAND_TEMPLATE)]
     Show(ShowArgs),
     /// List and manage stored runs.
-    #[command(help_template = "{about-with-newline}\n{usage-heading} {usage}\n\n{subcommands}{after-help}")]
+    #[command(
+        help_template = "{about-with-newline}\n{usage-heading} {usage}\n\n{subcommands}{after-help}"
+    )]
     Runs(RunsArgs),
     /// Say what this machine allows, and how to enable the rest.
     #[command(help_template = COMMAND_TEMPLATE)]
@@ -118,8 +127,12 @@ pub(crate) enum RedactChoice {
 
 /// Options of `record`.
 #[derive(Args, Debug)]
-#[command(override_usage = "unspool record [OPTIONS] [--] COMMAND [ARGS]...\n       unspool record [OPTIONS] -p PID")]
-#[command(after_help = "The exit status is the command's own (128+N for signal N); 127, 126, 125: not found,\nnot executable, unspool failed; 74, 75: recording failed, or lost events.")]
+#[command(
+    override_usage = "unspool record [OPTIONS] [--] COMMAND [ARGS]...\n       unspool record [OPTIONS] -p PID"
+)]
+#[command(
+    after_help = "The exit status is the command's own (128+N for signal N); 127, 126, 125: not found,\nnot executable, unspool failed; 74, 75: recording failed, or lost events."
+)]
 pub(crate) struct RecordArgs {
     /// Write the run to this folder instead of the store
     #[arg(short, long, value_name = "DIR")]
@@ -155,13 +168,20 @@ pub(crate) struct RecordArgs {
     #[arg(short, long)]
     pub(crate) quiet: bool,
     /// The command
-    #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "COMMAND", hide = true)]
+    #[arg(
+        trailing_var_arg = true,
+        allow_hyphen_values = true,
+        value_name = "COMMAND",
+        hide = true
+    )]
     pub(crate) command: Vec<OsString>,
 }
 
 /// Options of `import`.
 #[derive(Args, Debug)]
-#[command(after_help = "Several files, or a folder, are the parts of one `strace -ff`. `-` is standard input.")]
+#[command(
+    after_help = "Several files, or a folder, are the parts of one `strace -ff`. `-` is standard input."
+)]
 pub(crate) struct ImportArgs {
     /// Log files, or the folder of a `strace -ff`
     #[arg(required = true, value_name = "FILE")]
@@ -198,7 +218,9 @@ pub(crate) struct ImportArgs {
 /// Options of `show`.
 #[derive(Args, Debug)]
 #[command(override_usage = "unspool show [OPTIONS] [RUN] [VIEW]")]
-#[command(after_help = "VIEW: summary (default), tree, files, net, fds, events, time, state\nEXPR: `fd.name contains /etc and evt.failed`; fields: docs/fields.md")]
+#[command(
+    after_help = "VIEW: summary (default), tree, files, net, fds, events, time, state\nEXPR: `fd.name contains /etc and evt.failed`; fields: docs/fields.md"
+)]
 pub(crate) struct ShowArgs {
     /// Run and view, in any order
     #[arg(value_name = "RUN] [VIEW", num_args = 0..=2, hide = true)]

@@ -39,7 +39,9 @@ fn main() -> ExitCode {
 
 /// Exit status of a failure; `record` has a range of its own, so that it cannot be mistaken for the command's.
 fn status_of(command: &Command, error: &anyhow::Error) -> u8 {
-    let known = error.downcast_ref::<Failure>().map(|failure| failure.status);
+    let known = error
+        .downcast_ref::<Failure>()
+        .map(|failure| failure.status);
     match (command, known) {
         (Command::Record(_), Some(code @ (126 | 127))) => code,
         (Command::Record(_), _) => status::RECORD,

@@ -94,9 +94,7 @@ fn is_unicode() -> bool {
 
 fn environment() -> Vec<Vec<u8>> {
     std::env::vars_os()
-        .map(|(name, value)| {
-            [name.as_encoded_bytes(), b"=", value.as_encoded_bytes()].concat()
-        })
+        .map(|(name, value)| [name.as_encoded_bytes(), b"=", value.as_encoded_bytes()].concat())
         .collect()
 }
 

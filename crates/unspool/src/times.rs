@@ -90,7 +90,12 @@ fn time_of_day(text: &str) -> Option<i64> {
     let mut parts = text.split(':');
     let hours = scaled(parts.next()?, 3600 * SECOND_NS)?;
     let minutes = scaled(parts.next()?, 60 * SECOND_NS)?;
-    let seconds = parts.next().map_or(Some(0), |part| scaled(part, SECOND_NS))?;
+    if parts.clone().any(str::is_empty) {
+        return None;
+    }
+    let seconds = parts
+        .next()
+        .map_or(Some(0), |part| scaled(part, SECOND_NS))?;
     if parts.next().is_some() || text.contains('-') {
         return None;
     }

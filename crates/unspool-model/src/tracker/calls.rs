@@ -4,7 +4,7 @@ use super::Tracker;
 use super::files::{NewDescriptor, NewSession, Resolved, traffic};
 use crate::args::{Args, FdArg};
 use crate::event::{Call, Errno, Event, Outcome};
-use crate::ids::{Fd, Pid, ProcessId, Tid};
+use crate::ids::{Fd, Pid, ProcessId, ResourceId, Tid};
 use crate::step::{Action, Touch};
 use crate::syscalls::{Operation, Role, SyscallRow};
 use crate::world::{Image, LinkKind, Origin, ResourceKind};
@@ -283,7 +283,7 @@ impl Tracker {
         touch
     }
 
-    fn note_existence(&mut self, resource: crate::ids::ResourceId, outcome: Outcome) {
+    fn note_existence(&mut self, resource: ResourceId, outcome: Outcome) {
         if let Some(note) = self.names.note_mut(resource) {
             match outcome {
                 Outcome::Returned(_) => note.existed = true,
@@ -310,6 +310,7 @@ impl Tracker {
             let fact = self
                 .names
                 .intern_object(&mut self.world.resources, fd.path, fd.escaped);
+            let fact = self.whole_name(fact, claimed);
             if kind == ResourceKind::Directory
                 && let Some(resource) = self.world.resources.get_mut(fact.index())
             {
@@ -352,6 +353,22 @@ impl Tracker {
         };
         let resolved = self.resolved(doing.process, fd.fd)?;
         Some(resolved.touch(action, None))
+    }
+
+    /// A file may be named `x(deleted)`: what a tracer prints behind its descriptor looks like a deleted `x`, but the
+    /// argument of the open tells.
+    fn whole_name(&self, fact: ResourceId, claimed: Option<Touch>) -> ResourceId {
+        let name = |id: ResourceId| self.world.resource(id).map(|resource| &resource.name[..]);
+        let Some(id) = claimed.and_then(|touch| touch.resource) else {
+            return fact;
+        };
+        let (Some(known), Some(argument)) = (name(fact), name(id)) else {
+            return fact;
+        };
+        match argument.strip_prefix(known) {
+            Some(b"(deleted)" | b" (deleted)") => id,
+            _ => fact,
+        }
     }
 
     /// Whether the path at hand is known to have existed before the call.

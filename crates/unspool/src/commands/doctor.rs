@@ -12,7 +12,11 @@ const COLUMNS: &[Column] = &[
     column("check", Unit::Text, "What was looked at."),
     column("state", Unit::Text, "ok, limited or missing."),
     column("found", Unit::Text, "What was found."),
-    column("fix", Unit::Text, "What to do, when something is to be done."),
+    column(
+        "fix",
+        Unit::Text,
+        "What to do, when something is to be done.",
+    ),
 ];
 
 const fn column(name: &'static str, unit: Unit, doc: &'static str) -> Column {
@@ -70,8 +74,16 @@ pub(crate) fn run(settings: &Settings, args: &DoctorArgs) -> Result<u8> {
         seccomp(),
         btf(),
         capabilities(),
-        tool(settings, "strace", "for `record --recorder strace`: apt install strace"),
-        tool(settings, "ltrace", "for `record --recorder ltrace`: apt install ltrace"),
+        tool(
+            settings,
+            "strace",
+            "for `record --recorder strace`: apt install strace",
+        ),
+        tool(
+            settings,
+            "ltrace",
+            "for `record --recorder ltrace`: apt install ltrace",
+        ),
         store(settings),
     ];
     let rows = checks
@@ -156,9 +168,10 @@ fn attach() -> Check {
             "ptrace_scope 3: nobody may attach until the next boot",
             "boot without kernel.yama.ptrace_scope=3",
         ),
-        Some(scope) if may_everything => {
-            Check::ok(name, format!("ptrace_scope {scope}, and CAP_SYS_PTRACE is here"))
-        }
+        Some(scope) if may_everything => Check::ok(
+            name,
+            format!("ptrace_scope {scope}, and CAP_SYS_PTRACE is here"),
+        ),
         Some(scope) => Check::limited(
             name,
             format!("ptrace_scope {scope}: only children may be attached to"),
@@ -169,9 +182,10 @@ fn attach() -> Check {
 
 fn seccomp() -> Check {
     match read("/proc/sys/kernel/seccomp/actions_avail") {
-        Some(actions) if actions.split(' ').any(|action| action == "trace") => {
-            Check::ok("seccomp filter", "RET_TRACE is available: `--detail io|names` costs little")
-        }
+        Some(actions) if actions.split(' ').any(|action| action == "trace") => Check::ok(
+            "seccomp filter",
+            "RET_TRACE is available: `--detail io|names` costs little",
+        ),
         _ => Check::limited(
             "seccomp filter",
             "RET_TRACE is not available",
@@ -239,7 +253,7 @@ fn tool(settings: &Settings, name: &'static str, fix: &str) -> Check {
         Some(path) => {
             let version =
                 unspool_record::external::version(tracer, Some(&path)).unwrap_or_default();
-            Check::ok(name, format!("{} {version}", path.display()))
+            Check::ok(name, format!("{}: {version}", path.display()))
         }
         None => Check::missing(name, "not in PATH", fix),
     }
@@ -266,8 +280,8 @@ fn store(settings: &Settings) -> Check {
         .map(Path::to_path_buf);
     match existing {
         Some(folder) => {
-            let writable = std::fs::metadata(&folder)
-                .is_ok_and(|metadata| !metadata.permissions().readonly());
+            let writable =
+                std::fs::metadata(&folder).is_ok_and(|metadata| !metadata.permissions().readonly());
             if writable {
                 Check::ok(name, root.display().to_string())
             } else {

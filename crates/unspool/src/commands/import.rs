@@ -60,7 +60,8 @@ pub(crate) fn run(settings: &Settings, args: &ImportArgs) -> Result<u8> {
     }
     let walked = walked?;
     complete(writer.manifest_mut(), &walked, &bounds);
-    let summary = bounds.tables.finish().map_err(Failure::store)?;
+    let mut summary = bounds.tables.finish().map_err(Failure::store)?;
+    summary.clock = walked.stats.clock;
     let manifest = writer
         .close(&Closing {
             tables: Some(summary),
@@ -144,12 +145,16 @@ impl Input {
         let mut decoder = (self.format.decoder)(&options);
         let is_text = self.format.name != "unspool-record";
         let mut source: Box<dyn Source + '_> = match scrubber {
-            Some(scrubber) if is_text => {
-                Box::new(ScrubbedSource::new(Box::new(source), scrubber))
-            }
+            Some(scrubber) if is_text => Box::new(ScrubbedSource::new(Box::new(source), scrubber)),
             _ => Box::new(source),
         };
-        walk(source.as_mut(), decoder.as_mut(), Retention::Live, context, sink)
+        walk(
+            source.as_mut(),
+            decoder.as_mut(),
+            Retention::Live,
+            context,
+            sink,
+        )
     }
 
     fn merge(
@@ -448,7 +453,12 @@ fn say(walked: &Walked, manifest: &Manifest, folder: &Path) {
         eprint_line(&format!("  {}: {}", reason.as_str(), count(*number)));
     }
     if walked.diagnostics.losses() > 0 {
-        for diagnostic in walked.diagnostics.first.iter().filter(|one| one.reason.is_loss()) {
+        for diagnostic in walked
+            .diagnostics
+            .first
+            .iter()
+            .filter(|one| one.reason.is_loss())
+        {
             eprint_line(&format!(
                 "  line {}: {}: {}",
                 diagnostic.line,
@@ -472,7 +482,9 @@ fn missing(stats: &DecodeStats) {
         eprint_line("  the log has no durations (strace -T gives them)");
     }
     if stats.calls > 0 && stats.lines > 0 && !has(Features::OBJECTS) && stats.library_calls == 0 {
-        eprint_line("  the log does not say what descriptors are (strace -y does): paths are claims");
+        eprint_line(
+            "  the log does not say what descriptors are (strace -y does): paths are claims",
+        );
     }
 }
 

@@ -17,9 +17,11 @@ use crate::settings::Settings;
 /// The store, or what to do when nobody says where it is.
 pub(crate) fn store(settings: &Settings) -> Result<Store> {
     let Some(root) = &settings.store else {
-        return Err(Failure::usage("cannot find the folder of the runs: neither HOME nor XDG_STATE_HOME is set")
-            .hint("say where with `--store DIR` or UNSPOOL_STORE")
-            .into());
+        return Err(Failure::usage(
+            "cannot find the folder of the runs: neither HOME nor XDG_STATE_HOME is set",
+        )
+        .hint("say where with `--store DIR` or UNSPOOL_STORE")
+        .into());
     };
     Ok(Store::open(root))
 }
@@ -55,10 +57,15 @@ pub(crate) fn find_run(settings: &Settings, reference: &str) -> Result<RunEntry>
         };
         let nearest = nearest(reference, candidates.iter().map(String::as_str));
         let failure = match (candidates.is_empty(), nearest) {
-            (true, _) => Failure::input(format!("there is no run yet in `{}`", store.root().display()))
-                .hint("record one: `unspool record -- COMMAND`"),
+            (true, _) => Failure::input(format!(
+                "there is no run yet in `{}`",
+                store.root().display()
+            ))
+            .hint("record one: `unspool record -- COMMAND`"),
             (false, Some(nearest)) => Failure::input(format!("there is no run `{reference}`"))
-                .hint(format!("did you mean `{nearest}`? `unspool runs` lists them all")),
+                .hint(format!(
+                    "did you mean `{nearest}`? `unspool runs` lists them all"
+                )),
             (false, None) => Failure::input(format!("there is no run `{reference}`"))
                 .hint("`unspool runs` lists them all"),
         };

@@ -10,7 +10,8 @@ use unspool_model::tracker::{Retention, TrackContext};
 use unspool_record::external::{self, Tracer, TracerOptions};
 use unspool_record::scrub::{Payload, Policy, Rules, Scrubber};
 use unspool_record::{
-    Command, Control, Detail, Exit, Outcome, RecordError, RecordOptions, RecordSink, SinkError, Wait,
+    Command, Control, Detail, Exit, Outcome, RecordError, RecordOptions, RecordSink, SinkError,
+    Wait,
 };
 use unspool_store::{Closing, Manifest, RawPolicy, RunReader, RunWriter, TableWriter};
 
@@ -43,7 +44,11 @@ pub(crate) fn run(settings: &Settings, args: &RecordArgs) -> Result<u8> {
     }
     let scrubber = Arc::new(scrubber(settings, args)?);
     let recorder = choose(args.recorder);
-    let writer = create_run(settings, args.output.as_deref(), manifest(settings, args, recorder, &scrubber)?)?;
+    let writer = create_run(
+        settings,
+        args.output.as_deref(),
+        manifest(settings, args, recorder, &scrubber)?,
+    )?;
     let folder = writer.folder().to_path_buf();
     let mut sink = FrameSink {
         writer,
@@ -293,7 +298,8 @@ fn close(
         TrackContext::default(),
         &mut tables,
     )?;
-    let summary = tables.finish().map_err(Failure::store)?;
+    let mut summary = tables.finish().map_err(Failure::store)?;
+    summary.clock = walked.stats.clock;
     let manifest = writer.manifest_mut();
     fill(manifest, &walked, outcome);
     let native = matches!(recorder, RecorderChoice::Auto | RecorderChoice::Ptrace);

@@ -55,7 +55,13 @@ pub(crate) fn run(settings: &Settings, args: &RunsArgs) -> Result<u8> {
             max_runs,
             max_size,
             max_days,
-        }) => prune(settings, *dry_run, *max_runs, max_size.as_deref(), *max_days),
+        }) => prune(
+            settings,
+            *dry_run,
+            *max_runs,
+            max_size.as_deref(),
+            *max_days,
+        ),
         Some(RunsOperation::Recover { runs }) => {
             for run in runs {
                 recover(&find_run(settings, run)?)?;
@@ -68,16 +74,22 @@ pub(crate) fn run(settings: &Settings, args: &RunsArgs) -> Result<u8> {
 /// A view's name cannot name a run: `unspool show files` must mean the view.
 pub(crate) fn check_run_name(name: &str) -> Result<()> {
     if unspool_analyze::view(name).is_some() {
-        return Err(Failure::usage(format!("a run cannot be named `{name}`: that is a view"))
-            .hint("choose another name")
-            .into());
+        return Err(
+            Failure::usage(format!("a run cannot be named `{name}`: that is a view"))
+                .hint("choose another name")
+                .into(),
+        );
     }
     Ok(())
 }
 
 fn list(settings: &Settings, json: bool) -> Result<u8> {
     let runs = store(settings)?.list().map_err(Failure::store)?;
-    let rows = runs.iter().enumerate().map(|(at, run)| row(at, run)).collect();
+    let rows = runs
+        .iter()
+        .enumerate()
+        .map(|(at, run)| row(at, run))
+        .collect();
     let report = unspool_model::report::Report {
         kind: "runs",
         columns: COLUMNS,
@@ -96,16 +108,57 @@ fn list(settings: &Settings, json: bool) -> Result<u8> {
 use unspool_model::report::{Cell, Column, Shown, Unit};
 
 const COLUMNS: &[Column] = &[
-    column("ref", Unit::Text, Shown::Always, "How to name the run: `@` is the latest."),
-    column("id", Unit::Text, Shown::Always, "Id; any unique beginning of it names the run."),
-    column("name", Unit::Text, Shown::Always, "Name that the user gave."),
-    column("state", Unit::Text, Shown::Always, "complete, incomplete or recording."),
-    column("start_ns", Unit::Time, Shown::Always, "When it began."),
-    column("duration_ns", Unit::Duration, Shown::Always, "How long it took."),
+    column(
+        "ref",
+        Unit::Text,
+        Shown::Always,
+        "How to name the run: `@` is the latest.",
+    ),
+    column(
+        "id",
+        Unit::Text,
+        Shown::Always,
+        "Id; any unique beginning of it names the run.",
+    ),
+    column(
+        "name",
+        Unit::Text,
+        Shown::Always,
+        "Name that the user gave.",
+    ),
+    column(
+        "state",
+        Unit::Text,
+        Shown::Always,
+        "complete, incomplete or recording.",
+    ),
+    column(
+        "started",
+        Unit::Text,
+        Shown::Always,
+        "When it began, in local time.",
+    ),
+    column("start_ns", Unit::Time, Shown::Never, "When it began."),
+    column(
+        "duration_ns",
+        Unit::Duration,
+        Shown::Always,
+        "How long it took.",
+    ),
     column("events", Unit::Count, Shown::Always, "Events in it."),
     column("bytes", Unit::Bytes, Shown::Always, "Size of its folder."),
-    column("exit_code", Unit::Number, Shown::Always, "Exit status of the command."),
-    column("exit_signal", Unit::Number, Shown::Wide, "Signal that ended the command."),
+    column(
+        "exit_code",
+        Unit::Number,
+        Shown::Always,
+        "Exit status of the command.",
+    ),
+    column(
+        "exit_signal",
+        Unit::Number,
+        Shown::Wide,
+        "Signal that ended the command.",
+    ),
     column("recorder", Unit::Text, Shown::Wide, "What recorded it."),
     column("tags", Unit::List, Shown::Wide, "Tags."),
     column("command", Unit::Text, Shown::Always, "The command."),
@@ -132,7 +185,8 @@ fn row(at: usize, run: &RunEntry) -> Vec<Cell> {
         Ok(reader) => reader.state().name().to_owned(),
         Err(_) => "damaged".to_owned(),
     };
-    let text = |value: Option<String>| value.map_or(Cell::Null, |text| Cell::Text(text.into_bytes()));
+    let text =
+        |value: Option<String>| value.map_or(Cell::Null, |text| Cell::Text(text.into_bytes()));
     let manifest = run.manifest.as_ref();
     let exit = manifest.and_then(|manifest| manifest.exit.clone());
     vec![
@@ -140,10 +194,9 @@ fn row(at: usize, run: &RunEntry) -> Vec<Cell> {
         Cell::text(run.id.as_bytes()),
         text(run.name().map(str::to_owned)),
         Cell::text(state.as_bytes()),
+        text(manifest.map(|manifest| local_time(manifest.start_ns))),
         Cell::int_or_null(manifest.map(|manifest| manifest.start_ns)),
-        Cell::int_or_null(
-            manifest.and_then(|manifest| Some(manifest.end_ns? - manifest.start_ns)),
-        ),
+        Cell::int_or_null(manifest.and_then(|manifest| Some(manifest.end_ns? - manifest.start_ns))),
         Cell::int_or_null(
             manifest.and_then(|manifest| manifest.seal.as_ref().map(|seal| seal.events)),
         ),
@@ -161,6 +214,21 @@ fn row(at: usize, run: &RunEntry) -> Vec<Cell> {
         text(manifest.map(|manifest| manifest.command.join(" "))),
         Cell::text(run.folder.as_os_str().as_encoded_bytes()),
     ]
+}
+
+/// `2026-11-21 14:03:07`; empty for runs without a date.
+fn local_time(ns: i64) -> String {
+    const YEAR_NS: i64 = 31_536_000_000_000_000;
+    if ns < YEAR_NS {
+        return String::new();
+    }
+    jiff::Timestamp::from_nanosecond(i128::from(ns))
+        .map(|time| {
+            time.to_zoned(jiff::tz::TimeZone::system())
+                .strftime("%F %T")
+                .to_string()
+        })
+        .unwrap_or_default()
 }
 
 fn remove(settings: &Settings, references: &[String]) -> Result<u8> {
@@ -218,9 +286,11 @@ fn recover(entry: &RunEntry) -> Result<()> {
         return Ok(());
     }
     if !recovery.reader().has_raw() {
-        return Err(Failure::input(format!("`{}` has no raw bytes to recover from", entry.id))
-            .hint("its tables, if there are any, can be shown as they are")
-            .into());
+        return Err(
+            Failure::input(format!("`{}` has no raw bytes to recover from", entry.id))
+                .hint("its tables, if there are any, can be shown as they are")
+                .into(),
+        );
     }
     let mut manifest = recovery.reader().manifest().clone();
     let frames = recovery.reader().frames().map_err(Failure::store)?;
@@ -234,7 +304,8 @@ fn recover(entry: &RunEntry) -> Result<()> {
         TrackContext::default(),
         &mut tables,
     )?;
-    let summary = tables.finish().map_err(Failure::store)?;
+    let mut summary = tables.finish().map_err(Failure::store)?;
+    summary.clock = walked.stats.clock;
     let frames = source.into_frames();
     let totals = frames.totals();
     let losses = frames.losses().to_vec();

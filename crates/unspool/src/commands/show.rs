@@ -162,7 +162,8 @@ fn facts(reader: &RunReader) -> RunFacts {
             .command
             .iter()
             .map(|word| {
-                unspool_export::untrusted::unescape(word).unwrap_or_else(|| word.clone().into_bytes())
+                unspool_export::untrusted::unescape(word)
+                    .unwrap_or_else(|| word.clone().into_bytes())
             })
             .collect(),
         exit_code: exit.code,

