@@ -31,7 +31,7 @@ const COMMAND_TEMPLATE: &str =
 #[derive(Parser, Debug)]
 #[command(name = "unspool", version, about = ABOUT, override_help = OVERVIEW, disable_help_subcommand = true)]
 pub(crate) struct Cli {
-    /// Folder of the runs [default: $XDG_STATE_HOME/unspool/runs].
+    /// Folder of the runs [default: `$XDG_STATE_HOME/unspool/runs`].
     #[arg(
         long,
         global = true,

@@ -1,5 +1,10 @@
 //! unspool: a flight recorder for batch jobs and services.
 
+#![expect(
+    clippy::format_push_string,
+    reason = "few lines; `write!` to a string would have an error to throw away"
+)]
+
 mod cli;
 mod clock;
 mod commands;

@@ -80,13 +80,16 @@ pub(crate) fn size(bytes: u64) -> String {
 /// Bytes from `10G`, `512M`, `4k`, `100`; powers of 1000.
 pub(crate) fn parse_size(text: &str) -> Option<u64> {
     let text = text.trim().trim_end_matches(['B', 'b']);
-    let (digits, factor) = match text.chars().last()? {
-        'k' | 'K' => (&text[..text.len() - 1], 1_000),
-        'm' | 'M' => (&text[..text.len() - 1], 1_000_000),
-        'g' | 'G' => (&text[..text.len() - 1], 1_000_000_000),
-        't' | 'T' => (&text[..text.len() - 1], 1_000_000_000_000),
-        _ => (text, 1),
-    };
+    let units = [
+        (['k', 'K'], 1_000),
+        (['m', 'M'], 1_000_000),
+        (['g', 'G'], 1_000_000_000),
+        (['t', 'T'], 1_000_000_000_000),
+    ];
+    let (digits, factor) = units
+        .iter()
+        .find_map(|(unit, factor)| Some((text.strip_suffix(*unit)?, *factor)))
+        .unwrap_or((text, 1));
     digits.trim().parse::<u64>().ok()?.checked_mul(factor)
 }
 

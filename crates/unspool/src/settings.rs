@@ -63,7 +63,7 @@ fn default_store() -> Option<PathBuf> {
     Some(state.join("unspool/runs"))
 }
 
-/// `--color`, then NO_COLOR, then CLICOLOR_FORCE, then whether it is a terminal (no-color.org, bixense.com/clicolors).
+/// `--color`, then `NO_COLOR`, then `CLICOLOR_FORCE`, then whether it is a terminal (no-color.org, bixense.com/clicolors).
 fn wants_color(color: When, is_terminal: bool) -> bool {
     match color {
         When::Always => true,

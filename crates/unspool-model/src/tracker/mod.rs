@@ -5,6 +5,7 @@
 
 mod calls;
 mod descriptors;
+mod ends;
 mod files;
 mod lives;
 mod names;

@@ -188,7 +188,7 @@ fn row(at: usize, run: &RunEntry) -> Vec<Cell> {
     let text =
         |value: Option<String>| value.map_or(Cell::Null, |text| Cell::Text(text.into_bytes()));
     let manifest = run.manifest.as_ref();
-    let exit = manifest.and_then(|manifest| manifest.exit.clone());
+    let exit = manifest.and_then(|manifest| manifest.exit);
     vec![
         Cell::text(reference.as_bytes()),
         Cell::text(run.id.as_bytes()),

@@ -156,7 +156,7 @@ fn filter_failure(error: &FilterError, expression: &str) -> Failure {
 
 fn facts(reader: &RunReader) -> RunFacts {
     let manifest = reader.manifest();
-    let exit = manifest.exit.clone().unwrap_or_default();
+    let exit = manifest.exit.unwrap_or_default();
     RunFacts {
         command: manifest
             .command

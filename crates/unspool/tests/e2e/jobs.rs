@@ -278,6 +278,7 @@ fn is_path(stated: &Value, path: &str, prefix: &str) -> bool {
     }
     if let Some(glob) = stated.get("path_glob").and_then(Value::as_str) {
         let (head, tail) = glob.split_once('*').expect("a star");
+        let path = path.strip_prefix(prefix).unwrap_or(path);
         return path.starts_with(head) && path.ends_with(tail.trim_start_matches('*'));
     }
     let name = string(&stated["path"]);
