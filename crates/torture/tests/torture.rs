@@ -187,10 +187,12 @@ fn a_recorded_program_inherits_what_a_plain_one_does() {
         return;
     };
     for (key, value) in expect.as_object().unwrap() {
-        assert_eq!(
-            &recorded.truth[key], value,
-            "{key} differs from a plain run"
-        );
+        let mut value = value.clone();
+        if key == "status" {
+            // Signals that are queued for any process of the user: no state of the program.
+            value["SigQ"] = recorded.truth[key]["SigQ"].clone();
+        }
+        assert_eq!(recorded.truth[key], value, "{key} differs from a plain run");
     }
 }
 

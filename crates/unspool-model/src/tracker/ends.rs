@@ -62,6 +62,13 @@ impl Tracker {
         if id == by {
             return;
         }
+        if self.has_facts {
+            // The number may be one of another pid namespace: only a child can have been waited for.
+            if self.parent_of(id, child) == Some(by) {
+                self.link(LinkKind::Wait, id, by, None, time_ns);
+            }
+            return;
+        }
         self.link(LinkKind::Wait, id, by, None, time_ns);
         if self.live(id).is_some() && status.is_some() {
             let end_ns = self
@@ -91,6 +98,8 @@ impl Tracker {
         if let Some(process) = self.process_mut(id) {
             process.end_ns = Some(time_ns);
             process.exit = Some(status);
+            let (pid, life) = (process.pid, (process.start_ns, process.parent));
+            self.last_ends.insert(pid, life);
         }
         self.flush_life(id, *live);
     }
@@ -154,6 +163,15 @@ impl Tracker {
             let lives = &self.lives;
             self.latest
                 .retain(|_, id| lives.get(id.index()).is_some_and(Option::is_some));
+            self.last_ends.clear();
+        }
+    }
+
+    /// Parent of a life, also of one that was handed on already.
+    fn parent_of(&self, id: ProcessId, pid: Pid) -> Option<ProcessId> {
+        match self.world.process(id) {
+            Some(process) => process.parent,
+            None => self.last_ends.get(&pid)?.1,
         }
     }
 }

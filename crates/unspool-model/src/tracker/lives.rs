@@ -382,6 +382,9 @@ impl Tracker {
         let Outcome::Returned(child) = call.outcome else {
             return;
         };
+        if self.has_facts {
+            return;
+        }
         // The child's own return from clone (0) makes nobody.
         let Some(child) = u32::try_from(child).ok().filter(|child| *child != 0) else {
             return;
@@ -411,7 +414,12 @@ impl Tracker {
                 process.parent.get_or_insert(parent);
                 true
             }
-            _ => false,
+            Some(_) => false,
+            // Complete and handed on: the last life of this number to end decides.
+            None => self
+                .last_ends
+                .get(&Pid(child.0))
+                .is_some_and(|(start_ns, _)| *start_ns >= begin_ns),
         }
     }
 
@@ -522,6 +530,7 @@ impl Tracker {
 
     /// Native: a new image runs.
     pub(super) fn exec_fact(&mut self, event: &Event<'_>, exec: &Exec<'_>) -> (Tid, ProcessId) {
+        self.has_facts = true;
         let event = Event {
             tid: Some(exec.pid.main_thread()),
             ..*event
@@ -600,6 +609,7 @@ impl Tracker {
 
     /// Native: state of a process when recording of it began.
     pub(super) fn process_state(&mut self, event: &Event<'_>, state: &ProcessState<'_>) {
+        self.has_facts = true;
         let tid = state.pid.main_thread();
         let process = match self.threads.get(&tid) {
             Some(thread) => thread.process,

@@ -56,6 +56,11 @@ pub struct Tracker {
     tables: Tables,
     /// The latest life of each pid.
     latest: Map<Pid, ProcessId>,
+    /// When the last ended life of each pid began, and its parent.
+    last_ends: Map<Pid, (i64, Option<ProcessId>)>,
+    /// Whether the source tells forks, execs and exits as facts of the kernel (native recorders). What calls return
+    /// is not needed then, and may be numbers of another pid namespace.
+    has_facts: bool,
     /// Threads that the tracer announced and that have done nothing yet.
     announced: std::collections::BTreeSet<Tid>,
     /// References to each session that is open.
@@ -149,6 +154,8 @@ impl Tracker {
             threads: Map::default(),
             tables: Tables::default(),
             latest: Map::default(),
+            last_ends: Map::default(),
+            has_facts: false,
             announced: std::collections::BTreeSet::new(),
             references: Map::default(),
             done: Vec::new(),
@@ -181,6 +188,10 @@ impl Tracker {
             Kind::LibraryCall(call) => self.library_call(event, call, sink),
             Kind::Fork(fork) => {
                 let (tid, process) = self.thread_of(event);
+                self.has_facts |= fork.child_pid.0 != 0;
+                if let Some(thread) = self.threads.get_mut(&tid) {
+                    thread.fork = None;
+                }
                 self.make_child(process, tid, fork.child, fork.flags, event.time_ns);
                 let parts = Parts::new(StepKind::Fork, b"fork", b"");
                 self.emit(event, tid, process, &parts, sink);

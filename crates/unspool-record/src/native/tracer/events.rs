@@ -11,7 +11,7 @@ use crate::sys::ptrace::{self, EVENT_STOP, Resume, SyscallInfo};
 
 const CLONE_VM: u32 = 0x100;
 const CLONE_VFORK: u32 = 0x4000;
-const CLONE_THREAD: u32 = 0x1_0000;
+pub(super) const CLONE_THREAD: u32 = 0x1_0000;
 /// What every thread library asks for: memory, working directory, descriptors, signal handlers, thread.
 const CLONE_AS_THREAD: u32 = 0x1_0f00;
 
@@ -92,7 +92,7 @@ impl Tracer<'_> {
         }
     }
 
-    fn write_fork(&mut self, parent: Tid, child: Tid, tgid: Tid, flags: u32, now: i64) {
+    pub(super) fn write_fork(&mut self, parent: Tid, child: Tid, tgid: Tid, flags: u32, now: i64) {
         self.writer.begin(kind::FORK, parent, now);
         self.writer.u32(child.cast_unsigned());
         self.writer.u32(tgid.cast_unsigned());

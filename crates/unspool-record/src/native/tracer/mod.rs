@@ -202,6 +202,15 @@ impl<'run> Tracer<'run> {
                 match self.seize(tid, tgid) {
                     Ok(()) => {
                         any = true;
+                        if tid != tgid {
+                            self.write_fork(
+                                tgid,
+                                tid,
+                                tgid,
+                                events::CLONE_THREAD,
+                                sys::clock_ns(CLOCK),
+                            );
+                        }
                         // A thread that is gone already says so when it is waited for.
                         let _gone = ptrace::interrupt(tid);
                     }
