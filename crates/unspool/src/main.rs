@@ -11,6 +11,7 @@ mod commands;
 mod failure;
 mod pipeline;
 mod report;
+mod scrubbed;
 mod settings;
 mod sources;
 mod times;

@@ -1,11 +1,10 @@
-//! Sources of bytes: files, the frames of a run, text that is scrubbed on the way.
+//! Sources of bytes: files, the frames of a run.
 
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
-use unspool_record::scrub::Scrubber;
 use unspool_store::Frames;
 
 use crate::failure::Failure;
@@ -13,9 +12,6 @@ use crate::pipeline::Source;
 
 /// Bytes read at once: large enough that the calls do not count, small enough for the second-level cache.
 const CHUNK_BYTES: usize = 1 << 20;
-
-/// Longest line that is scrubbed as one; a longer one is cut into pieces.
-const LINE_BYTES_MAX: usize = 16 << 20;
 
 /// A file, a pipe, standard input.
 pub(crate) struct ReadSource {
@@ -87,111 +83,5 @@ impl FrameSource {
 impl Source for FrameSource {
     fn next_chunk(&mut self) -> Result<Option<&[u8]>> {
         Ok(self.frames.next_frame().map(|frame| frame.bytes))
-    }
-}
-
-/// Scrubs each line of another source.
-pub(crate) struct ScrubbedSource<'s> {
-    inner: Box<dyn Source + 's>,
-    scrubber: &'s Scrubber,
-    /// The beginning of a line whose end has not come yet.
-    pending: Vec<u8>,
-    out: Vec<u8>,
-    ended: bool,
-}
-
-impl<'s> ScrubbedSource<'s> {
-    pub(crate) fn new(inner: Box<dyn Source + 's>, scrubber: &'s Scrubber) -> Self {
-        Self {
-            inner,
-            scrubber,
-            pending: Vec::new(),
-            out: Vec::new(),
-            ended: false,
-        }
-    }
-}
-
-impl Source for ScrubbedSource<'_> {
-    fn next_chunk(&mut self) -> Result<Option<&[u8]>> {
-        self.out.clear();
-        while self.out.is_empty() && !self.ended {
-            let Some(chunk) = self.inner.next_chunk()? else {
-                self.ended = true;
-                scrub(self.scrubber, &self.pending, &mut self.out);
-                self.pending.clear();
-                break;
-            };
-            let Some(end) = memchr::memrchr(b'\n', chunk) else {
-                self.pending.extend_from_slice(chunk);
-                if self.pending.len() > LINE_BYTES_MAX {
-                    scrub(self.scrubber, &self.pending, &mut self.out);
-                    self.pending.clear();
-                }
-                continue;
-            };
-            let (whole, rest) = chunk.split_at(end + 1);
-            let mut lines = whole;
-            if !self.pending.is_empty() {
-                let first = memchr::memchr(b'\n', lines).map_or(lines.len(), |at| at + 1);
-                let (head, tail) = lines.split_at(first);
-                self.pending.extend_from_slice(head);
-                scrub(self.scrubber, &self.pending, &mut self.out);
-                self.pending.clear();
-                lines = tail;
-            }
-            for line in lines.split_inclusive(|byte| *byte == b'\n') {
-                scrub(self.scrubber, line, &mut self.out);
-            }
-            self.pending.extend_from_slice(rest);
-        }
-        Ok((!self.out.is_empty()).then_some(&self.out[..]))
-    }
-}
-
-/// Appends the line, scrubbed, to `out`. The line end stays.
-fn scrub(scrubber: &Scrubber, line: &[u8], out: &mut Vec<u8>) {
-    let (body, end) = match line {
-        [body @ .., b'\r', b'\n'] => (body, &b"\r\n"[..]),
-        [body @ .., b'\n'] => (body, &b"\n"[..]),
-        body => (body, &b""[..]),
-    };
-    scrubber.scrub_line(body, out);
-    out.extend_from_slice(end);
-}
-
-/// A source as a reader, for what reads.
-pub(crate) struct SourceReader<'s> {
-    source: ScrubbedSource<'s>,
-    rest: Vec<u8>,
-    at: usize,
-}
-
-impl<'s> SourceReader<'s> {
-    pub(crate) fn new(source: ScrubbedSource<'s>) -> Self {
-        Self {
-            source,
-            rest: Vec::new(),
-            at: 0,
-        }
-    }
-}
-
-impl Read for SourceReader<'_> {
-    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
-        if self.at == self.rest.len() {
-            self.rest.clear();
-            self.at = 0;
-            if let Some(chunk) = self.source.next_chunk().map_err(std::io::Error::other)? {
-                self.rest.extend_from_slice(chunk);
-            }
-        }
-        let left = self.rest.get(self.at..).unwrap_or(&[]);
-        let len = left.len().min(buffer.len());
-        if let (Some(to), Some(from)) = (buffer.get_mut(..len), left.get(..len)) {
-            to.copy_from_slice(from);
-        }
-        self.at += len;
-        Ok(len)
     }
 }

@@ -18,10 +18,11 @@ use super::{create_run, nearest};
 use crate::cli::{ImportArgs, RedactChoice};
 use crate::clock::{now_ns, random, run_id};
 use crate::failure::{Failure, status};
-use crate::pipeline::{Source, Walked, walk, walk_events};
+use crate::pipeline::{Source, Walked, walk_events};
 use crate::report::{count, eprint_line, print, size};
 use crate::settings::Settings;
-use crate::sources::{ReadSource, ScrubbedSource, SourceReader};
+use crate::scrubbed::ScrubbedEvents;
+use crate::sources::ReadSource;
 
 /// Imports and gives the exit status.
 pub(crate) fn run(settings: &Settings, args: &ImportArgs) -> Result<u8> {
@@ -46,7 +47,9 @@ pub(crate) fn run(settings: &Settings, args: &ImportArgs) -> Result<u8> {
         first_command: None,
         exit: None,
     };
-    let scrubber = (policy == Policy::Default).then_some(&scrubber);
+    // Raw records were scrubbed by their recorder.
+    let is_text = input.format.name != "unspool-record";
+    let scrubber = (policy == Policy::Default && is_text).then_some(&scrubber);
     let walked = input.walk(scrubber, &mut bounds);
     let refused = match &walked {
         Ok(walked) => args.strict && walked.diagnostics.losses() > 0,
@@ -129,54 +132,37 @@ impl Input {
         };
         let options = DecoderOptions {
             context: self.context.clone(),
+            // One file of a `strace -ff` names its thread in its own name.
+            tid: self.files.first().and_then(|path| merge::pid_of(path)),
             ..DecoderOptions::default()
         };
-        if self.files.len() > 1 {
-            let feed = |events: &mut dyn EventSink| self.merge(scrubber, &options, events);
-            return walk_events(feed, Retention::Live, context, sink);
-        }
-        let source = self.opened.borrow_mut().take();
-        let source = match source {
-            Some(source) => source,
-            None => ReadSource::open(&self.files[0])?,
+        let feed = |events: &mut dyn EventSink| match scrubber {
+            Some(scrubber) => self.feed(&options, &mut ScrubbedEvents::new(events, scrubber)),
+            None => self.feed(&options, events),
         };
-        let progress = Progress::of(&self.files);
-        let source = Watched { source, progress };
-        let mut decoder = (self.format.decoder)(&options);
-        let is_text = self.format.name != "unspool-record";
-        let mut source: Box<dyn Source + '_> = match scrubber {
-            Some(scrubber) if is_text => Box::new(ScrubbedSource::new(Box::new(source), scrubber)),
-            _ => Box::new(source),
-        };
-        walk(
-            source.as_mut(),
-            decoder.as_mut(),
-            Retention::Live,
-            context,
-            sink,
-        )
+        walk_events(feed, Retention::Live, context, sink)
     }
 
-    fn merge(
-        &self,
-        scrubber: Option<&Scrubber>,
-        options: &DecoderOptions,
-        events: &mut dyn EventSink,
-    ) -> Result<DecodeStats> {
-        let Some(scrubber) = scrubber else {
+    /// Gives the events of the input.
+    fn feed(&self, options: &DecoderOptions, events: &mut dyn EventSink) -> Result<DecodeStats> {
+        if self.files.len() > 1 {
             return merge::decode_files(&self.files, options, events)
                 .map_err(|error| merge_failure(&error).into());
-        };
-        let mut inputs = Vec::new();
-        for path in &self.files {
-            let source = ReadSource::open(path)?;
-            inputs.push(merge::Input {
-                tid: merge::pid_of(path),
-                name: path.display().to_string(),
-                source: SourceReader::new(ScrubbedSource::new(Box::new(source), scrubber)),
-            });
         }
-        merge::decode_inputs(inputs, options, events).map_err(|error| merge_failure(&error).into())
+        let opened = self.opened.borrow_mut().take();
+        let source = match (opened, self.files.first()) {
+            (Some(source), _) => source,
+            (None, Some(path)) => ReadSource::open(path)?,
+            (None, None) => return Ok(DecodeStats::default()),
+        };
+        let progress = Progress::of(&self.files);
+        let mut source = Watched { source, progress };
+        let mut decoder = (self.format.decoder)(options);
+        while let Some(chunk) = source.next_chunk()? {
+            decoder.push(chunk, events);
+        }
+        decoder.finish(events);
+        Ok(decoder.stats())
     }
 }
 

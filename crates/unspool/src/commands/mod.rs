@@ -32,6 +32,17 @@ pub(crate) fn create_run(
     output: Option<&Path>,
     manifest: Manifest,
 ) -> Result<RunWriter> {
+    if let Some(parent) = output.and_then(Path::parent)
+        && !parent.as_os_str().is_empty()
+        && !parent.exists()
+    {
+        return Err(Failure::new(
+            crate::failure::status::WRITE,
+            format!("cannot make the run: there is no folder `{}`", parent.display()),
+        )
+        .hint(format!("make it first: mkdir -p '{}'", parent.display()))
+        .into());
+    }
     let created = match output {
         Some(folder) => RunWriter::create(folder, manifest),
         None => store(settings)?.create(manifest),
