@@ -29,7 +29,7 @@ const COMMAND_TEMPLATE: &str =
 
 /// The whole command line.
 #[derive(Parser, Debug)]
-#[command(name = "unspool", version, about = ABOUT, override_help = OVERVIEW, disable_help_subcommand = true)]
+#[command(name = "unspool", version, about = ABOUT, override_help = OVERVIEW, disable_help_subcommand = true, max_term_width = 80)]
 pub(crate) struct Cli {
     /// Folder of the runs [default: `$XDG_STATE_HOME/unspool/runs`].
     #[arg(
@@ -65,7 +65,7 @@ pub(crate) enum Command {
     /// Run a command and record everything that it and its children do.
     #[command(help_template = COMMAND_TEMPLATE)]
     Record(RecordArgs),
-    /// Read strace and ltrace logs, of any version and with any options, into a run.
+    /// Read strace and ltrace logs, whatever their options, into a run.
     #[command(help_template = COMMAND_TEMPLATE)]
     Import(ImportArgs),
     /// Show what a run did.
@@ -131,10 +131,10 @@ pub(crate) enum RedactChoice {
     override_usage = "unspool record [OPTIONS] [--] COMMAND [ARGS]...\n       unspool record [OPTIONS] -p PID"
 )]
 #[command(
-    after_help = "The exit status is the command's own (128+N for signal N); 127, 126, 125: not found,\nnot executable, unspool failed; 74, 75: recording failed, or lost events."
+    after_help = "The exit status is the command's own (128+N for signal N); 127, 126, 125:\nnot found, not executable, unspool failed; 74, 75: not written, events lost."
 )]
 pub(crate) struct RecordArgs {
-    /// Write the run to this folder instead of the store
+    /// Write the run here instead of the store
     #[arg(short, long, value_name = "DIR")]
     pub(crate) output: Option<PathBuf>,
     /// Give the run a name
@@ -143,25 +143,53 @@ pub(crate) struct RecordArgs {
     /// Tag the run; may be repeated
     #[arg(long, value_name = "KEY=VALUE")]
     pub(crate) tag: Vec<String>,
-    /// Record running processes, all their threads; Ctrl-C lets them go
+    /// Record running processes; Ctrl-C lets them go
     #[arg(short, long, value_name = "PID")]
     pub(crate) pid: Vec<u32>,
-    /// Recorder [default: auto]
-    #[arg(long, value_enum, default_value = "auto", hide_default_value = true)]
+    /// auto (default), ptrace, strace, ltrace
+    #[arg(
+        long,
+        value_enum,
+        default_value = "auto",
+        hide_default_value = true,
+        hide_possible_values = true,
+        value_name = "WHICH"
+    )]
     pub(crate) recorder: RecorderChoice,
-    /// Which calls [default: full]
-    #[arg(long, value_enum, default_value = "full", hide_default_value = true)]
+    /// Calls: full (default), io, names, tree
+    #[arg(
+        long,
+        value_enum,
+        default_value = "full",
+        hide_default_value = true,
+        hide_possible_values = true,
+        value_name = "WHICH"
+    )]
     pub(crate) detail: DetailChoice,
-    /// Until the command ended, or all that it started [default: main]
-    #[arg(long, value_enum, default_value = "main", hide_default_value = true)]
+    /// Wait for: main (default), or all it started
+    #[arg(
+        long,
+        value_enum,
+        default_value = "main",
+        hide_default_value = true,
+        hide_possible_values = true,
+        value_name = "WHOM"
+    )]
     pub(crate) wait: WaitChoice,
-    /// Keep up to N bytes of what is read, written, sent, received
+    /// Keep up to N bytes of what is read and written
     #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
     pub(crate) payload: usize,
-    /// Scrub secrets before they reach the disk [default: default]
-    #[arg(long, value_enum, default_value = "default", hide_default_value = true)]
+    /// Secrets to scrub: default, or none
+    #[arg(
+        long,
+        value_enum,
+        default_value = "default",
+        hide_default_value = true,
+        hide_possible_values = true,
+        value_name = "WHAT"
+    )]
     pub(crate) redact: RedactChoice,
-    /// Keep the recorder's own records beside the tables
+    /// Keep the recorder's own records
     #[arg(long)]
     pub(crate) keep_raw: bool,
     /// Say nothing at the end
@@ -180,22 +208,22 @@ pub(crate) struct RecordArgs {
 /// Options of `import`.
 #[derive(Args, Debug)]
 #[command(
-    after_help = "Several files, or a folder, are the parts of one `strace -ff`. `-` is standard input."
+    after_help = "Several files, or a folder, are the parts of one `strace -ff`. `-`: standard input."
 )]
 pub(crate) struct ImportArgs {
     /// Log files, or the folder of a `strace -ff`
     #[arg(required = true, value_name = "FILE")]
     pub(crate) files: Vec<PathBuf>,
-    /// Format, where it is not recognised: strace, ltrace, unspool-record
+    /// Format, where it is not recognised
     #[arg(long)]
     pub(crate) format: Option<String>,
-    /// Only say what was read, repaired and not understood; store nothing
+    /// Only say what was read and not understood
     #[arg(long)]
     pub(crate) stats: bool,
     /// Fail on the first doubt
     #[arg(long)]
     pub(crate) strict: bool,
-    /// Write the run to this folder instead of the store
+    /// Write the run here instead of the store
     #[arg(short, long, value_name = "DIR")]
     pub(crate) output: Option<PathBuf>,
     /// Give the run a name
@@ -204,8 +232,15 @@ pub(crate) struct ImportArgs {
     /// Tag the run; may be repeated
     #[arg(long, value_name = "KEY=VALUE")]
     pub(crate) tag: Vec<String>,
-    /// Scrub secrets before they reach the disk [default: default]
-    #[arg(long, value_enum, default_value = "default", hide_default_value = true)]
+    /// Secrets to scrub: default, or none
+    #[arg(
+        long,
+        value_enum,
+        default_value = "default",
+        hide_default_value = true,
+        hide_possible_values = true,
+        value_name = "WHAT"
+    )]
     pub(crate) redact: RedactChoice,
     /// Write the statistics as JSON
     #[arg(long)]
@@ -228,7 +263,7 @@ pub(crate) struct ShowArgs {
     /// Only events for which this holds
     #[arg(short = 'w', long = "where", value_name = "EXPR")]
     pub(crate) filter: Option<String>,
-    /// Only from this time on: `5s` after the start, or 14:03:07, or RFC 3339
+    /// Only from then on: `5s`, `14:03:07`, RFC 3339
     #[arg(long, value_name = "TIME")]
     pub(crate) since: Option<String>,
     /// Only before this time

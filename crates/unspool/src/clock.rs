@@ -19,12 +19,13 @@ pub(crate) fn random<const N: usize>() -> Result<[u8; N]> {
     Ok(bytes)
 }
 
-/// A new run's id: sortable by time, unique by chance: `20261121-042731-7f3a9c`.
+/// A new run's id: sortable by time to the millisecond, unique by chance: `20261121-042731-250-7f3a`.
 pub(crate) fn run_id() -> Result<String> {
     let now = jiff::Timestamp::now();
-    let [a, b, c] = random()?;
+    let [a, b] = random()?;
     Ok(format!(
-        "{}-{a:02x}{b:02x}{c:02x}",
-        now.strftime("%Y%m%d-%H%M%S")
+        "{}-{:03}-{a:02x}{b:02x}",
+        now.strftime("%Y%m%d-%H%M%S"),
+        now.subsec_millisecond()
     ))
 }

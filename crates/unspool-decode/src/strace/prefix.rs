@@ -101,7 +101,9 @@ fn epoch(text: &[u8]) -> Option<i64> {
     };
     let high = eight_digits([a, b, c, d, e, f, g, h])?;
     let low = eight_digits([i, j, k, l, m, n, o, p])?;
-    Some((high * 100 * 1_000_000 + low) * 1_000)
+    high.checked_mul(100_000_000)?
+        .checked_add(low)?
+        .checked_mul(1_000)
 }
 
 /// Value of eight digits, by pairs, fours, and all.
@@ -171,8 +173,12 @@ fn number(line: &[u8], at: usize, prefix: &mut Prefix) -> Option<usize> {
                 b' ' => (0, end + 1),
                 _ => return None,
             };
-            let seconds = i64::try_from(value * 3600 + minutes * 60 + seconds).ok()?;
-            prefix.time = Time::Day(seconds * SECOND_NS + nanoseconds);
+            let seconds = value
+                .checked_mul(3600)?
+                .checked_add(minutes.checked_mul(60)?)?
+                .checked_add(seconds)?;
+            let seconds = i64::try_from(seconds).ok()?;
+            prefix.time = Time::Day(seconds.checked_mul(SECOND_NS)?.checked_add(nanoseconds)?);
             Some(end)
         }
         _ => None,
@@ -190,7 +196,7 @@ pub(super) fn fraction(line: &[u8], at: usize) -> Option<(i64, usize)> {
     if *scale == 0 || line.get(end) != Some(&b' ') {
         return None;
     }
-    Some((i64::try_from(value).ok()? * scale, end + 1))
+    Some((i64::try_from(value).ok()?.checked_mul(*scale)?, end + 1))
 }
 
 /// Nanoseconds of the last digit of a fraction, by its number of digits; 0 where there is none.

@@ -110,7 +110,7 @@ impl Tracker {
             call,
             row,
             begin_ns: event.time_ns,
-            end_ns: event.time_ns + call.duration_ns.unwrap_or(0),
+            end_ns: event.time_ns.saturating_add(call.duration_ns.unwrap_or(0)),
         };
         match row.operation {
             Operation::Read => (self.transfer(&doing, Action::Read), None),

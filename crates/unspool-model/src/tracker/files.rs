@@ -481,7 +481,9 @@ impl Tracker {
             .or_insert_with(|| new_access(process, resource, step.time_ns));
         access.first_ns = access.first_ns.min(step.time_ns);
         access.last_ns = access.last_ns.max(step.time_ns);
-        access.total_ns += step.duration_ns.unwrap_or(0);
+        access.total_ns = access
+            .total_ns
+            .saturating_add(step.duration_ns.unwrap_or(0));
         access.claimed &= touch.claimed;
         if let Outcome::Failed(errno) = step.outcome {
             access.failed += 1;
@@ -494,10 +496,10 @@ impl Tracker {
         let bytes = touch.bytes.unwrap_or(0);
         if matches!(touch.action, Action::Read | Action::Receive) {
             access.traffic.reads += 1;
-            access.traffic.bytes_read += bytes;
+            access.traffic.bytes_read = access.traffic.bytes_read.saturating_add(bytes);
         } else if touch.action.is_output() {
             access.traffic.writes += 1;
-            access.traffic.bytes_written += bytes;
+            access.traffic.bytes_written = access.traffic.bytes_written.saturating_add(bytes);
         }
     }
 
@@ -564,10 +566,11 @@ pub(super) fn traffic(action: Action, calls: u64, bytes: u64) -> Traffic {
 }
 
 fn add(sum: &mut Traffic, moved: Traffic) {
-    sum.reads += moved.reads;
-    sum.bytes_read += moved.bytes_read;
-    sum.writes += moved.writes;
-    sum.bytes_written += moved.bytes_written;
+    // What a log claims to have been returned can be any number.
+    sum.reads = sum.reads.saturating_add(moved.reads);
+    sum.bytes_read = sum.bytes_read.saturating_add(moved.bytes_read);
+    sum.writes = sum.writes.saturating_add(moved.writes);
+    sum.bytes_written = sum.bytes_written.saturating_add(moved.bytes_written);
 }
 
 fn new_access(process: ProcessId, resource: ResourceId, time_ns: i64) -> Access {

@@ -18,6 +18,9 @@ const CLONE_FILES: u64 = 0x400;
 const CLONE_PARENT: u64 = 0x8000;
 const CLONE_THREAD: u64 = 0x10000;
 
+/// Two clock ticks of 10 ms: so exactly the kernel tells starts (proc(5)).
+const TICKS_NS: i64 = 20_000_000;
+
 impl Tracker {
     /// Thread and process of an event, made known if they were not.
     pub(super) fn thread_of(&mut self, event: &Event<'_>) -> (Tid, ProcessId) {
@@ -615,6 +618,11 @@ impl Tracker {
             Some(thread) => thread.process,
             None => self.new_process(state.pid, tid, None, event.time_ns),
         };
+        // One within two ticks is that of the recording.
+        let start_ns = state
+            .start_ns
+            .filter(|start_ns| event.time_ns.saturating_sub(*start_ns) > TICKS_NS)
+            .unwrap_or(event.time_ns);
         let parent = self
             .latest
             .get(&state.parent)
@@ -622,7 +630,7 @@ impl Tracker {
             .filter(|parent| *parent != process);
         let image = Image {
             seq: self.seq,
-            time_ns: state.start_ns.unwrap_or(event.time_ns),
+            time_ns: start_ns,
             inherited: true,
             exe: state.exe.to_vec(),
             argv: owned(state.argv),
@@ -634,8 +642,8 @@ impl Tracker {
         self.set_cwd(process, state.cwd);
         if let Some(process) = self.process_mut(process) {
             process.parent = process.parent.or(parent);
-            process.start_ns = state.start_ns.unwrap_or(event.time_ns);
-            process.attached = state.start_ns.is_none_or(|start| start < event.time_ns);
+            process.start_ns = start_ns;
+            process.attached = start_ns < event.time_ns || state.start_ns.is_none();
             process.user = state.user.map(|(user, _)| user);
             process.cwd = state.cwd.to_vec();
             let tells = !image.exe.is_empty() || !image.argv.is_empty();

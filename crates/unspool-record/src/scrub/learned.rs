@@ -76,10 +76,34 @@ pub(super) fn looks_random(value: &[u8]) -> bool {
     let plain = value.iter().all(|byte| {
         byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'_' | b'=' | b'-' | b'.')
     });
-    let digits = value.iter().filter(|byte| byte.is_ascii_digit()).count();
-    let letters = value
-        .iter()
-        .filter(|byte| byte.is_ascii_alphabetic())
-        .count();
-    value.len() >= 16 && plain && digits >= 3 && letters >= 3
+    // Words and versions between separators (`stable-x86_64-unknown-linux-gnu`) are none.
+    let is_mixed = value
+        .split(|byte| !byte.is_ascii_alphanumeric())
+        .any(|part| {
+            let digits = part.iter().filter(|byte| byte.is_ascii_digit()).count();
+            part.len() >= 8 && digits >= 2 && digits < part.len()
+        });
+    value.len() >= 16 && plain && is_mixed
+}
+
+#[cfg(test)]
+mod tests {
+    use super::looks_random;
+
+    #[test]
+    fn words_are_not_random() {
+        for value in [
+            "stable-x86_64-unknown-linux-gnu",
+            "/run/user/1000/bus",
+            "en_US.UTF-8",
+        ] {
+            assert!(!looks_random(value.as_bytes()), "{value}");
+        }
+        for value in [
+            "9f86d081884c7d659a2feaa0c55ad015",
+            "ghp-16C7e42F292c6912E7710c838347Ae178B4a",
+        ] {
+            assert!(looks_random(value.as_bytes()), "{value}");
+        }
+    }
 }

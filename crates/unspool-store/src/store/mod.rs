@@ -119,7 +119,7 @@ impl Store {
     /// Adds and removes tags.
     pub fn set_tags(&self, run: &RunEntry, add: &[String], remove: &[String]) -> Result<()> {
         for tag in add {
-            check_name(tag)?;
+            check_tag(tag)?;
         }
         change(run, |manifest| {
             manifest.tags.extend_from_slice(add);
@@ -143,6 +143,18 @@ impl Store {
         files::rename(&run.folder, &removed)?;
         fs::remove_dir_all(&removed).map_err(|source| StoreError::io("remove", &removed, source))
     }
+}
+
+/// A tag is a name, or `KEY=VALUE` with any printable value.
+fn check_tag(tag: &str) -> Result<()> {
+    let (key, value) = tag.split_once('=').unwrap_or((tag, ""));
+    let fits = tag.len() <= NAME_LEN_MAX && !value.chars().any(char::is_control);
+    if !fits {
+        return Err(StoreError::BadName {
+            name: tag.to_owned(),
+        });
+    }
+    check_name(key)
 }
 
 /// Looks at a run without reading its bytes.

@@ -20,8 +20,8 @@ use crate::clock::{now_ns, random, run_id};
 use crate::failure::{Failure, status};
 use crate::pipeline::{Source, Walked, walk_events};
 use crate::report::{count, eprint_line, print, size};
-use crate::settings::Settings;
 use crate::scrubbed::ScrubbedEvents;
+use crate::settings::Settings;
 use crate::sources::ReadSource;
 
 /// Imports and gives the exit status.

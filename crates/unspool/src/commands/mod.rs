@@ -38,7 +38,10 @@ pub(crate) fn create_run(
     {
         return Err(Failure::new(
             crate::failure::status::WRITE,
-            format!("cannot make the run: there is no folder `{}`", parent.display()),
+            format!(
+                "cannot make the run: there is no folder `{}`",
+                parent.display()
+            ),
         )
         .hint(format!("make it first: mkdir -p '{}'", parent.display()))
         .into());

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use anyhow::Result;
 use unspool_decode::{Decoder, DecoderOptions, detect};
+use unspool_model::event::ClockKind;
 use unspool_model::tracker::{Retention, TrackContext};
 use unspool_record::external::{self, Tracer, TracerOptions};
 use unspool_record::scrub::{Payload, Policy, Rules, Scrubber};
@@ -143,6 +144,8 @@ fn manifest(
         .map(|cwd| unspool_export::escape(cwd.as_os_str().as_encoded_bytes()))
         .unwrap_or_default();
     manifest.start_ns = now_ns();
+    // All recorders give times since the epoch.
+    unspool_store::clock_name(ClockKind::Epoch).clone_into(&mut manifest.clock);
     recorder_name(recorder).clone_into(&mut manifest.recorder.name);
     manifest.recorder.version = version(recorder);
     manifest.recorder.options = options_text(args);

@@ -3,8 +3,11 @@
 #![expect(
     clippy::print_stderr,
     clippy::string_slice,
-    reason = "tests say why they are skipped; test data is ASCII"
+    clippy::disallowed_methods,
+    reason = "tests say why they are skipped and wait with a deadline; test data is ASCII"
 )]
 
+mod behaviour;
+mod corpus;
 mod jobs;
 mod program;

@@ -1,0 +1,350 @@
+//! What users rely on: exit statuses, errors that help, views in every form, secrets that stay out, interrupted recordings.
+
+use std::os::unix::fs::PermissionsExt as _;
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use crate::program::{Program, root, text};
+
+const VIEWS: [&str; 8] = [
+    "summary", "tree", "files", "net", "fds", "events", "time", "state",
+];
+
+fn recorded(script: &str) -> Program {
+    let program = Program::new();
+    program.run(&["record", "-q", "--", "sh", "-c", script]);
+    program
+}
+
+#[test]
+fn exit_statuses_are_the_commands_own() {
+    let program = Program::new();
+    let status = |args: &[&str]| program.run(args).status.code();
+    assert_eq!(
+        status(&["record", "-q", "--", "sh", "-c", "exit 7"]),
+        Some(7)
+    );
+    assert_eq!(
+        status(&["record", "-q", "--", "sh", "-c", "kill -TERM $$"]),
+        Some(143)
+    );
+    assert_eq!(status(&["record", "-q", "--", "/nonexistent/x"]), Some(127));
+    assert_eq!(status(&["record", "-q", "--", "/etc/passwd"]), Some(126));
+    assert_eq!(status(&["record"]), Some(125));
+    assert_eq!(status(&["show", "nosuchrun"]), Some(3));
+    assert_eq!(status(&["show", "--no-such-option"]), Some(2));
+}
+
+#[test]
+fn the_commands_streams_are_its_own() {
+    let program = Program::new();
+    let output = program
+        .command(&["record", "-q", "--", "sh", "-c", "cat; echo err >&2"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .and_then(|mut child| {
+            use std::io::Write as _;
+            child
+                .stdin
+                .take()
+                .expect("it is piped")
+                .write_all(b"through\n")?;
+            child.wait_with_output()
+        })
+        .expect("it runs");
+    assert_eq!(text(&output.stdout), "through\n");
+    assert_eq!(text(&output.stderr), "err\n");
+}
+
+#[test]
+fn errors_say_what_why_and_the_fix() {
+    let program = recorded("true");
+    let complains = |args: &[&str], parts: &[&str]| {
+        let output = program.run(args);
+        let said = text(&output.stderr);
+        assert!(!output.status.success(), "{args:?}");
+        for part in parts {
+            assert!(said.contains(part), "{args:?} says `{part}`: {said}");
+        }
+    };
+    complains(
+        &["show", "event"],
+        &["there is no view `event`", "`events`"],
+    );
+    complains(
+        &["show", "events", "-w", "proc.nam = sh"],
+        &["proc.nam", "proc.name"],
+    );
+    complains(&["show", "-w", "proc.name ="], &["hint"]);
+    complains(&["show", "--since", "yesterday"], &["is no time", "5s"]);
+    complains(&["show", "--form", "jsn"], &["`json`"]);
+    complains(
+        &["import", "/etc/passwd"],
+        &["cannot tell the format", "--format"],
+    );
+    complains(&["import", "/nonexistent.log"], &["cannot open"]);
+    complains(
+        &["import", "--format", "stace", "/etc/passwd"],
+        &["did you mean `strace`"],
+    );
+    complains(&["runs", "name", "@", "files"], &["that is a view"]);
+    complains(&["record", "--", "/nonexistent/x"], &["not found"]);
+    complains(
+        &["record", "-o", "/nonexistent/a/b", "--", "true"],
+        &["there is no folder", "mkdir -p"],
+    );
+}
+
+#[test]
+fn every_view_has_the_keys_of_its_schema() {
+    let program = recorded("ls / | wc -l; cat /nonexistent");
+    for view in VIEWS {
+        let answer: Value =
+            serde_json::from_str(&program.ok(&["show", view, "--json"])).expect("JSON");
+        let schema_path = root().join(format!("docs/schema/{view}.json"));
+        let schema: Value =
+            serde_json::from_slice(&std::fs::read(schema_path).expect("a schema")).expect("JSON");
+        let validator = jsonschema::validator_for(&schema).expect("a schema");
+        let wrong: Vec<String> = validator
+            .iter_errors(&answer)
+            .map(|error| format!("{}: {error}", error.instance_path()))
+            .take(5)
+            .collect();
+        assert!(wrong.is_empty(), "{view}: {wrong:#?}");
+        assert_eq!(answer["kind"], view);
+        assert_eq!(answer["state"], "complete");
+        let is_empty = answer["rows"].as_array().expect("rows").is_empty();
+        // Nothing connected, and nothing lives at the end.
+        assert_eq!(
+            is_empty,
+            matches!(view, "net" | "state"),
+            "{view}: {answer}"
+        );
+        for form in ["text", "jsonl", "csv"] {
+            program.ok(&["show", view, "--form", form]);
+        }
+    }
+}
+
+#[test]
+fn filters_choose_events_in_every_view() {
+    let program = recorded("cat /etc/passwd > copy; ls / > /dev/null");
+    let rows = program.rows(&["files", "-w", "proc.name = cat and fd.name = /etc/passwd"]);
+    let read = rows
+        .iter()
+        .find(|row| row["path"] == "/etc/passwd")
+        .expect("it was read");
+    let size = std::fs::metadata("/etc/passwd").expect("it is there").len();
+    assert_eq!(read["bytes_read"].as_u64(), Some(size));
+    assert!(
+        rows.iter().all(|row| row["path"] != "/etc/ld.so.cache"),
+        "{rows:#?}"
+    );
+    let events = program.rows(&["events", "--proc", "ls", "-w", "evt.type = execve"]);
+    assert_eq!(
+        events.iter().filter(|row| row["result"] == 0).count(),
+        1,
+        "{events:#?}"
+    );
+    let none = program.rows(&["events", "--since", "1h"]);
+    assert!(none.is_empty());
+    let all = program.rows(&["events"]).len();
+    let early = program.rows(&["events", "--until", "1h"]).len();
+    assert_eq!(all, early);
+}
+
+#[test]
+fn secrets_do_not_reach_the_disk() {
+    let program = Program::new();
+    let canaries = ["c4nary-env", "c4nary-argv", "c4nary-url", "c4nary-file"];
+    let script = "echo c4nary-file > data; cat data > /dev/null; \
+                  echo x | cat - --password=c4nary-argv https://me:c4nary-url@example.org/ 2> /dev/null; true";
+    for recorder in ["ptrace", "strace"] {
+        if recorder == "strace" && !crate::program::has_tool("strace") {
+            continue;
+        }
+        let run = program.work().join(recorder);
+        let status = program
+            .command(&["record", "-q", "--keep-raw", "--recorder", recorder, "-o"])
+            .arg(&run)
+            .args(["--", "sh", "-c"])
+            .arg(script.replace("c4nary-file", "$SECRET_FILE_WORD"))
+            .env("MY_API_KEY", "c4nary-env")
+            .env("SECRET_FILE_WORD", "c4nary-file")
+            .status()
+            .expect("it runs");
+        assert!(status.success());
+        let mut shown = String::new();
+        for view in VIEWS {
+            shown.push_str(&program.ok(&["show", &run.to_string_lossy(), view, "--json"]));
+        }
+        for canary in canaries {
+            assert!(!shown.contains(canary), "{recorder}: a view shows {canary}");
+            for file in files_below(&run) {
+                let bytes = std::fs::read(&file).expect("a file");
+                let found = bytes
+                    .windows(canary.len())
+                    .any(|part| part == canary.as_bytes());
+                assert!(!found, "{recorder}: {} holds {canary}", file.display());
+                let mode = std::fs::metadata(&file)
+                    .expect("a file")
+                    .permissions()
+                    .mode();
+                assert_eq!(mode & 0o777, 0o600, "{}", file.display());
+            }
+        }
+        let mode = std::fs::metadata(&run)
+            .expect("a folder")
+            .permissions()
+            .mode();
+        assert_eq!(mode & 0o777, 0o700);
+    }
+}
+
+fn files_below(folder: &std::path::Path) -> Vec<std::path::PathBuf> {
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(folder).expect("a folder") {
+        let path = entry.expect("an entry").path();
+        if path.is_dir() {
+            files.extend(files_below(&path));
+        } else {
+            files.push(path);
+        }
+    }
+    files
+}
+
+#[test]
+fn unredacted_runs_say_so_in_every_report() {
+    let program = Program::new();
+    program.ok(&["record", "-q", "--redact", "none", "--", "true"]);
+    let output = text(&program.run(&["show", "tree"]).stdout);
+    assert!(output.contains("redact"), "{output}");
+}
+
+#[test]
+fn a_recording_can_be_looked_at_while_it_goes_on_and_after_it_was_killed() {
+    let program = Program::new();
+    let marker = program.work().join("go-on");
+    let script = format!(
+        "cat /etc/passwd > /dev/null; while ! test -e {}; do :; done",
+        marker.display()
+    );
+    let mut recorder = program
+        .command(&["record", "-q", "--name", "live", "--", "sh", "-c", &script])
+        .spawn()
+        .expect("it starts");
+    let deadline = Instant::now() + Duration::from_secs(20);
+    let live = loop {
+        let output = program.run(&["show", "live", "tree", "--json"]);
+        if output.status.success() {
+            let answer: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+            let is_read = answer["rows"]
+                .as_array()
+                .is_some_and(|rows| rows.len() >= 2 && rows[1]["exit_code"] == 0);
+            if is_read {
+                break answer;
+            }
+        }
+        assert!(Instant::now() < deadline, "the run is never seen");
+        std::thread::yield_now();
+    };
+    assert_eq!(live["state"], "recording");
+    recorder.kill().expect("it can be killed");
+    recorder.wait().expect("it ends");
+    std::fs::write(&marker, "").expect("a file");
+    let dead: Value =
+        serde_json::from_str(&program.ok(&["show", "live", "tree", "--json"])).expect("JSON");
+    assert_eq!(dead["state"], "incomplete");
+    assert!(dead["rows"].as_array().expect("rows").len() >= 2);
+    program.ok(&["runs", "recover", "live"]);
+    let recovered: Value =
+        serde_json::from_str(&program.ok(&["show", "live", "files", "--json"])).expect("JSON");
+    assert_eq!(
+        recovered["state"], "incomplete",
+        "it is never shown as whole"
+    );
+    let read = recovered["rows"]
+        .as_array()
+        .expect("rows")
+        .iter()
+        .any(|row| row["path"] == "/etc/passwd");
+    assert!(read, "{recovered}");
+}
+
+#[test]
+fn runs_are_named_tagged_pruned_and_removed() {
+    let program = Program::new();
+    program.ok(&[
+        "record",
+        "-q",
+        "--name",
+        "one",
+        "--tag",
+        "kind=test",
+        "--",
+        "true",
+    ]);
+    program.ok(&["record", "-q", "--", "true"]);
+    program.ok(&["runs", "name", "@", "two"]);
+    program.ok(&["runs", "tag", "two", "kind=other"]);
+    let list: Value = serde_json::from_str(&program.ok(&["runs", "list", "--json"])).expect("JSON");
+    let names: Vec<&str> = list["rows"]
+        .as_array()
+        .expect("rows")
+        .iter()
+        .filter_map(|row| row["name"].as_str())
+        .collect();
+    assert_eq!(names, ["two", "one"]);
+    program.ok(&["show", "@1", "tree"]);
+    program.ok(&["runs", "prune", "--max-runs", "1"]);
+    assert!(!program.run(&["show", "one"]).status.success());
+    program.ok(&["runs", "rm", "two"]);
+    let output = program.run(&["show"]);
+    assert!(text(&output.stderr).contains("there is no run yet"));
+}
+
+#[test]
+fn help_fits_a_terminal() {
+    let program = Program::new();
+    for command in [
+        &["-h"][..],
+        &["record", "-h"],
+        &["import", "-h"],
+        &["show", "-h"],
+        &["runs", "-h"],
+        &["doctor", "-h"],
+    ] {
+        let help = program.ok(command);
+        let lines: Vec<&str> = help.lines().collect();
+        assert!(
+            lines.len() <= 24,
+            "{command:?} has {} lines:\n{help}",
+            lines.len()
+        );
+        for line in lines {
+            assert!(line.chars().count() <= 80, "{command:?}: {line}");
+        }
+    }
+}
+
+#[test]
+fn names_cannot_steer_the_terminal() {
+    let program = Program::new();
+    let hostile = "a\u{1b}]0;owned\u{7}\u{202e}b";
+    std::fs::write(program.work().join(hostile), "x").expect("a file");
+    program.ok(&["record", "-q", "--", "cat", hostile]);
+    for view in VIEWS {
+        for form in ["text", "json", "csv"] {
+            let shown = program.ok(&["show", view, "--form", form]);
+            let bad = shown
+                .chars()
+                .find(|&c| (c.is_control() && c != '\n' && c != '\r') || c == '\u{202e}');
+            assert_eq!(bad, None, "{view} {form}");
+        }
+    }
+}
