@@ -45,7 +45,7 @@ pub(crate) const JOB: &[Line] = &[
         2_000,
         200,
         "chdir",
-        &["\"/work\""],
+        &["\"/home/me\""],
         Outcome::Returned(0),
     ),
     (

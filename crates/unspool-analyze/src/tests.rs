@@ -16,7 +16,7 @@ fn files_of_the_job() {
     assert_eq!(cell(&report, read, "bytes_read"), Cell::Int(100));
     assert_eq!(cell(&report, read, "reads"), Cell::Int(2));
     assert_eq!(cell(&report, read, "opens"), Cell::Int(1));
-    let written = row_of(&report, "path", "/work/log");
+    let written = row_of(&report, "path", "/home/me/log");
     assert_eq!(cell(&report, written, "bytes_written"), Cell::Int(60));
     assert_eq!(cell(&report, written, "created"), Cell::Flag(true));
     assert_eq!(cell(&report, written, "processes"), Cell::Int(2));
@@ -103,7 +103,7 @@ fn state_of_the_job() {
     let later = shown("state", &at(7_500), None);
     // sh with its descriptor, cat with that one and its own.
     assert_eq!(later.rows.len(), 5);
-    assert_eq!(cell(&later, 0, "cwd"), Cell::text(b"/work"));
+    assert_eq!(cell(&later, 0, "cwd"), Cell::text(b"/home/me"));
     let open = row_of(&later, "resource", "/etc/x");
     assert_eq!(cell(&later, open, "fd"), Cell::Int(4));
     assert_eq!(shown("state", &at(40_000), None).rows.len(), 0);

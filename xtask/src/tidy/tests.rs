@@ -208,7 +208,7 @@ fn machine_paths_and_stray_unsafe_are_found() {
     assert_eq!(
         files::machine_paths(&planted(
             "crates/a/src/lib.rs",
-            "let x = \"/work/shared/x\";"
+            &format!("let x = \"{}/x\";", files::checkout())
         ))
         .len(),
         1

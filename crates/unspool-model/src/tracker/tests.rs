@@ -16,7 +16,7 @@ fn track(lines: &str) -> Tracked {
     let mut tracker = Tracker::new(
         Retention::All,
         TrackContext {
-            cwd: b"/work".to_vec(),
+            cwd: b"/home/me".to_vec(),
             top_pid: None,
         },
     );
@@ -275,9 +275,9 @@ fn close_on_exec_closes_at_exec_and_only_then() {
     assert_eq!(
         run.descriptors(),
         [
-            "0/3 s0 /work/a exec Opened",
-            "0/4 s1 /work/b exec Opened",
-            "0/5 s0 /work/a exit Duplicated(Fd(3))",
+            "0/3 s0 /home/me/a exec Opened",
+            "0/4 s1 /home/me/b exec Opened",
+            "0/5 s0 /home/me/a exit Duplicated(Fd(3))",
         ]
     );
     assert_eq!(
@@ -427,8 +427,8 @@ fn paths_resolve_from_the_working_directory_and_from_descriptors() {
     assert_eq!(
         run.steps.lines,
         [
-            "0 chdir chdir /work/dir",
-            "0 open open /work/dir/a",
+            "0 chdir chdir /home/me/dir",
+            "0 open open /home/me/dir/a",
             "0 openat open s0 /etc",
             "0 newfstatat query /etc/hosts",
             "0 fchdir chdir s0 /etc",
