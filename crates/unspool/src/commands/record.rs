@@ -14,7 +14,9 @@ use unspool_record::{
     Command, Control, Detail, Exit, Outcome, RecordError, RecordOptions, RecordSink, SinkError,
     Wait,
 };
-use unspool_store::{Closing, Manifest, RawPolicy, RunReader, RunWriter, TableWriter};
+use unspool_store::{
+    Closing, Manifest, RawPolicy, RunReader, RunWriter, TableSummary, TableWriter,
+};
 
 use super::create_run;
 use crate::cli::{DetailChoice, RecordArgs, RecorderChoice, RedactChoice, WaitChoice};
@@ -290,19 +292,13 @@ fn close(
     if let Err(error) = writer.sync() {
         eprint_error(&Failure::store(error).into());
     }
-    let reader = RunReader::open(folder).map_err(Failure::store)?;
-    let mut source = FrameSource::new(reader.frames().map_err(Failure::store)?);
-    let mut decoder = decoder_of(recorder_name(recorder));
-    let mut tables = TableWriter::create(folder).map_err(Failure::store)?;
-    let walked = walk(
-        &mut source,
-        decoder.as_mut(),
-        Retention::Live,
-        TrackContext::default(),
-        &mut tables,
-    )?;
-    let mut summary = tables.finish().map_err(Failure::store)?;
-    summary.clock = walked.stats.clock;
+    let (walked, summary) = match make_tables(folder, recorder) {
+        Ok((walked, summary)) => (walked, summary),
+        Err(error) => {
+            close_without_tables(writer, folder, &error, outcome);
+            return Err(error);
+        }
+    };
     let manifest = writer.manifest_mut();
     fill(manifest, &walked, outcome);
     let native = matches!(recorder, RecorderChoice::Auto | RecorderChoice::Ptrace);
@@ -324,6 +320,47 @@ fn close(
     })
 }
 
+/// Decodes and tracks what was recorded, into tables.
+fn make_tables(folder: &Path, recorder: RecorderChoice) -> Result<(Walked, TableSummary)> {
+    let reader = RunReader::open(folder).map_err(Failure::store)?;
+    let mut source = FrameSource::new(reader.frames().map_err(Failure::store)?);
+    let mut decoder = decoder_of(recorder_name(recorder));
+    let mut tables = TableWriter::create(folder).map_err(Failure::store)?;
+    let walked = walk(
+        &mut source,
+        decoder.as_mut(),
+        Retention::Live,
+        TrackContext::default(),
+        &mut tables,
+    )?;
+    let mut summary = tables.finish().map_err(Failure::store)?;
+    summary.clock = walked.stats.clock;
+    Ok((walked, summary))
+}
+
+/// Seals the run as incomplete: its raw bytes are all there is of it (a full disk has no room for tables).
+fn close_without_tables(
+    mut writer: RunWriter,
+    folder: &Path,
+    error: &anyhow::Error,
+    outcome: &Outcome,
+) {
+    // What could be removed makes room for the manifest.
+    drop(std::fs::remove_dir_all(folder.join("tables")));
+    let manifest = writer.manifest_mut();
+    fill_outcome(manifest, outcome);
+    let why = error.to_string();
+    let why = why.lines().next().unwrap_or_default();
+    manifest.stopped = Some(format!("no tables: {why}"));
+    let closing = Closing {
+        tables: None,
+        raw: RawPolicy::Keep,
+    };
+    if let Err(error) = writer.close(&closing) {
+        eprint_error(&Failure::store(error).into());
+    }
+}
+
 /// The decoder of a recorder's bytes, by the recorder's or the format's name.
 pub(crate) fn decoder_of(recorder: &str) -> Box<dyn Decoder> {
     let format = detect::by_name(recorder)
@@ -334,6 +371,11 @@ pub(crate) fn decoder_of(recorder: &str) -> Box<dyn Decoder> {
 
 /// Writes what came of the recording into the manifest.
 fn fill(manifest: &mut Manifest, walked: &Walked, outcome: &Outcome) {
+    fill_outcome(manifest, outcome);
+    manifest.diagnostics = walked.diagnostics.by_name();
+}
+
+fn fill_outcome(manifest: &mut Manifest, outcome: &Outcome) {
     let (code, signal) = match outcome.exit {
         Exit::Code(code) => (Some(code), None),
         Exit::Signal(signal) => (None, Some(u32::from(signal))),
@@ -345,7 +387,6 @@ fn fill(manifest: &mut Manifest, walked: &Walked, outcome: &Outcome) {
     manifest.counts.recorded = outcome.counts.recorded;
     manifest.counts.folded = outcome.counts.folded;
     manifest.counts.lost = outcome.counts.lost;
-    manifest.diagnostics = walked.diagnostics.by_name();
 }
 
 /// The command's own status, unless it succeeded and its recording did not.
