@@ -374,12 +374,7 @@ pub(crate) const fn column(
     shown: Shown,
     doc: &'static str,
 ) -> Column {
-    Column {
-        name,
-        unit,
-        shown,
-        doc,
-    }
+    Column::new(name, unit, shown, doc)
 }
 
 pub(crate) const fn table(kind: &'static str, columns: &'static [Column]) -> Shape {

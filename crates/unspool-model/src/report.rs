@@ -105,6 +105,18 @@ pub struct Column {
     pub doc: &'static str,
 }
 
+impl Column {
+    /// A column, for tables of them.
+    pub const fn new(name: &'static str, unit: Unit, shown: Shown, doc: &'static str) -> Self {
+        Self {
+            name,
+            unit,
+            shown,
+            doc,
+        }
+    }
+}
+
 /// Whether a table for people has the column.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Shown {

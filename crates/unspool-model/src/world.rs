@@ -1,8 +1,9 @@
 //! What is known about a run beyond single events: processes, sessions, descriptors, resources, accesses, links.
 
 use crate::category::Category;
-use crate::event::{ClockKind, ExitStatus};
+use crate::event::{ClockKind, ExitStatus, Outcome};
 use crate::ids::{Fd, Pid, ProcessId, ResourceId, SessionId};
+use crate::step::{Action, Step, Touch};
 
 /// State of a run, as far as it is known or kept.
 ///
@@ -181,6 +182,29 @@ pub struct Traffic {
     pub writes: u64,
     /// Bytes that they returned.
     pub bytes_written: u64,
+}
+
+impl Traffic {
+    /// Traffic of so many successful calls; none for actions that move no bytes.
+    pub fn of(action: Action, calls: u64, bytes: u64) -> Self {
+        let mut traffic = Self::default();
+        if action.is_output() {
+            traffic.writes = calls;
+            traffic.bytes_written = bytes;
+        } else if matches!(action, Action::Read | Action::Receive) {
+            traffic.reads = calls;
+            traffic.bytes_read = bytes;
+        }
+        traffic
+    }
+
+    /// Adds what was moved.
+    pub fn add(&mut self, moved: Self) {
+        self.reads = self.reads.saturating_add(moved.reads);
+        self.bytes_read = self.bytes_read.saturating_add(moved.bytes_read);
+        self.writes = self.writes.saturating_add(moved.writes);
+        self.bytes_written = self.bytes_written.saturating_add(moved.bytes_written);
+    }
 }
 
 /// The life of a descriptor: one number in one process, open on one session.
@@ -367,7 +391,7 @@ pub struct Access {
     /// What.
     pub resource: ResourceId,
     /// Successful calls, by [`Action`](crate::step::Action) number.
-    pub calls: [u32; crate::step::Action::ALL.len()],
+    pub calls: [u32; Action::ALL.len()],
     /// Reads and writes with their bytes.
     pub traffic: Traffic,
     /// Calls that failed.
@@ -385,8 +409,42 @@ pub struct Access {
 }
 
 impl Access {
+    /// Nothing done yet; only claims so far.
+    pub fn new(process: ProcessId, resource: ResourceId, time_ns: i64) -> Self {
+        Self {
+            process,
+            resource,
+            calls: [0; Action::ALL.len()],
+            traffic: Traffic::default(),
+            failed: 0,
+            last_error: None,
+            first_ns: time_ns,
+            last_ns: time_ns,
+            total_ns: 0,
+            claimed: true,
+        }
+    }
+
+    /// Counts one touch of a step. What a log claims to have been returned can be any number: sums end at their limit.
+    pub fn add(&mut self, step: &Step<'_>, touch: &Touch) {
+        self.first_ns = self.first_ns.min(step.time_ns);
+        self.last_ns = self.last_ns.max(step.time_ns);
+        self.total_ns = self.total_ns.saturating_add(step.duration_ns.unwrap_or(0));
+        self.claimed &= touch.claimed;
+        if let Outcome::Failed(errno) = step.outcome {
+            self.failed += 1;
+            self.last_error = Some(errno);
+            return;
+        }
+        if let Some(calls) = self.calls.get_mut(touch.action as usize) {
+            *calls = calls.saturating_add(1);
+        }
+        self.traffic
+            .add(Traffic::of(touch.action, 1, touch.bytes.unwrap_or(0)));
+    }
+
     /// Successful calls of one action.
-    pub fn count(&self, action: crate::step::Action) -> u32 {
+    pub fn count(&self, action: Action) -> u32 {
         self.calls.get(action as usize).copied().unwrap_or(0)
     }
 }

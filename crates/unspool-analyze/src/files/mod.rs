@@ -8,7 +8,7 @@ use unspool_model::report::{Cell, RowSink, Shape, Shown, Unit};
 use unspool_model::step::{Action, Step};
 use unspool_model::world::{Access, Resource, ResourceKind, Traffic, World};
 
-use crate::accesses::{Accesses, add_traffic};
+use crate::accesses::Accesses;
 use crate::{Analysis, ViewOptions, column, table};
 
 /// Shape of the rows.
@@ -195,7 +195,7 @@ fn sum<'w>(accesses: &[Access], resource: &'w Resource) -> FileUse<'w> {
         calls: [0; Action::ALL.len()],
     };
     for access in accesses {
-        add_traffic(&mut file.traffic, access.traffic);
+        file.traffic.add(access.traffic);
         file.failed += access.failed;
         file.last_error = access.last_error.or(file.last_error);
         file.processes += 1;

@@ -331,22 +331,8 @@ pub fn clone_flags(text: &[u8]) -> Option<u64> {
         .iter()
         .position(|byte| matches!(byte, b',' | b'}' | b' '))
         .unwrap_or(text.len());
-    Some(flags(text.get(..end)?, CLONE_FLAGS))
+    Some(flags(text.get(..end)?, crate::flags::CLONE_FLAGS))
 }
-
-/// Flags of clone(2) that decide what a child shares (`include/uapi/linux/sched.h`).
-pub const CLONE_FLAGS: &[(&str, u64)] = &[
-    ("CLONE_VM", 0x100),
-    ("CLONE_FS", 0x200),
-    ("CLONE_FILES", 0x400),
-    ("CLONE_SIGHAND", 0x800),
-    ("CLONE_PIDFD", 0x1000),
-    ("CLONE_VFORK", 0x4000),
-    ("CLONE_PARENT", 0x8000),
-    ("CLONE_THREAD", 0x10000),
-    ("CLONE_NEWPID", 0x2000_0000),
-    ("CLONE_UNTRACED", 0x80_0000),
-];
 
 /// What follows the first `mark` in the text.
 pub fn after<'a>(text: &'a [u8], mark: &[u8]) -> Option<&'a [u8]> {

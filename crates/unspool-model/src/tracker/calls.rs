@@ -1,13 +1,13 @@
 //! What each system call does to descriptors, resources and processes.
 
 use super::Tracker;
-use super::files::{NewDescriptor, NewSession, Resolved, traffic};
+use super::files::{NewDescriptor, NewSession, Resolved};
 use crate::args::{Args, FdArg};
 use crate::event::{Call, Errno, Event, Outcome};
 use crate::ids::{Fd, Pid, ProcessId, ResourceId, Tid};
 use crate::step::{Action, Touch};
 use crate::syscalls::{Operation, Role, SyscallRow};
-use crate::world::{Image, LinkKind, Origin, ResourceKind};
+use crate::world::{Image, LinkKind, Origin, ResourceKind, Traffic};
 
 /// Open flags that matter to the tracker (`include/uapi/asm-generic/fcntl.h`; x86 values).
 const OPEN_FLAGS: &[(&str, u64)] = &[
@@ -214,7 +214,7 @@ impl Tracker {
         let resolved = self.known_fd(doing, 0)?;
         let bytes = doing.returned().and_then(|bytes| u64::try_from(bytes).ok());
         if let Some(bytes) = bytes {
-            let moved = traffic(action, 1, bytes);
+            let moved = Traffic::of(action, 1, bytes);
             self.count_traffic(doing.process, resolved, action, moved, doing.end_ns);
         }
         Some(resolved.touch(action, bytes))
@@ -554,7 +554,7 @@ impl Tracker {
         let touches = sides.map(|(side, action)| {
             let side = side?;
             if let Some(bytes) = bytes {
-                let moved = traffic(action, 1, bytes);
+                let moved = Traffic::of(action, 1, bytes);
                 self.count_traffic(doing.process, side, action, moved, doing.end_ns);
             }
             Some(side.touch(action, bytes))

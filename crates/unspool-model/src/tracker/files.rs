@@ -7,7 +7,7 @@ use super::names::{absolute, kind_of};
 use super::{Done, Tracker};
 use crate::args::text::ObjectNote;
 use crate::args::{AT_FDCWD, FdArg};
-use crate::event::{Event, Folded, Outcome};
+use crate::event::{Event, Folded};
 use crate::ids::{Fd, ProcessId, ResourceId, SessionId};
 use crate::step::{Action, Step, Touch};
 use crate::world::{Access, ClosedBy, LinkKind, Origin, ResourceKind, Session, Traffic};
@@ -370,12 +370,12 @@ impl Tracker {
             .get_mut(resolved.session.index())
             .and_then(Option::as_deref_mut)
         {
-            add(&mut session.traffic, moved);
+            session.traffic.add(moved);
         }
         if let Some(table) = self.live(process).map(|live| live.table)
             && let Some(entry) = self.tables.get_mut(table).get_mut(resolved.fd)
         {
-            add(&mut entry.descriptor.traffic, moved);
+            entry.descriptor.traffic.add(moved);
         }
         if action.is_output() && moved.bytes_written > 0 {
             if let Some(note) = self.names.note_mut(resolved.resource) {
@@ -478,29 +478,8 @@ impl Tracker {
         let access = live
             .accesses
             .entry(resource)
-            .or_insert_with(|| new_access(process, resource, step.time_ns));
-        access.first_ns = access.first_ns.min(step.time_ns);
-        access.last_ns = access.last_ns.max(step.time_ns);
-        access.total_ns = access
-            .total_ns
-            .saturating_add(step.duration_ns.unwrap_or(0));
-        access.claimed &= touch.claimed;
-        if let Outcome::Failed(errno) = step.outcome {
-            access.failed += 1;
-            access.last_error = Some(errno);
-            return;
-        }
-        if let Some(count) = access.calls.get_mut(touch.action as usize) {
-            *count = count.saturating_add(1);
-        }
-        let bytes = touch.bytes.unwrap_or(0);
-        if matches!(touch.action, Action::Read | Action::Receive) {
-            access.traffic.reads += 1;
-            access.traffic.bytes_read = access.traffic.bytes_read.saturating_add(bytes);
-        } else if touch.action.is_output() {
-            access.traffic.writes += 1;
-            access.traffic.bytes_written = access.traffic.bytes_written.saturating_add(bytes);
-        }
+            .or_insert_with(|| Access::new(process, resource, step.time_ns));
+        access.add(step, touch);
     }
 
     /// Execution of an image.
@@ -546,44 +525,8 @@ impl Tracker {
             _ => Action::Control,
         };
         let calls = folded.calls.saturating_sub(folded.errors);
-        let moved = traffic(action, calls, folded.bytes);
+        let moved = Traffic::of(action, calls, folded.bytes);
         self.count_traffic(process, resolved, action, moved, event.time_ns);
         Some(resolved.touch(action, Some(folded.bytes)))
-    }
-}
-
-/// Traffic of `calls` successful calls.
-pub(super) fn traffic(action: Action, calls: u64, bytes: u64) -> Traffic {
-    let mut traffic = Traffic::default();
-    if action.is_output() {
-        traffic.writes = calls;
-        traffic.bytes_written = bytes;
-    } else if matches!(action, Action::Read | Action::Receive) {
-        traffic.reads = calls;
-        traffic.bytes_read = bytes;
-    }
-    traffic
-}
-
-fn add(sum: &mut Traffic, moved: Traffic) {
-    // What a log claims to have been returned can be any number.
-    sum.reads = sum.reads.saturating_add(moved.reads);
-    sum.bytes_read = sum.bytes_read.saturating_add(moved.bytes_read);
-    sum.writes = sum.writes.saturating_add(moved.writes);
-    sum.bytes_written = sum.bytes_written.saturating_add(moved.bytes_written);
-}
-
-fn new_access(process: ProcessId, resource: ResourceId, time_ns: i64) -> Access {
-    Access {
-        process,
-        resource,
-        calls: [0; Action::ALL.len()],
-        traffic: Traffic::default(),
-        failed: 0,
-        last_error: None,
-        first_ns: time_ns,
-        last_ns: time_ns,
-        total_ns: 0,
-        claimed: true,
     }
 }

@@ -366,7 +366,7 @@ impl Tracker {
             Some(crate::args::Arg::Total(total)) => total,
             _ => message_lengths(doing.args().text, count),
         };
-        let moved = super::files::traffic(action, 1, total);
+        let moved = crate::world::Traffic::of(action, 1, total);
         self.count_traffic(doing.process, resolved, action, moved, doing.end_ns);
         Some(resolved.touch(action, Some(total)))
     }

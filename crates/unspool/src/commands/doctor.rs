@@ -20,12 +20,7 @@ const COLUMNS: &[Column] = &[
 ];
 
 const fn column(name: &'static str, unit: Unit, doc: &'static str) -> Column {
-    Column {
-        name,
-        unit,
-        shown: Shown::Always,
-        doc,
-    }
+    Column::new(name, unit, Shown::Always, doc)
 }
 
 /// One line of the answer.

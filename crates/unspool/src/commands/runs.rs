@@ -108,71 +108,62 @@ fn list(settings: &Settings, json: bool) -> Result<u8> {
 use unspool_model::report::{Cell, Column, Shown, Unit};
 
 const COLUMNS: &[Column] = &[
-    column(
+    Column::new(
         "ref",
         Unit::Text,
         Shown::Always,
         "How to name the run: `@` is the latest.",
     ),
-    column(
+    Column::new(
         "id",
         Unit::Text,
         Shown::Always,
         "Id; any unique beginning of it names the run.",
     ),
-    column(
+    Column::new(
         "name",
         Unit::Text,
         Shown::Always,
         "Name that the user gave.",
     ),
-    column(
+    Column::new(
         "state",
         Unit::Text,
         Shown::Always,
         "complete, incomplete or recording.",
     ),
-    column(
+    Column::new(
         "started",
         Unit::Text,
         Shown::Always,
         "When it began, in local time.",
     ),
-    column("start_ns", Unit::Time, Shown::Never, "When it began."),
-    column(
+    Column::new("start_ns", Unit::Time, Shown::Never, "When it began."),
+    Column::new(
         "duration_ns",
         Unit::Duration,
         Shown::Always,
         "How long it took.",
     ),
-    column("events", Unit::Count, Shown::Always, "Events in it."),
-    column("bytes", Unit::Bytes, Shown::Always, "Size of its folder."),
-    column(
+    Column::new("events", Unit::Count, Shown::Always, "Events in it."),
+    Column::new("bytes", Unit::Bytes, Shown::Always, "Size of its folder."),
+    Column::new(
         "exit_code",
         Unit::Number,
         Shown::Always,
         "Exit status of the command.",
     ),
-    column(
+    Column::new(
         "exit_signal",
         Unit::Number,
         Shown::Wide,
         "Signal that ended the command.",
     ),
-    column("recorder", Unit::Text, Shown::Wide, "What recorded it."),
-    column("tags", Unit::List, Shown::Wide, "Tags."),
-    column("command", Unit::Text, Shown::Always, "The command."),
-    column("path", Unit::Text, Shown::Never, "Its folder."),
+    Column::new("recorder", Unit::Text, Shown::Wide, "What recorded it."),
+    Column::new("tags", Unit::List, Shown::Wide, "Tags."),
+    Column::new("command", Unit::Text, Shown::Always, "The command."),
+    Column::new("path", Unit::Text, Shown::Never, "Its folder."),
 ];
-
-const fn column(name: &'static str, unit: Unit, shown: Shown, doc: &'static str) -> Column {
-    Column {
-        name,
-        unit,
-        shown,
-        doc,
-    }
-}
 
 fn row(at: usize, run: &RunEntry) -> Vec<Cell> {
     let reference = if at == 0 {
