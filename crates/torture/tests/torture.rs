@@ -241,14 +241,14 @@ fn exit_status_is_that_of_the_command() {
 fn a_killed_recorder_harms_neither_job_nor_run() {
     let scratch = Scratch::new("killed");
     let mut found = 0;
-    let mut harmed = Vec::new();
     for round in 0..20_u64 {
         let (run, done) = (
             scratch.0.join(format!("run{round}")),
             scratch.0.join(format!("done{round}")),
         );
         let script = format!(
-            "'{}' flood 1 60000 > '{}.part' && mv '{}.part' '{}'",
+            ": > '{}.started' && '{}' flood 1 60000 > '{}.part' && mv '{}.part' '{}'",
+            done.display(),
             torture(),
             done.display(),
             done.display(),
@@ -274,22 +274,25 @@ fn a_killed_recorder_harms_neither_job_nor_run() {
         let was_running = recorder.try_wait().unwrap().is_none();
         recorder.kill().unwrap();
         recorder.wait().unwrap();
+        // On a busy disk the recorder may be killed before it started the job: no job, no harm.
+        let started = done.with_file_name(format!("done{round}.started"));
+        let job_runs = started.exists();
         let deadline = Instant::now() + Duration::from_secs(30);
-        while !done.exists() && Instant::now() < deadline {
+        while job_runs && !done.exists() && Instant::now() < deadline {
             std::thread::yield_now();
         }
-        match fs::read_to_string(&done) {
-            Ok(truth) => assert!(truth.contains("60000"), "round {round}: {truth}"),
-            Err(error) => harmed.push(format!("round {round}: the job did not end well: {error}")),
+        if !job_runs {
+            continue;
         }
+        let truth = fs::read_to_string(&done)
+            .unwrap_or_else(|_| panic!("round {round}: the job did not end well"));
+        assert!(truth.contains("60000"), "round {round}: {truth}");
         if was_running && run.exists() {
             let tree = show(&run, "tree");
             assert_ne!(tree["state"], "complete", "round {round}");
             found += u64::from(!rows(&tree).is_empty());
         }
     }
-    // Should be none. One job in some hundred kills was seen not to end, for a reason that is not known yet.
-    assert!(harmed.len() <= 1, "{harmed:?}");
     assert!(
         found >= 10,
         "only {found} of 20 killed recordings held a process"
