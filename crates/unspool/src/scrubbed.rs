@@ -43,26 +43,19 @@ impl<'s> ScrubbedEvents<'s> {
         call: &Call<'e>,
         kind: impl for<'k> Fn(Call<'k>) -> Kind<'k>,
     ) {
-        const END: &[u8] = b") = 0";
-        let has_text = memchr::memchr(b'"', call.args.text).is_some();
-        let name = call.name.as_bytes();
-        let changed = has_text
-            && self.scrub(event, |line| {
-                line.extend_from_slice(name);
-                line.push(b'(');
-                line.extend_from_slice(call.args.text);
-                line.extend_from_slice(END);
-            });
+        if memchr::memchr(b'"', call.args.text).is_none() {
+            return self.inner.event(event);
+        }
+        self.scrubbed.clear();
+        let (tid, name) = (event.tid.map(|tid| tid.0), call.name.as_bytes());
+        let changed = self
+            .scrubber
+            .scrub_arguments(tid, name, call.args.text, &mut self.scrubbed);
         if !changed {
             return self.inner.event(event);
         }
-        // Without the shape of the line nothing of it is shown.
-        let inside = memchr::memchr(b'(', &self.scrubbed)
-            .and_then(|at| self.scrubbed.get(at + 1..))
-            .and_then(|rest| rest.strip_suffix(END))
-            .unwrap_or(&[]);
         let call = Call {
-            args: split(inside, &call.args),
+            args: split(&self.scrubbed, &call.args),
             ..*call
         };
         self.inner.event(&Event {

@@ -3,31 +3,52 @@
 use std::ops::Range;
 
 /// The bytes of a printed string, and where in the line each of them stands.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Unescaped {
     pub(super) bytes: Vec<u8>,
+    places: Places,
+}
+
+#[derive(Debug)]
+enum Places {
+    /// Nothing is escaped: one behind the other from this offset on.
+    From(usize),
     /// Offset in the line of each byte, and of the end.
-    offsets: Vec<usize>,
+    Each(Vec<usize>),
 }
 
 impl Unescaped {
     /// Reads the string that fills `range` of `line`, marks not included.
     pub(super) fn new(line: &[u8], range: Range<usize>) -> Self {
-        let mut unescaped = Self::default();
+        let printed = &line[range.clone()];
+        if memchr::memchr(b'\\', printed).is_none() {
+            return Self {
+                bytes: printed.to_vec(),
+                places: Places::From(range.start),
+            };
+        }
+        let mut bytes = Vec::with_capacity(printed.len());
+        let mut places = Vec::with_capacity(printed.len() + 1);
         let mut at = range.start;
         while at < range.end {
             let (byte, len) = escape(&line[at..range.end]);
-            unescaped.bytes.push(byte);
-            unescaped.offsets.push(at);
+            bytes.push(byte);
+            places.push(at);
             at += len;
         }
-        unescaped.offsets.push(range.end);
-        unescaped
+        places.push(range.end);
+        Self {
+            bytes,
+            places: Places::Each(places),
+        }
     }
 
     /// The part of the line in which the bytes `range` are printed.
     pub(super) fn in_line(&self, range: &Range<usize>) -> Range<usize> {
-        self.offsets[range.start]..self.offsets[range.end]
+        match &self.places {
+            Places::From(start) => start + range.start..start + range.end,
+            Places::Each(places) => places[range.start]..places[range.end],
+        }
     }
 }
 

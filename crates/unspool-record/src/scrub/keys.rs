@@ -124,10 +124,12 @@ const ENVIRONMENT: &[&[u8]] = &[
 const KEY_LIMIT: usize = 64;
 
 /// The names that are secret: the default ones and the user's.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(super) struct Keys {
     /// Normalised as [`Folded`] does.
     extra: Vec<Vec<u8>>,
+    /// The letters of every word that makes a name secret: a name that lacks one of them does not hold the word.
+    letters: Vec<u32>,
     extra_environment: Vec<Vec<u8>>,
 }
 
@@ -167,8 +169,12 @@ impl Keys {
             let folded = Folded::new(key);
             folded.bytes[..folded.len].to_vec()
         };
+        let extra: Vec<Vec<u8>> = extra.iter().map(fold).collect();
+        let mut letters: Vec<u32> = extra.iter().map(|word| letters_of(word)).collect();
+        letters.extend(WORDS.iter().chain(PARTS).map(|word| letters_of(word)));
         Self {
-            extra: extra.iter().map(fold).collect(),
+            extra,
+            letters,
             extra_environment: extra_environment.to_vec(),
         }
     }
@@ -176,6 +182,10 @@ impl Keys {
     /// Whether the value of `key` is a secret. `key` is a name such as `DB_PASSWORD`, `apiKey` or `--token`.
     pub(super) fn is_secret(&self, key: &[u8]) -> bool {
         if key.len() < 3 {
+            return false;
+        }
+        let lacking = !letters_of(key);
+        if self.letters.iter().all(|letters| letters & lacking != 0) {
             return false;
         }
         let folded = Folded::new(key);
@@ -211,6 +221,13 @@ pub(super) fn is_header(key: &[u8]) -> bool {
 /// Whether `value` is a setting that tells nothing.
 pub(super) fn is_harmless_value(value: &[u8]) -> bool {
     HARMLESS_VALUES.contains(&value)
+}
+
+/// One bit for each letter in `name`, whatever its case.
+fn letters_of(name: &[u8]) -> u32 {
+    name.iter()
+        .filter(|byte| byte.is_ascii_alphabetic())
+        .fold(0, |letters, byte| letters | 1 << (byte & 31))
 }
 
 fn parts(key: &[u8]) -> impl Iterator<Item = &[u8]> {

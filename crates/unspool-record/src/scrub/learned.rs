@@ -47,6 +47,11 @@ impl Learned {
             .sort_by_key(|value| std::cmp::Reverse(value.len()));
     }
 
+    /// Whether there is nothing to look for.
+    pub(super) fn is_empty(&self) -> bool {
+        self.values.is_empty()
+    }
+
     /// Adds the places of known values in `text`.
     pub(super) fn find(&self, text: &[u8], found: &mut Vec<Range<usize>>) {
         if self.values.is_empty() || text.len() < LEN_MIN {

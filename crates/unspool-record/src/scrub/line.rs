@@ -8,7 +8,7 @@ use memchr::{memchr, memmem};
 use std::ops::Range;
 
 /// Put in place of data: what strace itself prints for a string of which it shows nothing.
-const BLANK: &[u8] = b"\"\"...";
+pub(super) const BLANK: &[u8] = b"\"\"...";
 
 /// What is to be replaced in a line.
 #[derive(Debug, Default)]
@@ -69,7 +69,7 @@ fn is_name_byte(byte: u8) -> bool {
 }
 
 /// `SYS_read`, `read@SYS`, `libc.so.6->read` are all `read`.
-fn plain_name(name: &[u8]) -> &[u8] {
+pub(super) fn plain_name(name: &[u8]) -> &[u8] {
     let name = memmem::rfind(name, b"->").map_or(name, |at| &name[at + 2..]);
     let name = memchr(b'@', name).map_or(name, |at| &name[..at]);
     name.strip_prefix(b"SYS_").unwrap_or(name)

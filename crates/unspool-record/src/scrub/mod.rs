@@ -22,7 +22,9 @@ mod learned;
 mod line;
 mod payload;
 mod programs;
+mod quick;
 mod shapes;
+mod sieve;
 #[cfg(test)]
 mod tests;
 mod text;
@@ -32,6 +34,7 @@ use crate::{Scrub, TextKind};
 use keys::Keys;
 use learned::Learned;
 use line::{Call, Edits};
+use quick::Look;
 use std::collections::BTreeSet;
 use std::ops::Range;
 use std::sync::{Mutex, PoisonError};
@@ -159,6 +162,58 @@ impl Scrubber {
             scrubbed = again;
         }
         self.tokens.push(line, out);
+        true
+    }
+
+    /// Puts the arguments of a call, as strace prints them, into `out` without their secrets; gives whether they had any,
+    /// and leaves `out` alone when not.
+    ///
+    /// The same as [`Scrubber::scrub_line`] for `TID name(args) = 0`, and much quicker for the many calls that hold no
+    /// secret. When the secrets took the shape of the line with them, nothing is left of the arguments.
+    pub fn scrub_arguments(
+        &self,
+        tid: Option<u32>,
+        name: &[u8],
+        args: &[u8],
+        out: &mut Vec<u8>,
+    ) -> bool {
+        if self.policy == Policy::None {
+            return false;
+        }
+        match quick::look(self, name, args) {
+            Look::Clean => false,
+            Look::Blank(blank) => {
+                out.extend_from_slice(&args[..blank.start]);
+                out.extend_from_slice(line::BLANK);
+                out.extend_from_slice(&args[blank.end..]);
+                true
+            }
+            Look::Unsure => self.scrub_arguments_wholly(tid, name, args, out),
+        }
+    }
+
+    /// [`Scrubber::scrub_arguments`] without the quick look.
+    fn scrub_arguments_wholly(
+        &self,
+        tid: Option<u32>,
+        name: &[u8],
+        args: &[u8],
+        out: &mut Vec<u8>,
+    ) -> bool {
+        const END: &[u8] = b") = 0";
+        let mut line = tid.map_or_else(Vec::new, |tid| format!("{tid} ").into_bytes());
+        for part in [name, b"(", args, END] {
+            line.extend_from_slice(part);
+        }
+        let mut scrubbed = Vec::with_capacity(line.len());
+        if !self.scrub_line(&line, &mut scrubbed) {
+            return false;
+        }
+        let inside = memchr::memchr(b'(', &scrubbed)
+            .and_then(|at| scrubbed.get(at + 1..))
+            .and_then(|rest| rest.strip_suffix(END))
+            .unwrap_or(&[]);
+        out.extend_from_slice(inside);
         true
     }
 

@@ -1,5 +1,7 @@
 //! Which calls move data, and which files' data is never shown.
 
+use super::sieve::Sieve;
+
 /// Where the data of a call stands in the line that a tracer prints for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Data {
@@ -157,8 +159,21 @@ const NAMES: &[&[u8]] = &[
 /// The same, by the beginning of the file name.
 const NAME_STARTS: &[&[u8]] = &[b"id_"];
 
+static SIEVE: Sieve = {
+    let mut sieve = Sieve::new();
+    let mut at = 0;
+    while at < CALLS.len() {
+        sieve = sieve.with(CALLS[at].0);
+        at += 1;
+    }
+    sieve
+};
+
 /// Where the data of the call `name` stands, `None` for calls that move none.
 pub(super) fn data_of(name: &[u8]) -> Option<Data> {
+    if !SIEVE.may_hold(name) {
+        return None;
+    }
     CALLS
         .binary_search_by(|(call, _)| (*call).cmp(name))
         .ok()

@@ -1,5 +1,7 @@
 //! Programs that take a secret on their command line in a way that no name gives away.
 
+use super::sieve::Sieve;
+
 /// How an option or an operand of a program holds a secret.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Rule {
@@ -271,10 +273,26 @@ pub(super) static PROGRAMS: &[Program] = &[
     },
 ];
 
+static SIEVE: Sieve = {
+    let mut sieve = Sieve::new();
+    let mut at = 0;
+    while at < PROGRAMS.len() {
+        let names = PROGRAMS[at].names;
+        let mut name = 0;
+        while name < names.len() {
+            sieve = sieve.with(names[name]);
+            name += 1;
+        }
+        at += 1;
+    }
+    sieve
+};
+
 /// The entries of the program that the word `path` names, by its base name.
 pub(super) fn named(path: &[u8]) -> impl Iterator<Item = &'static Program> + use<'_> {
-    let base = path.rsplit(|byte| *byte == b'/').next().unwrap_or(path);
-    PROGRAMS
+    let base = memchr::memrchr(b'/', path).map_or(path, |at| &path[at + 1..]);
+    let candidates = if SIEVE.may_hold(base) { PROGRAMS } else { &[] };
+    candidates
         .iter()
         .filter(move |program| program.names.contains(&base))
 }

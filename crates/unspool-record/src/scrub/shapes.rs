@@ -12,7 +12,7 @@ struct Shape {
 }
 
 /// AWS, GitHub, GitLab, Slack, `OpenAI` and the like, Stripe, npm, Google, Hugging Face, `SendGrid`, age.
-/// Every first pair of bytes has to be in [`may_hold_shape`].
+/// The first three bytes of each have to be in [`GROUPS`].
 const SHAPES: &[Shape] = &[
     Shape {
         prefix: b"AKIA",
@@ -154,49 +154,103 @@ const PEM_DASHES: &[u8] = b"-----";
 /// Longest label of a PEM block.
 const PEM_LABEL_LEN_MAX: usize = 64;
 
-/// Whether `text` holds a pair of bytes with which a shape begins. Written so that the compiler makes vector code of it.
-#[expect(
-    clippy::needless_bitwise_bool,
-    reason = "without branches the loop becomes vector code"
-)]
+/// How shapes begin, in eight groups: the bytes that may come first, second and third. More beginnings pass than shapes have.
+const GROUPS: [[&[u8]; 3]; 8] = [
+    [b"A", b"KSIG", b"IzE"],
+    [b"g", b"hil", b"pousrt"],
+    [b"x", b"o", b"x"],
+    [b"sr", b"k", b"-_"],
+    [b"ny", b"pa", b"m2"],
+    [b"hS", b"fG", b"_."],
+    [b"Be", b"ey", b"aJ"],
+    [b"-", b"-", b"-"],
+];
+
+/// For each byte the groups in which it may come first, second, third: one bit each.
+static BEGINNINGS: [[u8; 256]; 3] = {
+    let mut tables = [[0; 256]; 3];
+    let mut group = 0;
+    while group < GROUPS.len() {
+        let mut place = 0;
+        while place < 3 {
+            let bytes = GROUPS[group][place];
+            let mut at = 0;
+            while at < bytes.len() {
+                tables[place][bytes[at] as usize] |= 1 << group;
+                at += 1;
+            }
+            place += 1;
+        }
+        group += 1;
+    }
+    tables
+};
+
+/// Whether `text` holds three bytes with which a shape may begin.
 pub(super) fn may_hold_shape(text: &[u8]) -> bool {
-    let Some((_, shifted)) = text.split_first() else {
-        return false;
+    let [first, second, third] = &BEGINNINGS;
+    let begins = |bytes: &[u8]| {
+        first[usize::from(bytes[0])] & second[usize::from(bytes[1])] & third[usize::from(bytes[2])]
     };
-    text.chunks(64)
-        .zip(shifted.chunks(64))
-        .any(|(first, second)| {
-            first.iter().zip(second).fold(false, |any, (&a, &b)| {
-                any | ((a == b'A') & ((b == b'K') | (b == b'S') | (b == b'I') | (b == b'G')))
-                    | ((a == b'g') & ((b == b'h') | (b == b'i') | (b == b'l')))
-                    | ((a == b'x') & (b == b'o'))
-                    | (((a == b's') | (a == b'r')) & (b == b'k'))
-                    | ((a == b'n') & (b == b'p'))
-                    | ((a == b'y') & (b == b'a'))
-                    | ((a == b'h') & (b == b'f'))
-                    | ((a == b'S') & (b == b'G'))
-                    | ((a == b'B') & (b == b'e'))
-                    | ((a == b'e') & (b == b'y'))
-                    | ((a == b'-') & (b == b'-'))
-            })
-        })
+    // Without a branch for every byte; overlapping by two, so that none is missed.
+    let mut rest = text;
+    while rest.len() >= STEP + 2 {
+        let window = &rest[..STEP + 2];
+        let any = window.windows(3).fold(0, |any, bytes| any | begins(bytes));
+        if any != 0 {
+            return true;
+        }
+        rest = &rest[STEP..];
+    }
+    rest.windows(3).any(|bytes| begins(bytes) != 0)
+}
+
+/// Places that [`may_hold_shape`] looks at between two branches.
+const STEP: usize = 16;
+
+/// Whether there may be a secret that is known by its look in `text` or in a longer one that goes on with no letter: false
+/// only when [`find`] finds nothing.
+pub(super) fn may_find(text: &[u8]) -> bool {
+    if !may_hold_shape(text) {
+        return false;
+    }
+    let mut found = Vec::new();
+    find_shapes(text, &mut found);
+    !found.is_empty() || memmem::find(text, PEM_BEGIN).is_some()
 }
 
 /// Adds the places of secrets that are known by their look.
 pub(super) fn find(text: &[u8], found: &mut Vec<Range<usize>>) {
-    if !may_hold_shape(text) {
-        return;
+    if may_hold_shape(text) {
+        find_pem(text, found);
+        find_shapes(text, found);
     }
-    find_pem(text, found);
+}
+
+/// The first byte of a shape, as [`match_at`] tells them apart.
+static STARTS: [bool; 256] = {
+    let mut starts = [false; 256];
     let mut at = 0;
+    let bytes = b"eBAgxsrnyhS";
+    while at < bytes.len() {
+        starts[bytes[at] as usize] = true;
+        at += 1;
+    }
+    starts
+};
+
+/// Adds the places of shapes that begin where no word goes on.
+fn find_shapes(text: &[u8], found: &mut Vec<Range<usize>>) {
+    let mut at = 0;
+    let mut before = b' ';
     while at < text.len() {
-        let boundary = at == 0 || !is_word(text[at - 1]);
-        let len = if boundary {
+        let len = if STARTS[usize::from(text[at])] && !is_word(before) {
             match_at(text, at, found)
         } else {
             0
         };
         at += len.max(1);
+        before = text[at - 1];
     }
 }
 
@@ -206,7 +260,9 @@ fn match_at(text: &[u8], at: usize, found: &mut Vec<Range<usize>>) -> usize {
     match rest.first() {
         Some(b'e') => {
             let len = jwt_len(rest);
-            found.push(at..at + len);
+            if len > 0 {
+                found.push(at..at + len);
+            }
             len
         }
         Some(b'B') if rest.starts_with(BEARER) => {

@@ -44,6 +44,16 @@ pub(super) fn find(text: &[u8], escapes: Escapes, keys: &Keys, found: &mut Vec<R
     }
 }
 
+/// Whether there may be a secret in `text`, which may be a part of a longer one that goes on with neither letters nor blanks:
+/// false only when [`find`] finds nothing, whatever follows.
+pub(super) fn may_find(text: &[u8], keys: &Keys) -> bool {
+    shapes::may_find(text)
+        || memchr2_iter(b'=', b':', text).any(|at| {
+            let url = text[at] == b':' && text[at + 1..].starts_with(b"//");
+            url || key_before(text, at).is_some_and(|key| is_secret_pair(text, &key, at, keys))
+        })
+}
+
 /// Whether the pair of `key` and what follows the separator at `at` holds a secret.
 fn is_secret_pair(text: &[u8], key: &Range<usize>, at: usize, keys: &Keys) -> bool {
     let name = &text[key.clone()];
