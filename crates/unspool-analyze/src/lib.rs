@@ -10,7 +10,9 @@ pub mod events;
 pub mod fds;
 pub mod files;
 pub mod filter;
+pub mod flow;
 pub mod net;
+pub mod phases;
 pub mod state;
 pub mod summary;
 #[cfg(test)]
@@ -166,6 +168,22 @@ pub static ANALYSES: &[AnalysisSpec] = &[
         needs_args: false,
         needs_steps: true,
         new: state::new,
+    },
+    AnalysisSpec {
+        name: "flow",
+        doc: "What each process did, in few lines: repeated calls counted, a descriptor's life on one line, repeated sequences folded.",
+        shape: flow::SHAPE,
+        needs_args: true,
+        needs_steps: true,
+        new: flow::new,
+    },
+    AnalysisSpec {
+        name: "phases",
+        doc: "When the run worked, worked hard, waited, and when nothing was under way.",
+        shape: phases::SHAPE,
+        needs_args: false,
+        needs_steps: true,
+        new: phases::new,
     },
 ];
 

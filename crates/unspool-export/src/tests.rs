@@ -26,7 +26,10 @@ fn envelope() -> Envelope {
 
 /// A process named `name` that did one thing to a file and one to a socket of that name.
 fn world(name: &[u8]) -> World {
-    let mut world = World::default();
+    let mut world = World {
+        clock: ClockKind::Epoch,
+        ..World::default()
+    };
     world.processes.push(Some(Box::new(Process {
         id: ProcessId(0),
         pid: Pid(7),

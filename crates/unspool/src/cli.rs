@@ -17,7 +17,8 @@ unspool - a flight recorder for batch jobs and services
 
 RECORD   record   run a command, or attach with -p, and record it
          import   read strace and ltrace logs of any version
-LOOK     show     summary, tree, files, net, fds, events, time, state
+LOOK     show     summary, tree, files, net, fds, events, time,
+                  state, flow, phases
 MANAGE   runs     list, rm, name, tag, prune, recover stored runs
          doctor   check this machine: recorders, permissions, tools
 
@@ -254,7 +255,7 @@ pub(crate) struct ImportArgs {
 #[derive(Args, Debug)]
 #[command(override_usage = "unspool show [OPTIONS] [RUN] [VIEW]")]
 #[command(
-    after_help = "VIEW: summary (default), tree, files, net, fds, events, time, state\nEXPR: `fd.name contains /etc and evt.failed`; fields: docs/fields.md"
+    after_help = "VIEW: summary (default), tree, files, net, fds, events, time, state,\n      flow, phases\nEXPR: `fd.name contains /etc and evt.failed`; fields: docs/fields.md"
 )]
 pub(crate) struct ShowArgs {
     /// Run and view, in any order

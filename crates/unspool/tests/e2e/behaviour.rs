@@ -8,8 +8,8 @@ use serde_json::Value;
 
 use crate::program::{Program, root, text};
 
-const VIEWS: [&str; 8] = [
-    "summary", "tree", "files", "net", "fds", "events", "time", "state",
+const VIEWS: [&str; 10] = [
+    "summary", "tree", "files", "net", "fds", "events", "time", "state", "flow", "phases",
 ];
 
 fn recorded(script: &str) -> Program {

@@ -9,5 +9,6 @@
 
 mod behaviour;
 mod corpus;
+mod flow;
 mod jobs;
 mod program;
