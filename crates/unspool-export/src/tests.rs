@@ -45,6 +45,8 @@ fn world(name: &[u8]) -> World {
         }],
         cwd: name.to_vec(),
         user: None,
+        group: name.to_vec(),
+        container_name: name.to_vec(),
         threads: 1,
         events: 1,
         failed_calls: 1,

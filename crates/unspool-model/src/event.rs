@@ -65,6 +65,8 @@ pub enum Kind<'a> {
     Folded(Folded),
     /// Totals of the recorder, for the conservation check.
     Counts(Counts),
+    /// Resource use over an interval. No step: it is handed on as [`crate::sample::Sample`].
+    Sample(crate::sample::SampleEvent<'a>),
 }
 
 /// A system call.
@@ -226,6 +228,17 @@ pub struct Exec<'a> {
     pub cwd: &'a [u8],
     /// User and group.
     pub user: Option<(u32, u32)>,
+    /// Control group, where it is not the one that was told before.
+    pub group: Group<'a>,
+}
+
+/// Control group of a process.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct Group<'a> {
+    /// Its path; empty when not told.
+    pub path: &'a [u8],
+    /// Name of the container, when the runtime tells; else empty.
+    pub container: &'a [u8],
 }
 
 /// Array of strings in the form of the record format: u32 length and bytes, repeated.
@@ -270,6 +283,8 @@ pub struct ProcessState<'a> {
     pub cwd: &'a [u8],
     /// User and group.
     pub user: Option<(u32, u32)>,
+    /// Control group.
+    pub group: Group<'a>,
     /// Items `fd` of the record, raw: see [`ProcessState::descriptors`].
     pub fds: &'a [u8],
 }

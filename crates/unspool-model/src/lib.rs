@@ -5,6 +5,7 @@
 
 pub mod args;
 pub mod category;
+pub mod container;
 pub mod errno;
 pub mod event;
 pub mod fields;
@@ -12,6 +13,7 @@ pub mod flags;
 pub mod ids;
 pub mod map;
 pub mod report;
+pub mod sample;
 pub mod signal;
 pub mod step;
 pub mod syscalls;

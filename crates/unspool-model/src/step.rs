@@ -334,6 +334,10 @@ pub trait StepSink {
     fn link(&mut self, link: &crate::world::Link) {
         let _ = link;
     }
+    /// Resource use over an interval, in order of its end.
+    fn sample(&mut self, sample: &crate::sample::Sample) {
+        let _ = sample;
+    }
     /// A resource; called once per resource, at the end of the run.
     fn resource(&mut self, resource: &crate::world::Resource) {
         let _ = resource;

@@ -1,6 +1,7 @@
 //! What is known about a run beyond single events: processes, sessions, descriptors, resources, accesses, links.
 
 use crate::category::Category;
+use crate::container::Placement;
 use crate::event::{ClockKind, ExitStatus, Outcome};
 use crate::ids::{Fd, Pid, ProcessId, ResourceId, SessionId};
 use crate::step::{Action, Step, Touch};
@@ -26,6 +27,8 @@ pub struct World {
     pub accesses: Vec<Access>,
     /// Complete links (only where everything is kept).
     pub links: Vec<Link>,
+    /// Resource use, in order of its end (only where everything is kept, or was asked for).
+    pub samples: Vec<crate::sample::Sample>,
 }
 
 impl World {
@@ -79,6 +82,10 @@ pub struct Process {
     pub cwd: Vec<u8>,
     /// User id, when known.
     pub user: Option<u32>,
+    /// Path of its control group when its last image began; empty when unknown.
+    pub group: Vec<u8>,
+    /// Name of its container, when the runtime tells; else empty.
+    pub container_name: Vec<u8>,
     /// Threads that it had over its life, the main one included.
     pub threads: u32,
     /// Its events.
@@ -88,6 +95,19 @@ pub struct Process {
 }
 
 impl Process {
+    /// Takes over the control group that an event told, if it did.
+    pub(crate) fn set_group(&mut self, group: crate::event::Group<'_>) {
+        if !group.path.is_empty() {
+            self.group = group.path.to_vec();
+            self.container_name = group.container.to_vec();
+        }
+    }
+
+    /// What the path of its control group says.
+    pub fn placement(&self) -> Placement<'_> {
+        Placement::of(&self.group)
+    }
+
     /// Image that ran at event `seq`; the last one for `u64::MAX`.
     pub fn image_at(&self, seq: u64) -> Option<&Image> {
         self.images

@@ -81,6 +81,42 @@ pub const SHAPE: Shape = Shape {
             Shown::Wide,
             "Working directory at its start.",
         ),
+        column(
+            "cgroup",
+            Unit::Text,
+            Shown::Wide,
+            "Path of its control group.",
+        ),
+        column(
+            "container_runtime",
+            Unit::Text,
+            Shown::Never,
+            "What runs its container.",
+        ),
+        column(
+            "container_id",
+            Unit::Text,
+            Shown::Never,
+            "Id of its container.",
+        ),
+        column(
+            "container_name",
+            Unit::Text,
+            Shown::Wide,
+            "Name of its container.",
+        ),
+        column(
+            "pod_uid",
+            Unit::Text,
+            Shown::Never,
+            "Uid of its Kubernetes pod.",
+        ),
+        column(
+            "systemd_unit",
+            Unit::Text,
+            Shown::Never,
+            "Service or scope of systemd that it belongs to.",
+        ),
         column("exe", Unit::Text, Shown::Wide, "Path of the last image."),
         column(
             "argv",
@@ -187,6 +223,9 @@ fn cells(process: &Process, (events, failed): (u64, u64)) -> Vec<Cell> {
         (None, None) => Cell::text(b"?"),
     };
     let image = process.image();
+    let placement = process.placement();
+    let mut pod_uid = Vec::new();
+    placement.pod_uid(&mut pod_uid);
     let text = |bytes: &[u8]| match bytes {
         b"" => Cell::Null,
         bytes => Cell::text(bytes),
@@ -212,6 +251,14 @@ fn cells(process: &Process, (events, failed): (u64, u64)) -> Vec<Cell> {
         Cell::Flag(process.attached),
         Cell::int_or_null(process.user),
         text(&process.cwd),
+        text(&process.group),
+        placement
+            .runtime
+            .map_or(Cell::Null, |runtime| Cell::text(runtime.name().as_bytes())),
+        text(placement.container_id),
+        text(&process.container_name),
+        text(&pod_uid),
+        text(placement.unit),
         image.map_or(Cell::Null, |image| text(&image.exe)),
         Cell::List(image.map_or_else(Vec::new, |image| {
             image.argv.iter().map(|arg| Cell::text(arg)).collect()

@@ -59,6 +59,12 @@ pub mod kind {
     pub const CONTINUE: u8 = 16;
 }
 
+/// Flags of a sample.
+pub mod sample {
+    /// The process ended with it.
+    pub const LAST: u32 = 1;
+}
+
 /// Tags of items.
 pub mod tag {
     /// End of the items (padding).
@@ -113,6 +119,12 @@ pub mod tag {
     pub const KEY: u8 = 24;
     /// f64 of a sample value.
     pub const VALUE: u8 = 25;
+    /// Path of a control group.
+    pub const GROUP: u8 = 40;
+    /// Name of the container of a control group, from the runtime's own files.
+    pub const CONTAINER: u8 = 41;
+    /// u64 of a sample; the item's index is the number of the amount.
+    pub const AMOUNT: u8 = 42;
 }
 
 /// Architectures as the format numbers them.

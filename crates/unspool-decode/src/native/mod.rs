@@ -8,6 +8,7 @@ mod call;
 pub mod format;
 mod read;
 mod record;
+mod sample;
 mod socket;
 pub mod write;
 
@@ -50,7 +51,7 @@ pub struct Stats {
     pub others: u64,
     /// Records that steer the decoder (`stream`, `clock`) and give no event.
     pub steering: u64,
-    /// Records of resource samples, which have no event yet.
+    /// Records of resource samples.
     pub samples: u64,
     /// Records of unknown kinds, skipped by their length.
     pub unknown_kinds: u64,

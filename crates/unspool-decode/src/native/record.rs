@@ -1,8 +1,8 @@
 //! One record to one event.
 
 use unspool_model::event::{
-    Counts, Event, EventSink, Exec, ExitStatus, Folded, Fork, Kind, ProcessState, Reason, Signal,
-    Strings,
+    Counts, Event, EventSink, Exec, ExitStatus, Folded, Fork, Group, Kind, ProcessState, Reason,
+    Signal, Strings,
 };
 use unspool_model::ids::{Fd, Pid, Tid};
 use unspool_model::syscalls::{Architecture, Syscall};
@@ -72,10 +72,7 @@ impl State {
             kind::CLOCK => self.jump(record),
             kind::EXEC => self.exec(record, sink),
             kind::PROCESS => self.process(record, sink),
-            kind::SAMPLE => {
-                self.stats.samples += 1;
-                Some(ItemsEnd::default())
-            }
+            kind::SAMPLE => self.sample(record, sink),
             kind::FORK
             | kind::EXIT
             | kind::SIGNAL
@@ -158,6 +155,7 @@ impl State {
                 env: image.env,
                 cwd: image.cwd,
                 user: image.user,
+                group: image.group,
             }),
             sink,
         );
@@ -185,6 +183,7 @@ impl State {
             env: image.env,
             cwd: image.cwd,
             user: image.user,
+            group: image.group,
             fds: &fds,
         };
         self.give(record, &Kind::Process(state), sink);
@@ -301,6 +300,7 @@ struct Image<'a> {
     env: Strings<'a>,
     cwd: &'a [u8],
     user: Option<(u32, u32)>,
+    group: Group<'a>,
 }
 
 impl<'a> Image<'a> {
@@ -320,6 +320,8 @@ impl<'a> Image<'a> {
                     bad |= image.user.is_none();
                 }
                 tag::FD => fd(item),
+                tag::GROUP => image.group.path = item.value,
+                tag::CONTAINER => image.group.container = item.value,
                 tag::IDENTITY => {}
                 _ => return false,
             }

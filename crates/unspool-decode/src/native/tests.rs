@@ -388,7 +388,7 @@ fn random_record(random: &mut Random, writer: &mut RecordWriter) {
             ][random.below(14)];
             writer.begin(kind, tid, time);
             let words = match kind {
-                kind::FORK | kind::SIGNAL | kind::PROCESS => 4,
+                kind::FORK | kind::SIGNAL | kind::PROCESS | kind::SAMPLE => 4,
                 kind::EXEC | kind::EXIT | kind::CLOCK | kind::STOP | kind::CONTINUE => 2,
                 kind::GAP => 6,
                 kind::FOLDED => 10,
@@ -449,7 +449,10 @@ fn any_records_in_any_chunks_give_the_same_events() {
         assert!(stats.is_conserved(), "{stats:?}");
         assert_eq!(stats.damaged, 0, "round {round}");
         assert_eq!(stats.skipped_bytes, 0);
-        assert_eq!(whole.events, stats.calls + stats.begins + stats.others);
+        assert_eq!(
+            whole.events,
+            stats.calls + stats.begins + stats.others + stats.samples
+        );
         let chunks = random_chunks(&mut random, &bytes);
         let (pieces, pieces_stats) = decode(&chunks);
         assert_eq!(pieces.text, whole.text, "round {round}");
@@ -531,4 +534,44 @@ fn a_record_over_the_limit_is_refused_by_the_writer() {
     let (lines, stats) = decode(&[writer.bytes()]);
     assert_eq!(lines.reasons, []);
     assert_eq!(stats.others, 1);
+}
+
+#[test]
+fn samples_and_groups_are_read() {
+    let mut writer = RecordWriter::default();
+    writer.begin(kind::SAMPLE, 7, 1_000);
+    writer.u64(500);
+    writer.u32(7);
+    writer.u32(super::format::sample::LAST);
+    writer.item(tag::AMOUNT, 0, &300_u64.to_le_bytes());
+    writer.item(tag::AMOUNT, 3, &4096_u64.to_le_bytes());
+    // An amount of a later version.
+    writer.item(tag::AMOUNT, 200, &1_u64.to_le_bytes());
+    writer.end();
+    writer.begin(kind::SAMPLE, 0, 1_000);
+    writer.u64(500);
+    writer.u32(0);
+    writer.u32(0);
+    writer.item(tag::GROUP, INDEX_NONE, b"/docker/x");
+    writer.item(tag::AMOUNT, 0, &[1, 2]);
+    writer.end();
+    writer.begin(kind::EXEC, 7, 2_000);
+    writer.u32(7);
+    writer.u32(7);
+    writer.item(tag::GROUP, INDEX_NONE, b"/docker/x");
+    writer.item(tag::CONTAINER, INDEX_NONE, b"web");
+    writer.end();
+    let (lines, stats) = decode(&[writer.bytes()]);
+    for part in [
+        "subject: Process(Pid(7)), duration_ns: 500, is_last: true, usage: Usage { user_ns: Some(300)",
+        "rss_bytes: Some(4096)",
+        "subject: Group([47, 100",
+        "group: Group { path: [47, 100, 111, 99, 107, 101, 114, 47, 120], container: [119, 101, 98] }",
+    ] {
+        assert!(lines.text.contains(part), "{part}\n{}", lines.text);
+    }
+    assert_eq!((stats.samples, stats.unknown_items), (2, 1));
+    // The amount of two bytes.
+    assert_eq!(lines.reasons.len(), 1);
+    assert!(stats.is_conserved());
 }

@@ -57,6 +57,14 @@ pub static FIELDS: &[Field] = &[
     field("proc.signal", &[], Number, "Signal that ended the process.", |step, world, _| match process(step, world).and_then(|process| process.exit) { Some(ExitStatus::Killed { signal, .. }) => Value::int(signal), _ => Value::Absent }),
     field("proc.duration", &[], Duration, "How long the process lived.", |step, world, _| Value::int_or_absent(process(step, world).and_then(|process| process.end_ns?.checked_sub(process.start_ns)))),
     field("user.uid", &[], Number, "User id of the process.", |step, world, _| Value::int_or_absent(process(step, world).and_then(|process| process.user))),
+    field("cgroup.path", &["proc.cgroup"], Text, "Path of the process's control group.", |step, world, _| process(step, world).map_or(Value::Absent, |process| Value::text(&process.group))),
+    field("container.id", &[], Text, "Id of its container, as far as the path of its control group tells; of LXC and nspawn the name.", |step, world, _| process(step, world).map_or(Value::Absent, |process| Value::text(process.placement().container_id))),
+    field("container.runtime", &["container.type"], Text, "What runs its container: `docker`, `containerd`, `cri-o`, `podman`, `kubernetes` (unknown which), `lxc`, `nspawn`.", |step, world, _| process(step, world).and_then(|process| process.placement().runtime).map_or(Value::Absent, |runtime| Value::text(runtime.name().as_bytes()))),
+    field("container.name", &[], Text, "Name of its container, where the runtime's files on this machine tell.", |step, world, _| process(step, world).map_or(Value::Absent, |process| Value::text(&process.container_name))),
+    field("k8s.pod.uid", &[], Text, "Uid of its Kubernetes pod.", pod_uid),
+    field("k8s.pod.qos", &[], Text, "Class of service of its pod: `guaranteed`, `burstable`, `besteffort`.", |step, world, _| process(step, world).map_or(Value::Absent, |process| Value::text(process.placement().quality.as_bytes()))),
+    field("systemd.unit", &[], Text, "Innermost service or scope of systemd that it belongs to.", |step, world, _| process(step, world).map_or(Value::Absent, |process| Value::text(process.placement().unit))),
+    field("systemd.slice", &[], Text, "Innermost slice of systemd.", |step, world, _| process(step, world).map_or(Value::Absent, |process| Value::text(process.placement().slice))),
     field("fd.num", &[], Number, "Descriptor that the event used or got.", |step, _, _| Value::int_or_absent(first(step).and_then(|touch| touch.fd).map(|fd| fd.0))),
     field("fd.name", &["fs.path.name"], Text, "Name of the resource: path, `pipe:[1]`, `TCP:[a->b]`.", |step, world, _| resource(step, world).map_or(Value::Absent, |resource| Value::text(&resource.name))),
     field("fd.name2", &["fs.path.target"], Text, "Name of the second resource: the new name of a rename, the output of sendfile.", |step, world, _| step.second.and_then(|touch| world.resource(touch.resource?)).map_or(Value::Absent, |resource| Value::text(&resource.name))),
@@ -122,6 +130,13 @@ fn joined<'a>(image: Option<&Image>, from: usize, scratch: &'a mut Vec<u8>) -> V
             scratch.push(b' ');
         }
         scratch.extend_from_slice(arg);
+    }
+    Value::text(scratch)
+}
+
+fn pod_uid<'a>(step: &Step<'a>, world: &'a World, scratch: &'a mut Vec<u8>) -> Value<'a> {
+    if let Some(process) = process(step, world) {
+        process.placement().pod_uid(scratch);
     }
     Value::text(scratch)
 }

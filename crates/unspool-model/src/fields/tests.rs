@@ -24,6 +24,8 @@ fn world() -> World {
         }],
         cwd: b"/".to_vec(),
         user: Some(1000),
+        group: b"/kubepods.slice/kubepods-pod8a6d2c1e_0b3f_4d5a_9e7c_1f2a3b4c5d6e.slice/crio-5f3a9c0e7b1d.scope".to_vec(),
+        container_name: b"web".to_vec(),
         threads: 1,
         events: 1,
         failed_calls: 0,
@@ -144,4 +146,18 @@ fn every_field_keeps_its_word() {
             assert!(fits, "{}", field.name);
         }
     }
+}
+
+#[test]
+fn values_of_a_container() {
+    check("container.id", 0, Value::Text(b"5f3a9c0e7b1d"));
+    check("container.runtime", 0, Value::Text(b"cri-o"));
+    check("container.name", 0, Value::Text(b"web"));
+    check(
+        "k8s.pod.uid",
+        0,
+        Value::Text(b"8a6d2c1e-0b3f-4d5a-9e7c-1f2a3b4c5d6e"),
+    );
+    check("k8s.pod.qos", 0, Value::Text(b"guaranteed"));
+    check("systemd.unit", 0, Value::Text(b"crio-5f3a9c0e7b1d.scope"));
 }

@@ -197,6 +197,8 @@ impl Tracker {
             images: Vec::new(),
             cwd: Vec::new(),
             user: None,
+            group: Vec::new(),
+            container_name: Vec::new(),
             threads: 1,
             events: 0,
             failed_calls: 0,
@@ -244,6 +246,8 @@ impl Tracker {
     ) -> (super::TableId, Rc<RefCell<Vec<u8>>>) {
         if let Some(process) = self.world.process(parent) {
             child.user = process.user;
+            child.group.clone_from(&process.group);
+            child.container_name.clone_from(&process.container_name);
             child.images.extend(process.image().map(|image| Image {
                 seq: self.seq,
                 time_ns,
@@ -553,6 +557,7 @@ impl Tracker {
         self.set_cwd(process, exec.cwd);
         if let Some(process) = self.process_mut(process) {
             process.user = exec.user.map(|(user, _)| user).or(process.user);
+            process.set_group(exec.group);
         }
         self.run_image(process, tid, image, event.time_ns);
         if let Some(live) = self.live_mut(process) {
@@ -646,6 +651,7 @@ impl Tracker {
             process.attached = start_ns < event.time_ns || state.start_ns.is_none();
             process.user = state.user.map(|(user, _)| user);
             process.cwd = state.cwd.to_vec();
+            process.set_group(state.group);
             let tells = !image.exe.is_empty() || !image.argv.is_empty();
             if process.images.is_empty() && tells {
                 process.images.push(image);

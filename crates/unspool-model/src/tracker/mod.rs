@@ -9,6 +9,7 @@ mod ends;
 mod files;
 mod lives;
 mod names;
+mod samples;
 mod sockets;
 #[cfg(test)]
 mod tests;
@@ -232,6 +233,7 @@ impl Tracker {
             }
             Kind::Folded(folded) => self.folded(event, folded, sink),
             Kind::Counts(_) => {}
+            Kind::Sample(sample) => self.sample(event, sample, sink),
         }
         self.hand_on(sink);
     }

@@ -3,6 +3,7 @@
 mod cells;
 mod open;
 mod rows;
+mod samples;
 mod steps;
 mod strings;
 #[cfg(test)]
@@ -16,7 +17,7 @@ pub use steps::StepQuery;
 pub use write::{TableSummary, TableWriter};
 
 /// Names of the tables, in the order of [`TableId`]; the file is `tables/NAME.parquet`.
-pub(crate) const NAMES: [&str; 9] = [
+pub(crate) const NAMES: [&str; 10] = [
     "events",
     "processes",
     "images",
@@ -25,6 +26,7 @@ pub(crate) const NAMES: [&str; 9] = [
     "accesses",
     "resources",
     "links",
+    "samples",
     "strings",
 ];
 
@@ -39,11 +41,12 @@ pub(crate) enum TableId {
     Accesses,
     Resources,
     Links,
+    Samples,
     Strings,
 }
 
 impl TableId {
-    pub(crate) const ALL: [Self; 9] = [
+    pub(crate) const ALL: [Self; 10] = [
         Self::Events,
         Self::Processes,
         Self::Images,
@@ -52,6 +55,7 @@ impl TableId {
         Self::Accesses,
         Self::Resources,
         Self::Links,
+        Self::Samples,
         Self::Strings,
     ];
 
@@ -71,6 +75,7 @@ impl TableId {
             Self::Accesses => rows::AccessBuilder::fields(),
             Self::Resources => rows::ResourceBuilder::fields(),
             Self::Links => rows::LinkBuilder::fields(),
+            Self::Samples => samples::SampleBuilder::fields(),
             Self::Strings => rows::StringBuilder::fields(),
         };
         match self {

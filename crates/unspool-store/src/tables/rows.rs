@@ -1,7 +1,8 @@
 //! The columns of every table, and how objects of the model become rows.
 //!
 //! Numbers of kinds are those of the model's enums. Columns that hold ids of strings: `name`, `syscall`, `exe`, `argv`,
-//! `env`, `cwd`, `protocol`, `local`, `remote`.
+//! `env`, `cwd`, `protocol`, `local`, `remote`, `cgroup`, `container_*`, `pod_uid`, `systemd_unit`; those after `cgroup` are what
+//! its path says, for queries.
 
 use unspool_model::event::{Errno, ExitStatus, Outcome};
 use unspool_model::ids::{Fd, Pid, ProcessId, ResourceId, SessionId};
@@ -58,6 +59,12 @@ table! {
         exit_value: Option<u32>,
         cwd: u32,
         user: Option<u32>,
+        cgroup: u32,
+        container_runtime: u32,
+        container_id: u32,
+        container_name: u32,
+        pod_uid: u32,
+        systemd_unit: u32,
         threads: u32,
         events: u64,
         failed_calls: u64,
@@ -292,6 +299,10 @@ impl EventRow {
 impl ProcessRow {
     pub(crate) fn new(process: &Process, strings: &mut Interner) -> Self {
         let (exit, exit_value) = exit_cells(process.exit);
+        let placement = process.placement();
+        let mut pod_uid = Vec::new();
+        placement.pod_uid(&mut pod_uid);
+        let runtime = placement.runtime.map_or("", |runtime| runtime.name());
         Self {
             id: process.id.0,
             pid: process.pid.0,
@@ -303,6 +314,12 @@ impl ProcessRow {
             exit_value,
             cwd: strings.intern(&process.cwd),
             user: process.user,
+            cgroup: strings.intern(&process.group),
+            container_runtime: strings.intern(runtime.as_bytes()),
+            container_id: strings.intern(placement.container_id),
+            container_name: strings.intern(&process.container_name),
+            pod_uid: strings.intern(&pod_uid),
+            systemd_unit: strings.intern(placement.unit),
             threads: process.threads,
             events: process.events,
             failed_calls: process.failed_calls,
@@ -525,6 +542,8 @@ pub(crate) fn process_of(row: &ProcessRow, cwd: &[u8]) -> Process {
         images: Vec::new(),
         cwd: cwd.to_vec(),
         user: row.user,
+        group: Vec::new(),
+        container_name: Vec::new(),
         threads: row.threads,
         events: row.events,
         failed_calls: row.failed_calls,

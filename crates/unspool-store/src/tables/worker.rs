@@ -210,6 +210,7 @@ fn properties(id: TableId) -> std::result::Result<WriterProperties, ParquetError
         TableId::Descriptors => &["session", "opened_ns", "closed_ns"],
         TableId::Accesses => &["first_ns", "last_ns", "resource"],
         TableId::Resources => &["id", "name"],
+        TableId::Samples => &["time_ns"],
         TableId::Strings => &["id"],
         TableId::Processes | TableId::Images | TableId::Links => &[],
     };

@@ -73,7 +73,7 @@ impl Tables {
         Ok(strings)
     }
 
-    fn each(
+    pub(super) fn each(
         &self,
         id: TableId,
         mut take: impl FnMut(&Table, &RecordBatch) -> Result<()>,
@@ -90,7 +90,9 @@ impl Tables {
             let rows = ProcessReader::new(batch).map_err(|name| wrong_column(table, name))?;
             for at in 0..batch.num_rows() {
                 let row = rows.row(at);
-                let process = process_of(&row, text(table, strings, row.cwd)?);
+                let mut process = process_of(&row, text(table, strings, row.cwd)?);
+                process.group = text(table, strings, row.cgroup)?.to_vec();
+                process.container_name = text(table, strings, row.container_name)?.to_vec();
                 place(table, &mut world.processes, process.id.index(), process)?;
             }
             Ok(())

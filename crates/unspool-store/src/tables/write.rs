@@ -15,6 +15,7 @@ use super::rows::{
     ImageBuilder, ImageRow, LinkBuilder, LinkRow, ProcessBuilder, ProcessRow, ResourceBuilder,
     ResourceRow, SessionBuilder, SessionRow, StringBuilder, StringRow,
 };
+use super::samples::{SampleBuilder, SampleRow};
 use super::strings::Interner;
 use super::worker::Worker;
 use super::{TableId, table_path};
@@ -71,6 +72,7 @@ pub struct TableWriter {
     accesses: AccessBuilder,
     resources: ResourceBuilder,
     links: LinkBuilder,
+    samples: SampleBuilder,
     event_count: u64,
     clock: ClockKind,
     /// Dropped after the worker, which holds the files.
@@ -139,6 +141,7 @@ impl TableWriter {
             accesses: AccessBuilder::default(),
             resources: ResourceBuilder::default(),
             links: LinkBuilder::default(),
+            samples: SampleBuilder::default(),
             event_count: 0,
             clock: ClockKind::default(),
             temporaries: Temporaries {
@@ -167,6 +170,7 @@ impl TableWriter {
         send!(self, accesses, TableId::Accesses);
         send!(self, resources, TableId::Resources);
         send!(self, links, TableId::Links);
+        send!(self, samples, TableId::Samples);
         self.send_strings();
         let infos = self.worker.finish()?;
         let mut summary = TableSummary {
@@ -278,6 +282,15 @@ impl StepSink for TableWriter {
 
     fn link(&mut self, link: &Link) {
         add!(self, links, TableId::Links, LinkRow::new(link));
+    }
+
+    fn sample(&mut self, sample: &unspool_model::sample::Sample) {
+        add!(
+            self,
+            samples,
+            TableId::Samples,
+            SampleRow::new(sample, &mut self.strings)
+        );
     }
 
     fn resource(&mut self, resource: &Resource) {

@@ -53,6 +53,10 @@ fn check_world(found: &World, expect: &World) {
     assert_eq!(found.links, expect.links);
 }
 
+fn check_samples(tables: &Tables, expect: &World) {
+    assert_eq!(tables.samples().unwrap(), expect.samples);
+}
+
 #[test]
 fn everything_comes_back_as_it_went_in() {
     for seed in 0..100 {
@@ -66,6 +70,7 @@ fn everything_comes_back_as_it_went_in() {
         let tables = open(folder.path());
         assert_eq!(read_steps(&tables, &StepQuery::all()), steps, "seed {seed}");
         check_world(&tables.world().unwrap(), &world);
+        check_samples(&tables, &world);
     }
 }
 
@@ -186,6 +191,7 @@ fn changed_tables_are_refused_by_their_checksum() {
                 "events" => tables
                     .for_each_step(&StepQuery::all(), &mut |_| ControlFlow::Continue(()))
                     .is_err(),
+                "samples" => tables.samples().is_err(),
                 _ => tables.world().is_err(),
             };
             assert!(failed, "{name} {at}");

@@ -3,6 +3,7 @@
 use unspool_model::category::Category;
 use unspool_model::event::{ClockKind, Errno, ExitStatus, Outcome};
 use unspool_model::ids::{Fd, Pid, ProcessId, ResourceId, SessionId, Tid};
+use unspool_model::sample::{AMOUNTS, Sample, Usage};
 use unspool_model::step::{Action, Step, StepArgs, StepKind, StepSink, Touch};
 use unspool_model::syscalls::Syscall;
 use unspool_model::world::{
@@ -128,6 +129,8 @@ impl Random {
                 .collect(),
             cwd: self.bytes(),
             user: self.maybe(Self::small),
+            group: self.bytes(),
+            container_name: self.bytes(),
             threads: self.small(),
             events: self.count(),
             failed_calls: self.count(),
@@ -218,6 +221,21 @@ impl Random {
         }
     }
 
+    fn sample(&mut self) -> Sample {
+        let mut usage = Usage::default();
+        for amount in AMOUNTS {
+            *(amount.place)(&mut usage) = self.maybe(Self::count);
+        }
+        Sample {
+            time_ns: self.number(),
+            duration_ns: self.number(),
+            process: self.maybe(|r| ProcessId(r.small())),
+            group: self.bytes(),
+            is_last: self.flag(),
+            usage,
+        }
+    }
+
     /// A world in which everything is kept.
     pub(super) fn world(&mut self, size: u32) -> World {
         World {
@@ -237,6 +255,7 @@ impl Random {
             descriptors: (0..size).map(|_| self.descriptor()).collect(),
             accesses: (0..size).map(|_| self.access()).collect(),
             links: (0..size).map(|_| self.link()).collect(),
+            samples: (0..size).map(|_| self.sample()).collect(),
         }
     }
 
@@ -354,6 +373,9 @@ pub(super) fn feed(sink: &mut dyn StepSink, steps: &[Owned], world: &World) {
     }
     for link in &world.links {
         sink.link(link);
+    }
+    for sample in &world.samples {
+        sink.sample(sample);
     }
     for resource in &world.resources {
         sink.resource(resource);
