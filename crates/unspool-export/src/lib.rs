@@ -7,10 +7,13 @@
 
 pub mod csv;
 pub mod envelope;
+pub mod html;
 pub mod json;
+pub mod markdown;
 pub mod text;
 pub mod units;
 pub mod untrusted;
+pub mod xml;
 
 use std::io::{self, Write};
 
@@ -53,10 +56,31 @@ pub static FORMS: &[FormSpec] = &[
         doc: "RFC 4180, with a heading line; cells that a spreadsheet would run as a formula begin with `'`.",
         new: |out, envelope, _| Box::new(csv::Csv::new(out, envelope)),
     },
+    FormSpec {
+        name: "xml",
+        doc: "XML 1.0: what run it is, its losses, and the rows. Its schema is `docs/schema/rows.xsd`.",
+        new: |out, envelope, _| Box::new(xml::Xml::new(out, envelope)),
+    },
+    FormSpec {
+        name: "md",
+        doc: "A table of GitHub-flavoured Markdown; names in it are no markup.",
+        new: |out, envelope, options| Box::new(markdown::Markdown::new(out, envelope, options)),
+    },
+    FormSpec {
+        name: "html-table",
+        doc: "A page of HTML with one table, without script; exact numbers in `data-value`.",
+        new: |out, envelope, options| Box::new(html::Html::new(out, envelope, options)),
+    },
 ];
 
-/// Finds a form.
+/// Finds a form; `txt`, `html` and `markdown` are other names of three of them.
 pub fn form(name: &str) -> Option<&'static FormSpec> {
+    let name = match name {
+        "txt" => "text",
+        "html" => "html-table",
+        "markdown" => "md",
+        name => name,
+    };
     FORMS.iter().find(|form| form.name == name)
 }
 

@@ -320,3 +320,179 @@ fn json_lines_begin_with_the_header() {
     assert!(text.starts_with('{'));
     assert!(text.contains("\"path\":\"=root\"}\n"));
 }
+
+static REPARSED: [Column; 3] = [
+    Column::new(
+        "path",
+        Unit::Text,
+        Shown::Always,
+        "A path & its \"quotes\".",
+    ),
+    Column::new("bytes_read", Unit::Bytes, Shown::Always, ""),
+    Column::new("words", Unit::List, Shown::Always, ""),
+];
+
+/// Bytes that are hard on some form, in any order, with any bytes between them.
+fn hostile(random: &mut u64) -> Vec<u8> {
+    const PIECES: &[&[u8]] = &[
+        b"\"",
+        b"'",
+        b"\n",
+        b"\r\n",
+        b"\t",
+        b"$(reboot)",
+        b"`id`",
+        b"-->",
+        b"<!--",
+        b"]]>",
+        b"<![CDATA[",
+        b"&amp;",
+        b"&#0;",
+        b"</td>",
+        b"<script>",
+        b"\\",
+        b"\\x41",
+        b"\\u{41}",
+        b"|",
+        b"=1+1",
+        b"@",
+        b"#",
+        b"%s",
+        b"{{",
+        b"\0",
+        b"\x1b[2J",
+        b"\x7f",
+        b"\x80",
+        b"\xff\xfe",
+        b"\xc3",
+        b"\xc3\xa4",
+        b"\xef\xbf\xbe",
+        b"\xef\xbf\xbf",
+        b"\xed\xa0\x80",
+        b"\xe2\x80\xae",
+        b"\xf0\x9f\x92\xa9",
+        b",",
+        b";",
+        b" ",
+        b"https://x.org",
+        b"**b**",
+        b"[a](b)",
+        b":smile:",
+        b"~~",
+        b"+",
+        b"-",
+        b"_x_",
+        b"\x0b\x0c\x01",
+        b"\xc2\x85",
+    ];
+    let mut next = || {
+        *random = random
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        usize::try_from(*random >> 33).expect("31 bits")
+    };
+    let mut bytes = Vec::new();
+    for _ in 0..next() % 6 {
+        if next() % 4 == 0 {
+            bytes.extend([next(), next()].map(|number| number.to_le_bytes()[0]));
+        } else {
+            bytes.extend_from_slice(PIECES[next() % PIECES.len()]);
+        }
+    }
+    bytes
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        text.push_str(&format!("{byte:02x}"));
+        text
+    })
+}
+
+/// A report of hostile rows, as `reparse.py` wants it, with the text of every form.
+fn hostile_rows(count: i64) -> (serde_json::Value, String) {
+    let mut report = Report::new(&Shape {
+        kind: "test",
+        columns: &REPARSED,
+        layout: Layout::Table,
+    });
+    let mut random = 20_261_121;
+    let mut expected = Vec::new();
+    for number in 0..count {
+        let (path, word) = (hostile(&mut random), hostile(&mut random));
+        expected.push(serde_json::json!([
+            hex(&path),
+            number,
+            [hex(&word), hex(&path)]
+        ]));
+        report.rows.push(vec![
+            Cell::text(&path),
+            Cell::Int(number),
+            Cell::List(vec![Cell::text(&word), Cell::text(&path)]),
+        ]);
+    }
+    let mut forms = serde_json::Map::new();
+    let envelope = Envelope {
+        name: Some("\"]]>--><a&b".to_owned()),
+        ..envelope()
+    };
+    for spec in FORMS {
+        let mut out = Vec::new();
+        let options = TextOptions::default();
+        let mut writer = (spec.new)(&mut out, &envelope, &options);
+        assert!(report.write(&mut *writer).is_continue());
+        writer.finish().expect("a vector takes everything");
+        let text = String::from_utf8(out).expect("UTF-8");
+        forms.insert(spec.name.to_owned(), text.into());
+    }
+    let xml = forms["xml"].as_str().expect("a text").to_owned();
+    (
+        serde_json::json!({"expected": expected, "forms": forms}),
+        xml,
+    )
+}
+
+/// Runs a program that the test needs with this input; `None`, with a word, where it is not installed outside of CI.
+fn piped(program: &str, args: &[&str], input: &str) -> Option<std::process::Output> {
+    use std::io::Write as _;
+    use std::process::{Command, Stdio};
+    let started = Command::new(program)
+        .args(args)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn();
+    let Ok(mut child) = started else {
+        let in_ci = std::env::vars().any(|(key, _)| key == "CI");
+        assert!(!in_ci, "`{program}` is missing in CI");
+        eprintln!("skipped: `{program}` is not installed");
+        return None;
+    };
+    let mut stdin = child.stdin.take().expect("it was piped");
+    let fed = std::thread::scope(|scope| {
+        let feeder = scope.spawn(move || stdin.write_all(input.as_bytes()));
+        let output = child.wait_with_output().expect("it ends");
+        drop(feeder.join().expect("no panic"));
+        output
+    });
+    Some(fed)
+}
+
+/// What went in comes out of every form, as parsers of other people read it.
+#[test]
+fn other_peoples_parsers_read_every_form() {
+    let (rows, xml) = hostile_rows(3000);
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/reparse.py");
+    if let Some(output) = piped("python3", &[script], &rows.to_string()) {
+        let errors = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.success(), "{errors}");
+        // Six forms.
+        assert_eq!(String::from_utf8_lossy(&output.stdout).trim(), "18000");
+    }
+    let schema = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/schema/rows.xsd");
+    let validated = piped("xmllint", &["--noout", "--schema", schema, "-"], &xml);
+    if let Some(output) = validated {
+        let errors = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.success(), "{errors}");
+    }
+}

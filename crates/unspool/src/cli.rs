@@ -19,6 +19,7 @@ RECORD   record   run a command, or attach with -p, and record it
          import   read strace and ltrace logs of any version
 LOOK     show     summary, tree, files, net, fds, events, time,
                   state, flow, phases
+USE      export   write a view as csv, json, xml, md, html
 MANAGE   runs     list, rm, name, tag, prune, recover stored runs
          doctor   check this machine: recorders, permissions, tools
 
@@ -72,6 +73,9 @@ pub(crate) enum Command {
     /// Show what a run did.
     #[command(help_template = COMMAND_TEMPLATE)]
     Show(ShowArgs),
+    /// Write a view of a run to a file, in any form.
+    #[command(help_template = COMMAND_TEMPLATE)]
+    Export(ExportArgs),
     /// List and manage stored runs.
     #[command(
         help_template = "{about-with-newline}\n{usage-heading} {usage}\n\n{subcommands}{after-help}"
@@ -288,12 +292,51 @@ pub(crate) struct ShowArgs {
     /// JSON for programs; its schema is in docs/schema
     #[arg(long)]
     pub(crate) json: bool,
-    /// text, json, jsonl, csv
+    /// text, json, jsonl, csv, xml, md, html-table
     #[arg(long, value_name = "FORM", conflicts_with = "json")]
     pub(crate) form: Option<String>,
     /// No pager
     #[arg(long)]
     pub(crate) no_pager: bool,
+}
+
+/// Options of `export`.
+#[derive(Args, Debug)]
+#[command(override_usage = "unspool export [OPTIONS] [RUN] VIEW")]
+#[command(
+    after_help = "FORM: txt, csv, json, jsonl, xml, md, html-table; by default what FILE ends in, else\ncsv. Columns and schemas: docs/reference/views.md, docs/schema."
+)]
+pub(crate) struct ExportArgs {
+    /// Run and view, in any order
+    #[arg(value_name = "RUN] VIEW", num_args = 1..=2, required = true, hide = true)]
+    pub(crate) operands: Vec<String>,
+    /// Form of the output
+    #[arg(short = 'F', long, value_name = "FORM")]
+    pub(crate) form: Option<String>,
+    /// Write here; `-` is standard output (default)
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+    /// Only events for which this holds
+    #[arg(short = 'w', long = "where", value_name = "EXPR")]
+    pub(crate) filter: Option<String>,
+    /// Only from then on: `5s`, `14:03:07`, RFC 3339
+    #[arg(long, value_name = "TIME")]
+    pub(crate) since: Option<String>,
+    /// Only before this time
+    #[arg(long, value_name = "TIME")]
+    pub(crate) until: Option<String>,
+    /// Only this process: its name or pid
+    #[arg(long = "proc", value_name = "NAME")]
+    pub(crate) process: Option<String>,
+    /// The instant of `state`
+    #[arg(long, value_name = "TIME")]
+    pub(crate) at: Option<String>,
+    /// `time` by process instead of by call
+    #[arg(long)]
+    pub(crate) by_process: bool,
+    /// At most N rows
+    #[arg(short = 'n', long, value_name = "N")]
+    pub(crate) limit: Option<usize>,
 }
 
 /// Operations of `runs`.

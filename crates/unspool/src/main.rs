@@ -31,6 +31,7 @@ fn main() -> ExitCode {
         Command::Record(args) => commands::record::run(&settings, args),
         Command::Import(args) => commands::import::run(&settings, args),
         Command::Show(args) => commands::show::run(&settings, args),
+        Command::Export(args) => commands::export::run(&settings, args),
         Command::Runs(args) => commands::runs::run(&settings, args),
         Command::Doctor(args) => commands::doctor::run(&settings, args),
     };

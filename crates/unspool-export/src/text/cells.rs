@@ -82,7 +82,7 @@ pub(super) fn unit_of(name: &str) -> Unit {
 }
 
 /// Heading for people: `bytes_read` is `bytes read`, `start_ns` is `start`.
-pub(super) fn title(name: &str) -> String {
+pub(crate) fn title(name: &str) -> String {
     name.strip_suffix("_ns").unwrap_or(name).replace('_', " ")
 }
 

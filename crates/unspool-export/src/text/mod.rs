@@ -8,7 +8,7 @@ mod tree;
 use std::io::{self, Write};
 use std::ops::ControlFlow;
 
-use unspool_model::report::{Cell, Layout, RowSink, Shape};
+use unspool_model::report::{Cell, Layout, RowSink, Shape, Unit};
 
 use crate::{Envelope, Form, Guarded, RunLabel, Untrusted};
 
@@ -118,7 +118,8 @@ impl<'w> Text<'w> {
 impl RowSink for Text<'_> {
     fn begin(&mut self, shape: &Shape) -> ControlFlow<()> {
         self.shape = Some(*shape);
-        self.out.write(head(&self.context).as_bytes())
+        let head = head(self.context.envelope, self.context.options);
+        self.out.write(head.as_bytes())
     }
 
     fn row(&mut self, cells: &[Cell]) -> ControlFlow<()> {
@@ -176,8 +177,20 @@ impl Form for Text<'_> {
     }
 }
 
+pub(crate) use cells::title;
+
+/// The value as people see it.
+pub(crate) fn people(
+    cell: &Cell,
+    unit: Unit,
+    envelope: &Envelope,
+    options: &TextOptions,
+) -> String {
+    cells::cell_text(cell, unit, &Context { envelope, options })
+}
+
 /// Lines above everything: an incomplete state, losses, a policy other than the default. A whole run has none.
-fn head(context: &Context<'_>) -> String {
+pub(crate) fn head(envelope: &Envelope, options: &TextOptions) -> String {
     let Envelope {
         run,
         state,
@@ -188,10 +201,10 @@ fn head(context: &Context<'_>) -> String {
         name: _,
         clock: _,
         start_ns: _,
-    } = context.envelope;
+    } = envelope;
     let Palette {
         bad, dim, reset, ..
-    } = context.options.palette;
+    } = options.palette;
     let mut text = String::new();
     let run = Untrusted::printed(run.as_bytes());
     if *state != RunLabel::Complete {

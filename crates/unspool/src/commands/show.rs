@@ -26,29 +26,13 @@ use crate::times::{Instant, parse_time};
 pub(crate) fn run(settings: &Settings, args: &ShowArgs) -> Result<u8> {
     let (reference, spec) = operands(&args.operands)?;
     let form = form_of(args)?;
-    let entry = find_run(settings, reference)?;
-    let reader = RunReader::open(&entry.folder).map_err(Failure::store)?;
-    let instant = Instant::of(reader.manifest());
-    let at_ns = time(args.at.as_deref(), &instant)?;
-    let filter = filter(args, &instant)?;
-    let options = ViewOptions {
-        at_ns,
-        limit: args.limit,
-        by_process: args.by_process,
-        filtered: filter.is_some(),
-        run: facts(&reader),
-    };
-    let envelope = envelope(&reader, args);
+    let asked = Asked::new(settings, reference, spec, args)?;
     let paged = form.name == "text" && !args.no_pager;
     let mut output = Output::open(settings, paged);
     let mut written = {
         let mut writer = BufWriter::with_capacity(1 << 16, output.writer());
         let text = text_options(settings, args.wide);
-        let mut form = (form.new)(&mut writer, &envelope, &text);
-        let shown = show(&reader, spec, &options, filter, &mut *form);
-        let finished = form.finish();
-        shown?;
-        finished.and_then(|()| writer.flush())
+        asked.write(form, &text, &mut writer)?
     };
     output.wait();
     if let Err(error) = &written
@@ -61,8 +45,69 @@ pub(crate) fn run(settings: &Settings, args: &ShowArgs) -> Result<u8> {
     Ok(0)
 }
 
+/// A view of a run with all that was asked for, ready to be written in a form.
+pub(crate) struct Asked {
+    reader: RunReader,
+    spec: &'static AnalysisSpec,
+    options: ViewOptions,
+    filter: Option<Filter>,
+    envelope: Envelope,
+}
+
+impl Asked {
+    /// Opens the run, and reads times and filter.
+    pub(crate) fn new(
+        settings: &Settings,
+        reference: &str,
+        spec: &'static AnalysisSpec,
+        args: &ShowArgs,
+    ) -> Result<Self> {
+        let entry = find_run(settings, reference)?;
+        let reader = RunReader::open(&entry.folder).map_err(Failure::store)?;
+        let instant = Instant::of(reader.manifest());
+        let at_ns = time(args.at.as_deref(), &instant)?;
+        let filter = filter(args, &instant)?;
+        let options = ViewOptions {
+            at_ns,
+            limit: args.limit,
+            by_process: args.by_process,
+            filtered: filter.is_some(),
+            run: facts(&reader),
+        };
+        let envelope = envelope(&reader, args);
+        Ok(Self {
+            reader,
+            spec,
+            options,
+            filter,
+            envelope,
+        })
+    }
+
+    /// Writes it. The inner result is that of the writer.
+    pub(crate) fn write(
+        self,
+        form: &FormSpec,
+        text: &TextOptions,
+        writer: &mut dyn Write,
+    ) -> Result<std::io::Result<()>> {
+        let Self {
+            reader,
+            spec,
+            options,
+            filter,
+            envelope,
+        } = self;
+        let mut form = (form.new)(writer, &envelope, text);
+        let shown = show(&reader, spec, &options, filter, &mut *form);
+        let finished = form.finish();
+        shown?;
+        Ok(finished.and_then(|()| writer.flush()))
+    }
+}
+
 /// Which of the two operands is the run, which the view.
-fn operands(words: &[String]) -> Result<(&str, &'static AnalysisSpec)> {
+pub(crate) fn operands(words: &[String]) -> Result<(&str, &'static AnalysisSpec)> {
     let mut run = None;
     let mut view = None;
     for word in words {
@@ -111,6 +156,11 @@ fn form_of(args: &ShowArgs) -> Result<&'static FormSpec> {
         (None, true) => "json",
         (None, false) => "text",
     };
+    form_named(name)
+}
+
+/// Finds a form, or says which there are.
+pub(crate) fn form_named(name: &str) -> Result<&'static FormSpec> {
     unspool_export::form(name).ok_or_else(|| {
         let names = FORMS.iter().map(|form| form.name).collect::<Vec<_>>();
         let hint = match nearest(name, names.iter().copied()) {

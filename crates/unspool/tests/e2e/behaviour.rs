@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::program::{Program, root, text};
 
-const VIEWS: [&str; 10] = [
+pub(crate) const VIEWS: [&str; 10] = [
     "summary", "tree", "files", "net", "fds", "events", "time", "state", "flow", "phases",
 ];
 
@@ -124,7 +124,7 @@ fn every_view_has_the_keys_of_its_schema() {
             matches!(view, "net" | "state"),
             "{view}: {answer}"
         );
-        for form in ["text", "jsonl", "csv"] {
+        for form in ["text", "jsonl", "csv", "xml", "md", "html-table"] {
             program.ok(&["show", view, "--form", form]);
         }
     }

@@ -9,6 +9,7 @@
 
 mod behaviour;
 mod corpus;
+mod export;
 mod flow;
 mod jobs;
 mod program;
