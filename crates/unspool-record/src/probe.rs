@@ -101,13 +101,12 @@ pub fn probe(search_path: &OsStr) -> Probe {
             .ok()
             .and_then(|text| text.trim().parse().ok())
     };
-    let actions = fs::read_to_string("/proc/sys/kernel/seccomp/actions_avail").unwrap_or_default();
     Probe {
         kernel_release: String::from_utf8_lossy(&release).into_owned(),
         kernel_version: kernel_version(&release),
         architecture: std::env::consts::ARCH,
         ptrace_scope: number("/proc/sys/kernel/yama/ptrace_scope"),
-        seccomp_actions: actions.split_whitespace().map(str::to_owned).collect(),
+        seccomp_actions: seccomp_actions(),
         is_filtered: field("Seccomp:") == "2",
         is_traced: field("TracerPid:") != "0",
         has_btf: Path::new(BTF_FILE).exists(),
@@ -152,6 +151,16 @@ fn tool(name: &'static str, option: &str, search_path: &OsStr) -> Option<Tool> {
         path,
         version,
     })
+}
+
+fn seccomp_actions() -> Vec<String> {
+    let actions = fs::read_to_string("/proc/sys/kernel/seccomp/actions_avail").unwrap_or_default();
+    actions.split_whitespace().map(str::to_owned).collect()
+}
+
+/// Whether the kernel's seccomp filters can hand a call to a tracer, which [`crate::Filter::Seccomp`] needs.
+pub fn has_seccomp_trace() -> bool {
+    seccomp_actions().iter().any(|action| action == "trace")
 }
 
 #[cfg(test)]

@@ -18,29 +18,40 @@ const WORKLOADS: &[Workload] = &[
     Workload {
         name: "storm",
         script: "exec dd if=/dev/zero of=/dev/null bs=1 count=$N 2>/dev/null",
-        full: 100_000,
+        full: 20_000,
         smoke: 2000,
     },
     Workload {
         name: "fork/exec",
         script: "i=0; while [ $i -lt $N ]; do /bin/true; i=$((i+1)); done",
-        full: 500,
+        full: 250,
         smoke: 20,
     },
     Workload {
         name: "compile",
         script: "i=0; while [ $i -lt $N ]; do printf '#include <stdio.h>\\n#include <stdlib.h>\\nint main(void){puts(\"x\");return 0;}\\n' > c$i.c; gcc -O1 -o c$i c$i.c; i=$((i+1)); done",
-        full: 12,
+        full: 6,
         smoke: 1,
     },
 ];
 
-/// How a workload is run. `{out}` is a fresh path, `{unspool}` the binary; the command follows.
-const RUNNERS: &[(&str, &[&str])] = &[
-    ("plain", &[]),
-    (
-        "unspool, every call",
-        &[
+/// How a workload is run.
+struct Runner {
+    /// What the table calls it, with the calls that are recorded.
+    name: &'static str,
+    /// Words before the command. `{out}` is a fresh path, `{unspool}` the binary.
+    words: &'static [&'static str],
+}
+
+/// Ours, each followed by the forms of strace that record the same calls. `strace --seccomp-bpf` without `-e` records all calls.
+const RUNNERS: &[Runner] = &[
+    Runner {
+        name: "plain",
+        words: &[],
+    },
+    Runner {
+        name: "unspool, every call",
+        words: &[
             "{unspool}",
             "record",
             "--quiet",
@@ -50,11 +61,45 @@ const RUNNERS: &[(&str, &[&str])] = &[
             "{out}",
             "--",
         ],
-    ),
-    ("strace -f", &["strace", "-f", "-o", "{out}"]),
-    (
-        "unspool, --detail names",
-        &[
+    },
+    Runner {
+        name: "strace -f, every call",
+        words: &["strace", "-f", "-o", "{out}"],
+    },
+    Runner {
+        name: "strace -f --seccomp-bpf, every call",
+        words: &["strace", "-f", "--seccomp-bpf", "-o", "{out}"],
+    },
+    Runner {
+        name: "unspool --detail io",
+        words: &[
+            "{unspool}",
+            "record",
+            "--quiet",
+            "--recorder",
+            "ptrace",
+            "--detail",
+            "io",
+            "-o",
+            "{out}",
+            "--",
+        ],
+    },
+    Runner {
+        name: "strace -f --seccomp-bpf, %file,%process,%network,%desc",
+        words: &[
+            "strace",
+            "-f",
+            "--seccomp-bpf",
+            "-e",
+            "trace=%file,%process,%network,%desc",
+            "-o",
+            "{out}",
+        ],
+    },
+    Runner {
+        name: "unspool --detail names",
+        words: &[
             "{unspool}",
             "record",
             "--quiet",
@@ -66,20 +111,43 @@ const RUNNERS: &[(&str, &[&str])] = &[
             "{out}",
             "--",
         ],
-    ),
-    (
-        "strace -f --seccomp-bpf",
-        &[
+    },
+    Runner {
+        name: "strace -f --seccomp-bpf, the calls of names",
+        words: &[
             "strace",
             "-f",
             "--seccomp-bpf",
             "-e",
-            "trace=%file,%process,%network",
+            "trace=%file,%process,%network,close,close_range,dup,dup2,dup3,fcntl,pipe,pipe2,ftruncate,fchmod,fchown,prctl",
             "-o",
             "{out}",
         ],
-    ),
+    },
+    Runner {
+        name: "unspool --detail tree",
+        words: &[
+            "{unspool}",
+            "record",
+            "--quiet",
+            "--recorder",
+            "ptrace",
+            "--detail",
+            "tree",
+            "-o",
+            "{out}",
+            "--",
+        ],
+    },
 ];
+
+/// What one run took.
+#[derive(Clone, Copy, Default)]
+struct Cost {
+    elapsed: Duration,
+    /// Time of all CPUs, of the command and its recorder.
+    cpu: Duration,
+}
 
 /// Prints the table of ratios.
 pub(crate) fn run(size: Size) -> Result<(), String> {
@@ -88,33 +156,50 @@ pub(crate) fn run(size: Size) -> Result<(), String> {
     }
     let binary = unspool()?;
     let folder = folder()?.join("record");
-    let rounds = if size == Size::Full { 5 } else { 1 };
-    println!("median of {rounds} interleaved rounds; ratio to the plain run in brackets");
+    let rounds = if size == Size::Full { 7 } else { 1 };
+    println!(
+        "medians of {rounds} interleaved rounds: elapsed, its ratio to the plain run, CPU time"
+    );
     for workload in WORKLOADS {
-        let mut durations = vec![Vec::new(); RUNNERS.len()];
+        let mut costs = vec![Vec::new(); RUNNERS.len()];
         for round in 0..rounds {
-            for ((name, words), into) in RUNNERS.iter().zip(&mut durations) {
-                let work = run_once(&folder, &binary, words, workload, size);
-                into.push(work.map_err(|error| {
+            for (Runner { name, words }, into) in RUNNERS.iter().zip(&mut costs) {
+                let cost = run_once(&folder, &binary, words, workload, size);
+                into.push(cost.map_err(|error| {
                     format!("{} under {name}, round {round}: {error}", workload.name)
                 })?);
             }
         }
-        let medians: Vec<f64> = durations
-            .iter_mut()
-            .map(|times| median(times).as_secs_f64())
-            .collect();
-        let plain = medians.first().copied().unwrap_or_default().max(1e-9);
         println!("{}", workload.name);
-        for ((name, _), seconds) in RUNNERS.iter().zip(&medians) {
+        let mut plain = None;
+        for (Runner { name, words: _ }, costs) in RUNNERS.iter().zip(&costs) {
+            let middle = |of: fn(&Cost) -> Duration| {
+                median(&mut costs.iter().map(of).collect::<Vec<_>>()).as_secs_f64()
+            };
+            let (elapsed, cpu) = (middle(|cost| cost.elapsed), middle(|cost| cost.cpu));
+            let ratio = elapsed / *plain.get_or_insert(elapsed.max(1e-9));
             println!(
-                "  {name:<26} {:>9.1} ms  [{:>6.2}]",
-                seconds * 1e3,
-                seconds / plain
+                "  {name:<56} {:>8.1} ms [{ratio:>6.2}] {:>8.0} ms",
+                elapsed * 1e3,
+                cpu * 1e3
             );
         }
     }
     Ok(())
+}
+
+/// CPU time of all children that ended and were waited for, to a hundredth of a second.
+fn cpu_of_children() -> Duration {
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    // The name in parentheses may hold anything: fields count from after it. User and system time of children are 16 and 17.
+    let fields = stat.rsplit(')').next().unwrap_or_default();
+    let ticks: u64 = fields
+        .split_whitespace()
+        .skip(13)
+        .take(2)
+        .filter_map(|field| field.parse::<u64>().ok())
+        .sum();
+    Duration::from_millis(ticks * 10)
 }
 
 fn run_once(
@@ -123,7 +208,7 @@ fn run_once(
     words: &[&str],
     workload: &Workload,
     size: Size,
-) -> Result<Duration, String> {
+) -> Result<Cost, String> {
     let (scratch, out) = (folder.join("scratch"), folder.join("out"));
     if folder.exists() {
         std::fs::remove_dir_all(folder)
@@ -151,10 +236,12 @@ fn run_once(
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::null());
-    let (status, duration) = timed(|| command.status());
+    let cpu_before = cpu_of_children();
+    let (status, elapsed) = timed(|| command.status());
+    let cpu = cpu_of_children().saturating_sub(cpu_before);
     let status = status.map_err(|error| format!("run `{program}`: {error}"))?;
     if status.success() {
-        Ok(duration)
+        Ok(Cost { elapsed, cpu })
     } else {
         Err(format!("`{program}` ended with {status}"))
     }

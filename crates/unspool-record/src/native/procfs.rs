@@ -90,6 +90,12 @@ pub(crate) fn status(tid: Tid) -> Option<Status> {
     })
 }
 
+/// Whether a thread runs with `no_new_privs`.
+pub(crate) fn has_no_new_privileges(tid: Tid) -> bool {
+    fs::read_to_string(format!("/proc/{tid}/status"))
+        .is_ok_and(|text| text.lines().any(|line| line == "NoNewPrivs:\t1"))
+}
+
 fn start_ns(tid: Tid) -> Option<u64> {
     let stat = fs::read(format!("/proc/{tid}/stat")).ok()?;
     // The name in parentheses may hold anything: fields count from after the last one. Start time is field 22.

@@ -11,8 +11,8 @@ use unspool_model::tracker::{Retention, TrackContext};
 use unspool_record::external::{self, Tracer, TracerOptions};
 use unspool_record::scrub::{Payload, Policy, Rules, Scrubber};
 use unspool_record::{
-    Command, Control, Detail, Exit, Outcome, RecordError, RecordOptions, RecordSink, SinkError,
-    Wait,
+    Command, Control, Detail, Exit, Filter, Outcome, RecordError, RecordOptions, RecordSink,
+    SinkError, Wait, probe,
 };
 use unspool_store::{
     Closing, Manifest, RawPolicy, RunReader, RunWriter, TableSummary, TableWriter,
@@ -150,7 +150,7 @@ fn manifest(
     unspool_store::clock_name(ClockKind::Epoch).clone_into(&mut manifest.clock);
     recorder_name(recorder).clone_into(&mut manifest.recorder.name);
     manifest.recorder.version = version(recorder);
-    manifest.recorder.options = options_text(args);
+    manifest.recorder.options = options_text(args, recorder);
     manifest.redact = match args.redact {
         RedactChoice::Default => "default".to_owned(),
         RedactChoice::None => "none".to_owned(),
@@ -174,7 +174,7 @@ fn version(recorder: RecorderChoice) -> String {
     external.unwrap_or_else(|| env!("CARGO_PKG_VERSION").to_owned())
 }
 
-fn options_text(args: &RecordArgs) -> Vec<String> {
+fn options_text(args: &RecordArgs, recorder: RecorderChoice) -> Vec<String> {
     let detail = match args.detail {
         DetailChoice::Full => "full",
         DetailChoice::Io => "io",
@@ -185,11 +185,15 @@ fn options_text(args: &RecordArgs) -> Vec<String> {
         WaitChoice::Main => "main",
         WaitChoice::All => "all",
     };
-    vec![
+    let mut options = vec![
         format!("detail={detail}"),
         format!("wait={wait}"),
         format!("payload={}", args.payload),
-    ]
+    ];
+    if recorder == RecorderChoice::Ptrace && filter(args) == Filter::Seccomp {
+        options.push("filter=seccomp".to_owned());
+    }
+    options
 }
 
 fn record(
@@ -222,8 +226,8 @@ fn record(
                 payload_bytes: args.payload,
                 wait,
                 detail: detail(args.detail),
+                filter: filter(args),
                 scrub: Arc::clone(scrubber) as Arc<dyn unspool_record::Scrub>,
-                ..RecordOptions::default()
             };
             return if pids.is_empty() {
                 unspool_record::record_command(&command, &options, sink, &control)
@@ -252,6 +256,17 @@ fn detail(choice: DetailChoice) -> Detail {
         DetailChoice::Io => Detail::Io,
         DetailChoice::Names => Detail::Names,
         DetailChoice::Tree => Detail::Tree,
+    }
+}
+
+/// How unwanted calls of `io` and `names` pass: by a seccomp filter in a command of ours, where the kernel has it. A process that
+/// runs already cannot be given one.
+fn filter(args: &RecordArgs) -> Filter {
+    let is_reduced = matches!(args.detail, DetailChoice::Io | DetailChoice::Names);
+    if is_reduced && args.pid.is_empty() && probe::has_seccomp_trace() {
+        Filter::Seccomp
+    } else {
+        Filter::Stops
     }
 }
 

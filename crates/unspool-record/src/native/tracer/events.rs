@@ -250,6 +250,7 @@ impl Tracer<'_> {
     /// The command's own execve, which no stop announced: its entry was in the launcher.
     fn begin_command(&mut self, tid: Tid, image: Option<&crate::native::image::Image>, now: i64) {
         self.write_process(tid, now, Image::NotYet);
+        self.note_filter(tid, now);
         self.begin_exec_call(tid, image);
     }
 }

@@ -438,9 +438,17 @@ impl<'run> Tracer<'run> {
     /// The command's first process ended: what is left of the job is waited for or let go.
     fn on_root_end(&mut self, status: i32, now: i64) {
         self.root_status = Some(status);
-        if self.options.wait == Wait::Main {
-            self.detach_all(now);
+        if self.options.wait == Wait::All {
+            return;
         }
+        if self.has_filter() && !self.tracees.is_empty() {
+            let left = self.tracees.len();
+            let text = format!(
+                "{left} threads ran on after the command's end: the filter did not let them go, so they were waited for"
+            );
+            self.note(0, now, text);
+        }
+        self.detach_all(now);
     }
 }
 

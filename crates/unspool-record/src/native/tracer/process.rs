@@ -106,6 +106,25 @@ impl Tracer<'_> {
         );
     }
 
+    /// Says what our filter changes in the command, which can see it.
+    pub(super) fn note_filter(&mut self, tid: Tid, now: i64) {
+        if !self.has_filter() {
+            return;
+        }
+        let privileges = if procfs::has_no_new_privileges(tid) {
+            "programs that would change the user (set-user-ID) do not, and the command"
+        } else {
+            "the command"
+        };
+        self.note(
+            tid,
+            now,
+            format!(
+                "a seccomp filter lets calls pass that this detail leaves out: {privileges} ends when its recorder is killed"
+            ),
+        );
+    }
+
     /// Makes the entry of the command's own execve, which happened before its calls could stop.
     pub(super) fn begin_exec_call(&mut self, tid: Tid, image: Option<&NewImage>) {
         if self.options.detail == Detail::Tree {
