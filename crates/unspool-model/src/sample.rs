@@ -5,9 +5,9 @@ use crate::ids::{Pid, ProcessId};
 /// What was used, over an interval (sums) or at its end (states). `None`: could not be read.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 pub struct Usage {
-    /// Time on CPUs in user code, in nanoseconds.
-    pub user_ns: Option<u64>,
-    /// Time on CPUs in the kernel, in nanoseconds.
+    /// Time on CPUs, in nanoseconds.
+    pub cpu_ns: Option<u64>,
+    /// The part of it in the kernel, as finely as the recorder learns it (ptrace: hundredths of a second).
     pub system_ns: Option<u64>,
     /// Time spent ready to run and waiting for a CPU, in nanoseconds.
     pub run_delay_ns: Option<u64>,
@@ -52,7 +52,7 @@ macro_rules! amounts {
 }
 
 amounts!(
-    user_ns,
+    cpu_ns,
     system_ns,
     run_delay_ns,
     rss_bytes,
@@ -64,16 +64,6 @@ amounts!(
     threads,
     cpus,
 );
-
-impl Usage {
-    /// Time on CPUs, in nanoseconds; `None` when neither part is known.
-    pub fn cpu_ns(&self) -> Option<u64> {
-        match (self.user_ns, self.system_ns) {
-            (None, None) => None,
-            (user, system) => Some(user.unwrap_or(0).saturating_add(system.unwrap_or(0))),
-        }
-    }
-}
 
 /// Whose use it is, as a recorder says it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

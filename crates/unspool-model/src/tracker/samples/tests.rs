@@ -13,13 +13,13 @@ impl StepSink for Nobody {
     fn step(&mut self, _: &Step<'_>, _: &World) {}
 }
 
-fn sample(subject: Subject<'_>, user_ns: u64) -> Kind<'_> {
+fn sample(subject: Subject<'_>, cpu_ns: u64) -> Kind<'_> {
     Kind::Sample(SampleEvent {
         subject,
         duration_ns: 10,
         is_last: false,
         usage: Usage {
-            user_ns: Some(user_ns),
+            cpu_ns: Some(cpu_ns),
             ..Usage::default()
         },
     })
@@ -93,7 +93,7 @@ fn a_sample_belongs_to_the_latest_life_of_its_pid_even_when_that_ended() {
             (
                 sample.process.map(|process| process.0),
                 sample.group.as_slice(),
-                sample.usage.user_ns,
+                sample.usage.cpu_ns,
             )
         })
         .collect();

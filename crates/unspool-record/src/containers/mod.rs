@@ -1,0 +1,79 @@
+//! Control groups of processes and what container they are: from /proc, the mounted hierarchies and the runtimes' own files.
+//! Never over a socket.
+
+mod json;
+mod mounts;
+mod names;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+use unspool_model::container::Placement;
+
+use crate::sys::Tid;
+pub(crate) use mounts::Mounts;
+pub(crate) use names::Names;
+
+/// Most bytes of `/proc/PID/cgroup`: some 15 hierarchies with paths of 4 kB.
+const CGROUP_BYTES_MAX: usize = 64 << 10;
+
+/// The control groups that a process is in: `/proc/PID/cgroup` as it is (cgroups(7)).
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Membership(Arc<[u8]>);
+
+impl Membership {
+    /// Reads it, `None` when the process is gone or the kernel has no control groups.
+    pub(crate) fn of(tid: Tid) -> Option<Self> {
+        let mut text = std::fs::read(format!("/proc/{tid}/cgroup")).ok()?;
+        text.truncate(CGROUP_BYTES_MAX);
+        (!text.is_empty()).then(|| Self(text.into()))
+    }
+
+    #[cfg(test)]
+    fn from_text(text: &str) -> Self {
+        Self(text.as_bytes().into())
+    }
+
+    /// Hierarchies: their controllers (empty: version 2) and the path in each.
+    fn hierarchies(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
+        self.0
+            .split(|byte| *byte == b'\n')
+            .filter_map(|line| {
+                let mut fields = line.splitn(3, |byte| *byte == b':');
+                fields.next()?;
+                Some((fields.next()?, fields.next()?))
+            })
+    }
+
+    /// The path that tells most: the one that names a container; else version 2's; else systemd's; else any below the root.
+    pub(crate) fn path(&self) -> &[u8] {
+        let rank = |(controllers, path): &(&[u8], &[u8])| {
+            let placement = Placement::of(path);
+            (
+                placement.runtime.is_some(),
+                *path != b"/",
+                controllers.is_empty(),
+                *controllers == b"name=systemd",
+            )
+        };
+        let mut best: Option<(&[u8], &[u8])> = None;
+        for hierarchy in self.hierarchies() {
+            if best.is_none_or(|best| rank(&hierarchy) > rank(&best)) {
+                best = Some(hierarchy);
+            }
+        }
+        best.map_or(b"/", |(_, path)| path)
+    }
+
+    /// Path in the hierarchy of a controller of version 1 (`memory`), or in version 2 (``).
+    fn path_of(&self, controller: &[u8]) -> Option<&[u8]> {
+        self.hierarchies()
+            .find(|(controllers, _)| {
+                controllers
+                    .split(|byte| *byte == b',')
+                    .any(|name| name == controller)
+            })
+            .map(|(_, path)| path)
+    }
+}

@@ -1,0 +1,343 @@
+//! Samples of resource use at a fixed rate: a thread of the recorder reads /proc and the files of control groups.
+//!
+//! The recorder says which processes there are ([`Sampler::began`], [`Sampler::ends`]); the thread reads them whenever the wall
+//! clock is at a whole multiple of the interval, so that what was used in a second is told for that second. At its end a process
+//! is read once more, by the recorder, while it is stopped: processes that live shorter than the interval are told exactly.
+//! Ready records wait until the recorder takes them ([`Sampler::take_records`]).
+
+mod groups;
+mod life;
+mod reading;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use unspool_decode::native::format::{self, kind, tag};
+use unspool_decode::native::write::RecordWriter;
+use unspool_model::sample::{AMOUNTS, Usage};
+
+use crate::containers::{Membership, Mounts};
+use crate::sys::{self, Tid};
+use groups::Files;
+use life::{Life, Ready};
+use reading::{Depth, Reading, ThreadUse};
+
+/// Reading takes at most one part of so many of the time: with very many processes, samples come less often.
+const COST_PARTS: i64 = 20;
+/// Records that wait; more are not kept (a recorder that takes none is stopped itself).
+const WAITING_BYTES_MAX: usize = 16 << 20;
+
+/// Samples the processes of a recording.
+#[derive(Debug)]
+pub(crate) struct Sampler {
+    shared: Arc<Shared>,
+    thread: Option<JoinHandle<()>>,
+    buffer: Vec<u8>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    state: Mutex<State>,
+    changed: Condvar,
+    clock: libc::clockid_t,
+    interval_ns: i64,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    lives: BTreeMap<Tid, Life>,
+    groups: BTreeMap<Membership, Group>,
+    machine: Option<(i64, Usage)>,
+    records: RecordWriter,
+    serial: u64,
+    cpus: u64,
+    is_over: bool,
+}
+
+/// A control group that is sampled.
+#[derive(Debug)]
+struct Group {
+    files: Files,
+    before: Option<(i64, Usage)>,
+}
+
+/// Whose sample a record is.
+enum Whose<'a> {
+    Machine,
+    Process(Tid),
+    Group(&'a [u8]),
+}
+
+impl Sampler {
+    /// Starts the thread. `clock` is that of the stream.
+    pub(crate) fn start(interval: Duration, clock: libc::clockid_t) -> std::io::Result<Self> {
+        let shared = Arc::new(Shared {
+            state: Mutex::new(State::default()),
+            changed: Condvar::new(),
+            clock,
+            interval_ns: i64::try_from(interval.as_nanos()).unwrap_or(i64::MAX),
+        });
+        {
+            let mut state = shared.lock();
+            let usage = groups::machine(&mut Vec::new());
+            state.cpus = usage.cpus.unwrap_or(1);
+            state.machine = Some((sys::clock_ns(clock), usage));
+        }
+        let own = Arc::clone(&shared);
+        let thread = std::thread::Builder::new()
+            .name("unspool-sample".to_owned())
+            .spawn(move || {
+                sys::signals::block_all();
+                own.run();
+            })?;
+        Ok(Self {
+            shared,
+            thread: Some(thread),
+            buffer: Vec::new(),
+        })
+    }
+
+    /// A process begins; it is in its parent's control group.
+    pub(crate) fn began(&mut self, pid: Tid, parent: Tid, now_ns: i64) {
+        let mut state = self.shared.lock();
+        state.serial += 1;
+        let group = state
+            .lives
+            .get(&parent)
+            .and_then(|life| life.group.clone());
+        let life = Life::begun(state.serial, group, now_ns);
+        state.lives.insert(pid, life);
+    }
+
+    /// A process that runs already is recorded from now on.
+    pub(crate) fn attached(&mut self, pid: Tid) {
+        let reading = Reading::of(pid, self.shared.clock, Depth::Threads, &mut self.buffer);
+        let Some(reading) = reading else { return };
+        let mut state = self.shared.lock();
+        state.serial += 1;
+        let life = Life::attached(state.serial, None, &reading);
+        state.lives.insert(pid, life);
+    }
+
+    /// A process is in a control group.
+    pub(crate) fn is_in(&mut self, pid: Tid, group: &Membership) {
+        if let Some(life) = self.shared.lock().lives.get_mut(&pid) {
+            life.group = Some(group.clone());
+        }
+    }
+
+    /// A further thread of a process.
+    pub(crate) fn thread_began(&mut self, pid: Tid) {
+        if let Some(life) = self.shared.lock().lives.get_mut(&pid) {
+            life.thread_began();
+        }
+    }
+
+    /// A thread is stopped at its end, its /proc files are still there. When it is the process's main thread, or that one has
+    /// ended, the process is told.
+    pub(crate) fn ends(&mut self, pid: Tid, tid: Tid) {
+        let usage = ThreadUse::of(pid, tid, &mut self.buffer);
+        let reading = (pid == tid)
+            .then(|| Reading::of(pid, self.shared.clock, Depth::Process, &mut self.buffer))
+            .flatten();
+        let mut state = self.shared.lock();
+        let State {
+            lives,
+            records,
+            cpus,
+            ..
+        } = &mut *state;
+        let Some(life) = lives.get_mut(&pid) else {
+            return;
+        };
+        life.thread_ends(tid, usage);
+        if let Some(mut reading) = reading {
+            reading.by_thread = life.listed();
+            let ready = life.take(&reading, *cpus, true);
+            if let Some(ready) = ready {
+                write(records, &Whose::Process(pid), &ready, true);
+            }
+        }
+    }
+
+    /// A process has ended.
+    pub(crate) fn ended(&mut self, pid: Tid) {
+        self.shared.lock().lives.remove(&pid);
+    }
+
+    /// Moves the ready records to the end of `out`.
+    pub(crate) fn take_records(&mut self, out: &mut Vec<u8>) {
+        let mut state = self.shared.lock();
+        out.extend_from_slice(state.records.bytes());
+        state.records.clear();
+    }
+
+    /// Reads everything once more and ends the thread.
+    pub(crate) fn finish(&mut self, out: &mut Vec<u8>) {
+        self.end_thread();
+        self.shared.sample();
+        self.take_records(out);
+    }
+
+    fn end_thread(&mut self) {
+        self.shared.lock().is_over = true;
+        self.shared.changed.notify_all();
+        if let Some(thread) = self.thread.take() {
+            // It ends by itself; if it panicked, samples are missing and nothing else.
+            drop(thread.join());
+        }
+    }
+}
+
+impl Drop for Sampler {
+    fn drop(&mut self) {
+        self.end_thread();
+    }
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Samples until the end.
+    fn run(&self) {
+        let mut took_ns = 0;
+        loop {
+            let wait_ns = self.until_next(sys::clock_ns(libc::CLOCK_REALTIME), took_ns);
+            let wait = Duration::from_nanos(wait_ns.unsigned_abs());
+            let state = self.lock();
+            let (state, _) = self
+                .changed
+                .wait_timeout_while(state, wait, |state| !state.is_over)
+                .unwrap_or_else(PoisonError::into_inner);
+            if state.is_over {
+                return;
+            }
+            drop(state);
+            let begun_ns = sys::clock_ns(self.clock);
+            self.sample();
+            took_ns = sys::clock_ns(self.clock) - begun_ns;
+        }
+    }
+
+    /// How long until the wall clock is at a multiple of the interval; further away after a costly reading.
+    fn until_next(&self, wall_ns: i64, took_ns: i64) -> i64 {
+        let interval_ns = self.interval_ns.max(1);
+        let costly_ns = took_ns.saturating_mul(COST_PARTS).saturating_sub(took_ns);
+        let skipped = costly_ns / interval_ns;
+        let into_ns = wall_ns.rem_euclid(interval_ns);
+        (interval_ns - into_ns).saturating_add(skipped.saturating_mul(interval_ns))
+    }
+
+    /// Reads all processes, their control groups and the machine.
+    fn sample(&self) {
+        let mut buffer = Vec::new();
+        let lives: Vec<(Tid, u64)> = self
+            .lock()
+            .lives
+            .iter()
+            .map(|(pid, life)| (*pid, life.serial))
+            .collect();
+        for (pid, serial) in lives {
+            let Some(reading) = Reading::of(pid, self.clock, Depth::Threads, &mut buffer) else {
+                continue;
+            };
+            let mut state = self.lock();
+            let State {
+                lives,
+                records,
+                cpus,
+                ..
+            } = &mut *state;
+            // It may have ended meanwhile, and its pid may be another's.
+            let life = lives.get_mut(&pid).filter(|life| life.serial == serial);
+            if let Some(life) = life
+                && let Some(ready) = life.take(&reading, *cpus, false)
+            {
+                write(records, &Whose::Process(pid), &ready, false);
+            }
+        }
+        self.sample_groups(&mut buffer);
+        let now = groups::machine(&mut buffer);
+        let now_ns = sys::clock_ns(self.clock);
+        let mut state = self.lock();
+        state.cpus = now.cpus.unwrap_or(state.cpus).max(1);
+        if let Some((from_ns, before)) = state.machine.replace((now_ns, now))
+            && let Some(usage) = groups::between(&before, &now)
+        {
+            let ready = Ready {
+                from_ns,
+                to_ns: now_ns,
+                usage,
+            };
+            write(&mut state.records, &Whose::Machine, &ready, false);
+        }
+    }
+
+    fn sample_groups(&self, buffer: &mut Vec<u8>) {
+        let mut state = self.lock();
+        let mut wanted: Vec<Membership> = state
+            .lives
+            .values()
+            .filter_map(|life| life.group.clone())
+            .filter(|group| group.path() != b"/")
+            .collect();
+        wanted.sort();
+        wanted.dedup();
+        state.groups.retain(|group, _| wanted.contains(group));
+        let is_new = wanted.iter().any(|group| !state.groups.contains_key(group));
+        let mounts = if is_new { Mounts::read() } else { Mounts::default() };
+        for membership in wanted {
+            let group = state
+                .groups
+                .entry(membership.clone())
+                .or_insert_with(|| Group {
+                    files: Files::of(&membership, &mounts),
+                    before: None,
+                });
+            let now = group.files.read(buffer);
+            let now_ns = sys::clock_ns(self.clock);
+            if let Some((from_ns, before)) = group.before.replace((now_ns, now))
+                && let Some(usage) = groups::between(&before, &now)
+            {
+                let ready = Ready {
+                    from_ns,
+                    to_ns: now_ns,
+                    usage,
+                };
+                let whose = Whose::Group(membership.path());
+                write(&mut state.records, &whose, &ready, false);
+            }
+        }
+    }
+}
+
+/// Writes a sample as a record.
+fn write(records: &mut RecordWriter, whose: &Whose<'_>, ready: &Ready, is_last: bool) {
+    if records.bytes().len() > WAITING_BYTES_MAX {
+        return;
+    }
+    let pid = match whose {
+        Whose::Process(pid) => pid.cast_unsigned(),
+        Whose::Machine | Whose::Group(_) => 0,
+    };
+    records.begin(kind::SAMPLE, pid, ready.from_ns.max(0).unsigned_abs());
+    records.u64((ready.to_ns - ready.from_ns).max(0).unsigned_abs());
+    records.u32(pid);
+    records.u32(if is_last { format::sample::LAST } else { 0 });
+    if let Whose::Group(path) = whose {
+        // A path of the kernel is shorter than a record.
+        records.item(tag::GROUP, format::INDEX_NONE, path);
+    }
+    for (number, amount) in (0_u8..).zip(AMOUNTS) {
+        if let Some(value) = (amount.get)(&ready.usage) {
+            records.item(tag::AMOUNT, number, &value.to_le_bytes());
+        }
+    }
+    records.end();
+}
