@@ -3,12 +3,14 @@
 //! [`record_command`] and [`attach`] are the native recorder, which writes `docs/record-format.md` to a [`RecordSink`].
 //! The only crate of the workspace with `unsafe` code.
 
+mod containers;
 pub mod external;
 mod harden;
 mod launch;
 mod native;
 mod options;
 pub mod probe;
+mod samples;
 pub mod scrub;
 mod seam;
 mod sys;

@@ -65,6 +65,8 @@ pub struct RecordOptions {
     pub detail: Detail,
     /// How calls that are not wanted are kept from stopping.
     pub filter: Filter,
+    /// How often the use of CPU, memory and input and output is sampled; `None`: never.
+    pub sample: Option<std::time::Duration>,
     /// Removes secrets.
     pub scrub: Arc<dyn Scrub>,
 }
@@ -76,6 +78,7 @@ impl Default for RecordOptions {
             wait: Wait::default(),
             detail: Detail::default(),
             filter: Filter::default(),
+            sample: None,
             scrub: Arc::new(NoScrub),
         }
     }
@@ -88,6 +91,7 @@ impl fmt::Debug for RecordOptions {
             wait,
             detail,
             filter,
+            sample,
             scrub: _,
         } = self;
         let mut shown = formatter.debug_struct("RecordOptions");
@@ -96,6 +100,7 @@ impl fmt::Debug for RecordOptions {
             .field("wait", wait)
             .field("detail", detail)
             .field("filter", filter)
+            .field("sample", sample)
             .finish_non_exhaustive()
     }
 }

@@ -184,6 +184,9 @@ pub(crate) struct RecordArgs {
     /// Keep up to N bytes of what is read and written
     #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
     pub(crate) payload: usize,
+    /// Sample CPU, memory, io: 1s (default); 0: not
+    #[arg(long, value_name = "EVERY", value_parser = crate::times::parse_interval)]
+    pub(crate) sample: Option<crate::times::Interval>,
     /// Secrets to scrub: default, or none
     #[arg(
         long,

@@ -39,6 +39,31 @@ pub(crate) fn parse_time(text: &str, instant: &Instant) -> Result<i64> {
     })
 }
 
+/// How often something is done; `None`: never.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Interval(pub(crate) Option<std::time::Duration>);
+
+/// Shortest interval: the kernel tells the time in the kernel in hundredths of a second.
+const INTERVAL_NS_MIN: i64 = 10_000_000;
+/// Longest interval.
+const INTERVAL_NS_MAX: i64 = 3600 * SECOND_NS;
+
+/// `1s`, `250ms`; `0` for never.
+pub(crate) fn parse_interval(text: &str) -> Result<Interval, String> {
+    if text == "0" {
+        return Ok(Interval(None));
+    }
+    match relative(text) {
+        Some(0) => Ok(Interval(None)),
+        Some(ns @ INTERVAL_NS_MIN..=INTERVAL_NS_MAX) => {
+            let interval = std::time::Duration::from_nanos(ns.unsigned_abs());
+            Ok(Interval(Some(interval)))
+        }
+        Some(_) => Err("it must be from 10ms to 1h, or 0 for never".to_owned()),
+        None => Err("give a time with its unit: 1s, 250ms; or 0 for never".to_owned()),
+    }
+}
+
 /// `1h2m3.5s`, `250ms`, `10us`, `7ns`.
 fn relative(text: &str) -> Option<i64> {
     let mut rest = text.strip_prefix('+').unwrap_or(text);
@@ -140,7 +165,19 @@ fn absolute(text: &str) -> Option<i64> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Instant, parse_time};
+    use super::{Instant, Interval, parse_interval, parse_time};
+
+    #[test]
+    fn intervals_of_users() {
+        let every = |text| parse_interval(text).map(|Interval(every)| every.map(|e| e.as_millis()));
+        assert_eq!(every("1s"), Ok(Some(1000)));
+        assert_eq!(every("250ms"), Ok(Some(250)));
+        assert_eq!(every("1h"), Ok(Some(3_600_000)));
+        assert_eq!((every("0"), every("0s")), (Ok(None), Ok(None)));
+        for bad in ["", "1", "s", "-1s", "9ms", "61m", "1 s", "x"] {
+            assert!(every(bad).is_err(), "{bad}");
+        }
+    }
     use unspool_model::event::ClockKind;
 
     #[test]

@@ -37,13 +37,11 @@ impl Membership {
 
     /// Hierarchies: their controllers (empty: version 2) and the path in each.
     fn hierarchies(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
-        self.0
-            .split(|byte| *byte == b'\n')
-            .filter_map(|line| {
-                let mut fields = line.splitn(3, |byte| *byte == b':');
-                fields.next()?;
-                Some((fields.next()?, fields.next()?))
-            })
+        self.0.split(|byte| *byte == b'\n').filter_map(|line| {
+            let mut fields = line.splitn(3, |byte| *byte == b':');
+            fields.next()?;
+            Some((fields.next()?, fields.next()?))
+        })
     }
 
     /// The path that tells most: the one that names a container; else version 2's; else systemd's; else any below the root.

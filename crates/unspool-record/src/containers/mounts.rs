@@ -88,7 +88,8 @@ impl Mount {
         Some(if below.is_empty() {
             self.point.clone()
         } else {
-            self.point.join(Path::new(std::ffi::OsStr::from_bytes(below)))
+            self.point
+                .join(Path::new(std::ffi::OsStr::from_bytes(below)))
         })
     }
 }

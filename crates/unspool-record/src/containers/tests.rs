@@ -12,13 +12,25 @@ const ID: &str = "5f3a9c0e7b1d2f4a6c8e0b2d4f6a8c0e1b3d5f7a9c1e3b5d7f9a1c3e5b7d9f
 fn the_path_that_tells_most_is_chosen() {
     let docker = format!("/docker/{ID}");
     for (text, path) in [
-        ("0::/user.slice/session-3.scope\n", "/user.slice/session-3.scope"),
+        (
+            "0::/user.slice/session-3.scope\n",
+            "/user.slice/session-3.scope",
+        ),
         // Version 1: all alike, or only some hierarchies in use.
-        ("12:memory:/docker/ID\n11:cpu,cpuacct:/docker/ID\n1:name=systemd:/docker/ID\n", &docker),
+        (
+            "12:memory:/docker/ID\n11:cpu,cpuacct:/docker/ID\n1:name=systemd:/docker/ID\n",
+            &docker,
+        ),
         ("9:name=systemd:/\n4:memory:/job\n1:cpu:/\n0::/\n", "/job"),
         // Hybrid: systemd's own beside an empty version 2.
-        ("4:memory:/a.slice\n1:name=systemd:/a.slice/b.service\n0::/\n", "/a.slice/b.service"),
-        ("1:name=systemd:/x.service\n0::/system.slice/docker-ID.scope\n", "/system.slice/docker-ID.scope"),
+        (
+            "4:memory:/a.slice\n1:name=systemd:/a.slice/b.service\n0::/\n",
+            "/a.slice/b.service",
+        ),
+        (
+            "1:name=systemd:/x.service\n0::/system.slice/docker-ID.scope\n",
+            "/system.slice/docker-ID.scope",
+        ),
         ("4:memory:/docker/ID\n0::/init.scope\n", &docker),
         ("0::/\n", "/"),
         // A colon in a path.
@@ -43,8 +55,14 @@ fn groups_lie_below_their_mounts() {
     );
     let group = Membership::from_text("4:memory:/a/b\n3:cpu,cpuacct:/\n0::/docker/x/y\n");
     let folder = |controller: &[u8]| mounts.folder_v1(&group, controller);
-    assert_eq!(folder(b"memory").as_deref(), Some(Path::new("/sys/fs/cgroup/memory/a/b")));
-    assert_eq!(folder(b"cpuacct").as_deref(), Some(Path::new("/sys/fs/cgroup/cpu,cpuacct")));
+    assert_eq!(
+        folder(b"memory").as_deref(),
+        Some(Path::new("/sys/fs/cgroup/memory/a/b"))
+    );
+    assert_eq!(
+        folder(b"cpuacct").as_deref(),
+        Some(Path::new("/sys/fs/cgroup/cpu,cpuacct"))
+    );
     assert_eq!(folder(b"pids"), None);
     assert_eq!(
         mounts.folder_v2(&group).as_deref(),

@@ -11,7 +11,7 @@
 
 mod capture;
 mod image;
-mod procfs;
+pub(crate) mod procfs;
 mod roles;
 mod seccomp;
 mod socket_text;

@@ -190,6 +190,16 @@ impl<'sink> Writer<'sink> {
         }
     }
 
+    /// Appends whole records that are no events.
+    pub(crate) fn records(&mut self, records: &[u8]) {
+        if self.hole.is_none() {
+            self.buffer.extend_from_slice(records);
+            if self.buffer.len() >= BUFFER_BYTES {
+                self.flush();
+            }
+        }
+    }
+
     /// Hands over what there is.
     pub(crate) fn flush(&mut self) {
         if self.buffer.is_empty() {

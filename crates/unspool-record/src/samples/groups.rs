@@ -148,7 +148,10 @@ pub(super) fn machine(buffer: &mut Vec<u8>) -> Usage {
         let kilobytes = |key: &[u8]| {
             text.split(|byte| *byte == b'\n').find_map(|line| {
                 let rest = line.strip_prefix(key)?;
-                number(rest.split(|byte| *byte == b' ').rfind(|word| !word.is_empty() && *word != b"kB")?)
+                number(
+                    rest.split(|byte| *byte == b' ')
+                        .rfind(|word| !word.is_empty() && *word != b"kB")?,
+                )
             })
         };
         let used = kilobytes(b"MemTotal:")

@@ -72,15 +72,33 @@ impl Life {
         self.threads_most = self.threads_most.max(self.threads);
     }
 
-    /// A thread is at its end; what it used, if that could be read.
-    pub(super) fn thread_ends(&mut self, tid: Tid, usage: Option<ThreadUse>) {
-        self.threads = self.threads.saturating_sub(1).max(1);
+    /// A thread is at its end; what it used, if that could be read. Whether it was the last.
+    pub(super) fn thread_ends(&mut self, tid: Tid, usage: Option<ThreadUse>) -> bool {
         let seen = self.live.remove(&tid);
-        if let Some(usage) = usage.or(seen)
-            && self.ended.insert(tid)
-        {
-            self.dead.add(&usage);
+        if self.ended.insert(tid) {
+            self.threads = self.threads.saturating_sub(1);
+            self.dead.add(&usage.or(seen).unwrap_or_default());
         }
+        self.threads == 0
+    }
+
+    /// A new image runs on thread `former`, which takes the main thread's number; all others are gone.
+    pub(super) fn executes(&mut self, tid: Tid, former: Tid) {
+        if former != tid {
+            // Its sums go on under the new number.
+            let usage = self.live.remove(&former);
+            self.live.extend(usage.map(|usage| (tid, usage)));
+        }
+        self.ended.remove(&tid);
+        self.threads = 1;
+    }
+
+    /// The threads as last seen.
+    pub(super) fn listed(&self) -> Vec<(Tid, ThreadUse)> {
+        self.live
+            .iter()
+            .map(|(tid, usage)| (*tid, *usage))
+            .collect()
     }
 
     fn sums(&self) -> ThreadUse {
@@ -114,12 +132,9 @@ impl Life {
         self.take_threads(reading);
         let interval_ns = u64::try_from(reading.time_ns - self.from_ns).unwrap_or(0);
         // Clocks are not read at one instant: what is beyond the interval is told with the next.
-        let most_ns = interval_ns.saturating_mul(self.threads_most.min(cpus.max(1)));
+        let most_ns = interval_ns.saturating_mul(self.threads_most.clamp(1, cpus.max(1)));
         let cpu_ns = reading.cpu_ns.saturating_sub(self.cpu_ns).min(most_ns);
-        let system_ns = reading
-            .system_ns
-            .saturating_sub(self.system_ns)
-            .min(cpu_ns);
+        let system_ns = reading.system_ns.saturating_sub(self.system_ns).min(cpu_ns);
         let sums = self.sums();
         let (told, states) = (self.told, (reading.rss_bytes, reading.threads));
         let is_idle = cpu_ns == 0 && sums == told && states == self.states;

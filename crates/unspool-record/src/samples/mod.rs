@@ -105,10 +105,7 @@ impl Sampler {
     pub(crate) fn began(&mut self, pid: Tid, parent: Tid, now_ns: i64) {
         let mut state = self.shared.lock();
         state.serial += 1;
-        let group = state
-            .lives
-            .get(&parent)
-            .and_then(|life| life.group.clone());
+        let group = state.lives.get(&parent).and_then(|life| life.group.clone());
         let life = Life::begun(state.serial, group, now_ns);
         state.lives.insert(pid, life);
     }
@@ -137,13 +134,26 @@ impl Sampler {
         }
     }
 
-    /// A thread is stopped at its end, its /proc files are still there. When it is the process's main thread, or that one has
-    /// ended, the process is told.
+    /// A new image runs.
+    pub(crate) fn executes(&mut self, pid: Tid, former: Tid) {
+        if let Some(life) = self.shared.lock().lives.get_mut(&pid) {
+            life.executes(pid, former);
+        }
+    }
+
+    /// A thread is stopped at its end, its /proc files are still there. With the last one the process is told.
     pub(crate) fn ends(&mut self, pid: Tid, tid: Tid) {
         let usage = ThreadUse::of(pid, tid, &mut self.buffer);
-        let reading = (pid == tid)
-            .then(|| Reading::of(pid, self.shared.clock, Depth::Process, &mut self.buffer))
-            .flatten();
+        let is_last = self
+            .shared
+            .lock()
+            .lives
+            .get_mut(&pid)
+            .is_some_and(|life| life.thread_ends(tid, usage));
+        if !is_last {
+            return;
+        }
+        let reading = Reading::of(pid, self.shared.clock, Depth::Process, &mut self.buffer);
         let mut state = self.shared.lock();
         let State {
             lives,
@@ -151,16 +161,21 @@ impl Sampler {
             cpus,
             ..
         } = &mut *state;
-        let Some(life) = lives.get_mut(&pid) else {
-            return;
-        };
-        life.thread_ends(tid, usage);
-        if let Some(mut reading) = reading {
+        // What the thread of the sampler has read meanwhile is older: nothing of it is told any more.
+        if let Some(mut life) = lives.remove(&pid)
+            && let Some(mut reading) = reading
+        {
             reading.by_thread = life.listed();
-            let ready = life.take(&reading, *cpus, true);
-            if let Some(ready) = ready {
+            if let Some(ready) = life.take(&reading, *cpus, true) {
                 write(records, &Whose::Process(pid), &ready, true);
             }
+        }
+    }
+
+    /// A thread has ended; without its own word (a kill), what it used since the last sample is not known.
+    pub(crate) fn thread_ended(&mut self, pid: Tid, tid: Tid) {
+        if let Some(life) = self.shared.lock().lives.get_mut(&pid) {
+            life.thread_ends(tid, None);
         }
     }
 
@@ -291,7 +306,11 @@ impl Shared {
         wanted.dedup();
         state.groups.retain(|group, _| wanted.contains(group));
         let is_new = wanted.iter().any(|group| !state.groups.contains_key(group));
-        let mounts = if is_new { Mounts::read() } else { Mounts::default() };
+        let mounts = if is_new {
+            Mounts::read()
+        } else {
+            Mounts::default()
+        };
         for membership in wanted {
             let group = state
                 .groups

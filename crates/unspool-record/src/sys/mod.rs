@@ -31,6 +31,27 @@ pub(crate) fn clock_ns(clock: libc::clockid_t) -> i64 {
     time.tv_sec * 1_000_000_000 + time.tv_nsec
 }
 
+/// CPU time of a process with all its threads so far, `None` when it is gone.
+pub(crate) fn process_cpu_ns(pid: Tid) -> Option<u64> {
+    // CPUCLOCK_SCHED of the whole thread group, as clock_getcpuclockid(3) makes it.
+    let clock = (!pid).wrapping_shl(3) | 2;
+    let mut time = libc::timespec {
+        tv_sec: 0,
+        tv_nsec: 0,
+    };
+    // SAFETY: `time` is a valid place for the kernel to write one timespec.
+    let status = unsafe { libc::clock_gettime(clock, &raw mut time) };
+    (status == 0)
+        .then(|| u64::try_from(time.tv_sec * 1_000_000_000 + time.tv_nsec).ok())
+        .flatten()
+}
+
+/// Bytes of a page of memory.
+pub(crate) fn page_bytes() -> u64 {
+    // SAFETY: takes a number and cannot fail for this one.
+    u64::try_from(unsafe { libc::sysconf(libc::_SC_PAGESIZE) }).unwrap_or(4096)
+}
+
 /// Reads memory of a stopped thread into `buffer`; returns the bytes read, fewer at the end of a mapping.
 pub(crate) fn read_memory(tid: Tid, address: u64, buffer: &mut [u8]) -> Result<usize, i32> {
     let local = libc::iovec {

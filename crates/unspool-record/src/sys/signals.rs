@@ -215,6 +215,14 @@ pub(crate) fn set_mask(mask: &libc::sigset_t) {
     };
 }
 
+/// Keeps all signals from the calling thread: they are for the others.
+pub(crate) fn block_all() {
+    let mut mask = current_mask();
+    // SAFETY: `mask` is a valid set.
+    unsafe { libc::sigfillset(&raw mut mask) };
+    set_mask(&mask);
+}
+
 /// Ticks for the calling thread: interrupts its waiting at a rate. Ends when dropped.
 #[derive(Debug)]
 pub(crate) struct Ticker {

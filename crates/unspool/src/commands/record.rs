@@ -26,6 +26,7 @@ use crate::pipeline::{Walked, walk};
 use crate::report::{count, duration, eprint_error, eprint_line, size};
 use crate::settings::Settings;
 use crate::sources::FrameSource;
+use crate::times::Interval;
 
 /// How long strings of an external tracer may be when no payload is asked for: paths are never cut, arguments rarely.
 const TRACER_STRING_BYTES: usize = 4096;
@@ -47,6 +48,7 @@ pub(crate) fn run(settings: &Settings, args: &RecordArgs) -> Result<u8> {
     }
     let scrubber = Arc::new(scrubber(settings, args)?);
     let recorder = choose(args.recorder);
+    check_sampling(args, recorder)?;
     let writer = create_run(
         settings,
         args.output.as_deref(),
@@ -227,6 +229,7 @@ fn record(
                 wait,
                 detail: detail(args.detail),
                 filter: filter(args),
+                sample: sample(args),
                 scrub: Arc::clone(scrubber) as Arc<dyn unspool_record::Scrub>,
             };
             return if pids.is_empty() {
@@ -248,6 +251,26 @@ fn record(
     } else {
         external::attach_with_tracer(tracer, &pids, &options, &control, sink)
     }
+}
+
+/// How often use is sampled: every second if nothing else is said. Its cost is in `docs/recording.md`.
+fn sample(args: &RecordArgs) -> Option<std::time::Duration> {
+    match args.sample {
+        Some(Interval(every)) => every,
+        None => Some(std::time::Duration::from_secs(1)),
+    }
+}
+
+/// Only the native recorders know the processes while they run.
+fn check_sampling(args: &RecordArgs, recorder: RecorderChoice) -> Result<()> {
+    let is_external = matches!(recorder, RecorderChoice::Strace | RecorderChoice::Ltrace);
+    if is_external && args.sample.is_some_and(|Interval(every)| every.is_some()) {
+        let name = recorder_name(recorder);
+        return Err(Failure::usage(format!("{name} cannot sample"))
+            .hint("leave `--sample` out, or record with `--recorder ptrace`")
+            .into());
+    }
+    Ok(())
 }
 
 fn detail(choice: DetailChoice) -> Detail {

@@ -33,6 +33,10 @@ impl Tracer<'_> {
             }
             libc::PTRACE_EVENT_EXEC => self.on_exec(tid, now),
             libc::PTRACE_EVENT_SECCOMP => self.on_seccomp(tid, now),
+            libc::PTRACE_EVENT_EXIT => {
+                self.on_end(tid);
+                self.resume(tid, resume_in_call, 0);
+            }
             EVENT_STOP if is_stop_signal(signal) => self.on_group_stop(tid, signal, now),
             EVENT_STOP => {
                 self.on_continue(tid, now);
@@ -56,6 +60,7 @@ impl Tracer<'_> {
             return;
         };
         let is_32_bit = parent.pending.architecture == architecture::I386;
+        let parent_tgid = parent.tgid;
         let asked = parent
             .pending
             .clone_flags
@@ -83,6 +88,7 @@ impl Tracer<'_> {
         } else {
             architecture::X86_64
         };
+        self.usage.began(child, tgid, parent_tgid, now);
         self.tracees.insert(child, tracee);
         self.write_fork(tid, child, tgid, flags, now);
         if let Some(newborn) = self.newborns.remove(&child) {
@@ -123,6 +129,7 @@ impl Tracer<'_> {
                 (tid, status.parent, 0)
             };
             self.tracees.insert(tid, Tracee::new(tgid));
+            self.usage.began(tid, tgid, parent, now);
             self.write_fork(parent, tid, tgid, flags, now);
             self.handle(tid, newborn.status);
         }
@@ -147,8 +154,10 @@ impl Tracer<'_> {
         self.stack = buffer;
         if self.root == Some(tid) && !self.has_executed {
             self.has_executed = true;
+            self.usage.attached(tid);
             self.begin_command(tid, image.as_ref(), now);
         }
+        self.usage.executes(tid, former);
         self.write_exec(tid, former, image, now);
         let in_call = self
             .tracees
@@ -183,6 +192,7 @@ impl Tracer<'_> {
             self.root_status = Some(status);
             return;
         }
+        self.usage.ended(tid, tracee.tgid);
         self.write_unfinished(tid, &tracee, now);
         self.writer.begin(kind::EXIT, tid, now);
         self.writer.u32(tracee.tgid.cast_unsigned());

@@ -3,6 +3,7 @@
 mod calls;
 mod events;
 mod process;
+mod usage;
 mod waiter;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -84,6 +85,7 @@ pub(super) struct Tracer<'run> {
     streak: (Tid, u32),
     waiter: Waiter,
     notes: Vec<String>,
+    usage: usage::Use,
 }
 
 impl<'run> Tracer<'run> {
@@ -120,6 +122,7 @@ impl<'run> Tracer<'run> {
             streak: (0, 0),
             waiter: Waiter::default(),
             notes: Vec::new(),
+            usage: usage::Use::start(options.sample)?,
         };
         tracer.write_stream(now);
         Ok(tracer)
@@ -156,7 +159,12 @@ impl<'run> Tracer<'run> {
         } else {
             0
         };
-        events | libc::PTRACE_O_TRACESYSGOOD | filter
+        let ends = if self.usage.is_sampled() {
+            libc::PTRACE_O_TRACEEXIT
+        } else {
+            0
+        };
+        events | libc::PTRACE_O_TRACESYSGOOD | filter | ends
     }
 
     /// Whether the job runs under our seccomp filter, and so cannot be let go.
@@ -190,6 +198,7 @@ impl<'run> Tracer<'run> {
         let tgid = procfs::status(pid)
             .ok_or_else(|| trace_error(libc::ESRCH))?
             .tgid;
+        self.usage.attached(tgid);
         self.write_process(tgid, sys::clock_ns(CLOCK), process::Image::FromProc);
         // Threads start threads while we look: until a look finds no new one.
         loop {
@@ -361,6 +370,7 @@ impl<'run> Tracer<'run> {
             } else {
                 TICK_BUSY_NS
             });
+        self.take_samples();
         self.writer.flush();
         if now - self.checked_ns >= SECOND_NS {
             self.checked_ns = now;
@@ -425,6 +435,7 @@ impl<'run> Tracer<'run> {
         for (tid, tracee) in left {
             self.write_unfinished(tid, &tracee, now);
         }
+        self.take_last_samples();
         let exit = self.root_status.map_or(Exit::Running, Exit::from_status);
         let (counts, sink_error) = self.writer.finish(now);
         Outcome {

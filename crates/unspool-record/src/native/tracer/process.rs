@@ -3,6 +3,7 @@
 use unspool_decode::native::format::{STRINGS_BYTES_MAX, architecture, kind, tag};
 
 use super::Tracer;
+use super::usage::Told;
 use crate::native::image::Image as NewImage;
 use crate::native::procfs;
 use crate::native::roles::ProcessCall;
@@ -43,6 +44,7 @@ impl Tracer<'_> {
             self.writer.item(tag::CWD, cwd);
         }
         self.push_user(status.uid, status.gid);
+        self.push_group(tgid, Told::Again);
         for (fd, flags) in procfs::descriptors(tgid, DESCRIPTORS_MAX) {
             let path = procfs::fd_path(tgid, i64::from(fd), &mut link).unwrap_or_default();
             let items = self.writer.items();
@@ -80,6 +82,7 @@ impl Tracer<'_> {
         if let (Some(uid), Some(gid)) = (image.uid, image.gid) {
             self.push_user(uid, gid);
         }
+        self.push_group(tid, Told::WhenNew);
         self.writer.end();
     }
 

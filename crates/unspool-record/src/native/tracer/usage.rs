@@ -1,0 +1,145 @@
+//! Control groups and use of resources: what the recorder tells the sampler, and where its records go.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use unspool_decode::native::format::tag;
+
+use super::{CLOCK, Tracer};
+use crate::containers::{Membership, Names};
+use crate::options::RecordError;
+use crate::samples::Sampler;
+use crate::sys::Tid;
+
+/// The control groups of processes, and the sampler of their use.
+pub(super) struct Use {
+    /// By thread group.
+    groups: HashMap<Tid, Membership>,
+    names: Names,
+    sampler: Option<Sampler>,
+    records: Vec<u8>,
+}
+
+/// Whether a control group is told that was told before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Told {
+    Again,
+    WhenNew,
+}
+
+impl Use {
+    pub(super) fn start(sample: Option<Duration>) -> Result<Self, RecordError> {
+        let sampler = sample
+            .map(|interval| Sampler::start(interval, CLOCK))
+            .transpose()
+            .map_err(|source| RecordError::Failed {
+                action: "start a thread",
+                source,
+            })?;
+        Ok(Self {
+            groups: HashMap::new(),
+            names: Names::default(),
+            sampler,
+            records: Vec::new(),
+        })
+    }
+
+    pub(super) fn is_sampled(&self) -> bool {
+        self.sampler.is_some()
+    }
+
+    /// A process that has run before is recorded from now on.
+    pub(super) fn attached(&mut self, tgid: Tid) {
+        if let Some(sampler) = &mut self.sampler {
+            sampler.attached(tgid);
+        }
+    }
+
+    /// A thread or process begins.
+    pub(super) fn began(&mut self, tid: Tid, tgid: Tid, parent: Tid, now: i64) {
+        if tid == tgid
+            && let Some(group) = self.groups.get(&parent).cloned()
+        {
+            self.groups.insert(tgid, group);
+        }
+        if let Some(sampler) = &mut self.sampler {
+            if tid == tgid {
+                sampler.began(tgid, parent, now);
+            } else {
+                sampler.thread_began(tgid);
+            }
+        }
+    }
+
+    pub(super) fn executes(&mut self, tgid: Tid, former: Tid) {
+        if let Some(sampler) = &mut self.sampler {
+            sampler.executes(tgid, former);
+        }
+    }
+
+    /// A thread has ended.
+    pub(super) fn ended(&mut self, tid: Tid, tgid: Tid) {
+        if tid == tgid {
+            self.groups.remove(&tgid);
+        }
+        if let Some(sampler) = &mut self.sampler {
+            if tid == tgid {
+                sampler.ended(tgid);
+            } else {
+                sampler.thread_ended(tgid, tid);
+            }
+        }
+    }
+}
+
+impl Tracer<'_> {
+    /// Appends the control group of a process to the record that is being built.
+    pub(super) fn push_group(&mut self, tgid: Tid, told: Told) {
+        let Some(group) = Membership::of(tgid) else {
+            return;
+        };
+        if told == Told::WhenNew && self.usage.groups.get(&tgid) == Some(&group) {
+            return;
+        }
+        self.writer.item(tag::GROUP, group.path());
+        if let Some(name) = self.usage.names.of(group.path()) {
+            self.writer.item(tag::CONTAINER, &name);
+        }
+        if let Some(sampler) = &mut self.usage.sampler {
+            sampler.is_in(tgid, &group);
+        }
+        self.usage.groups.insert(tgid, group);
+    }
+
+    /// A thread is stopped at its end.
+    pub(super) fn on_end(&mut self, tid: Tid) {
+        let Some(tgid) = self.tracees.get(&tid).map(|tracee| tracee.tgid) else {
+            return;
+        };
+        if let Some(sampler) = &mut self.usage.sampler {
+            sampler.ends(tgid, tid);
+        }
+        // Before the record of the exit.
+        self.take_samples();
+    }
+
+    /// Writes the samples that are ready.
+    pub(super) fn take_samples(&mut self) {
+        let Self { usage, writer, .. } = self;
+        if let Some(sampler) = &mut usage.sampler {
+            sampler.take_records(&mut usage.records);
+            writer.records(&usage.records);
+            usage.records.clear();
+        }
+    }
+
+    /// Writes a last sample of what still lives.
+    pub(super) fn take_last_samples(&mut self) {
+        let Self { usage, writer, .. } = self;
+        if let Some(sampler) = &mut usage.sampler {
+            sampler.finish(&mut usage.records);
+            writer.records(&usage.records);
+            usage.records.clear();
+        }
+    }
+}
