@@ -24,9 +24,11 @@ pub mod tree;
 
 use std::ops::ControlFlow;
 
+use unspool_model::event::Outcome;
 use unspool_model::ids::ProcessId;
 use unspool_model::report::{Column, Layout, Report, RowSink, Shape, Shown, Unit};
-use unspool_model::step::{Step, StepSink};
+use unspool_model::sample::Sample;
+use unspool_model::step::{Step, StepArgs, StepKind, StepSink};
 use unspool_model::world::World;
 
 pub use filter::{Filter, FilterError};
@@ -40,6 +42,8 @@ pub struct ViewOptions {
     pub limit: Option<usize>,
     /// `time`: rows by process instead of by call.
     pub by_process: bool,
+    /// `seconds`: rows by category of calls too.
+    pub by_category: bool,
     /// Only steps count that the filter lets through; views must fold them instead of reading the world.
     pub filtered: bool,
     /// What the manifest of the run says, for `summary`.
@@ -80,6 +84,11 @@ pub trait Analysis {
     fn step(&mut self, step: &Step<'_>, world: &World, out: &mut dyn RowSink) -> ControlFlow<()> {
         let _ = (step, world, out);
         ControlFlow::Continue(())
+    }
+
+    /// Takes a sample of resource use that counts, after all steps.
+    fn sample(&mut self, sample: &Sample, world: &World) {
+        let _ = (sample, world);
     }
 
     /// Writes the rows (that are not written yet), and gives the notes.
@@ -160,6 +169,14 @@ pub static ANALYSES: &[AnalysisSpec] = &[
         needs_args: false,
         needs_steps: true,
         new: time::new,
+    },
+    AnalysisSpec {
+        name: "seconds",
+        doc: "CPU, memory, bytes, calls and errors in each second: `show time --per-second`.",
+        shape: time::seconds::SHAPE,
+        needs_args: true,
+        needs_steps: true,
+        new: time::seconds::new,
     },
     AnalysisSpec {
         name: "state",
@@ -267,6 +284,15 @@ impl<'o> View<'o> {
         if !self.begun {
             self.begin()?;
         }
+        for sample in &world.samples {
+            let counts = self
+                .filter
+                .as_mut()
+                .is_none_or(|filter| sample_matches(filter, sample, world));
+            if counts {
+                self.analysis.sample(sample, world);
+            }
+        }
         let mut out = Limited {
             out: self.out,
             limit: self.limit,
@@ -288,6 +314,31 @@ impl<'o> View<'o> {
         self.stopped |= flow.is_break();
         flow
     }
+}
+
+/// Whether the filter lets a sample through: as an event of its process that has the sample's time. Samples of groups and of the
+/// machine are nobody's.
+fn sample_matches(filter: &mut Filter, sample: &Sample, world: &World) -> bool {
+    let Some(process) = sample.process.and_then(|id| world.process(id)) else {
+        return false;
+    };
+    let step = Step {
+        seq: u64::MAX,
+        time_ns: sample.time_ns,
+        duration_ns: Some(sample.duration_ns),
+        process: process.id,
+        pid: process.pid,
+        tid: process.pid.main_thread(),
+        kind: StepKind::Sample,
+        name: b"sample",
+        syscall: None,
+        args: StepArgs::Text(b""),
+        outcome: Outcome::Unknown,
+        exit: None,
+        touch: None,
+        second: None,
+    };
+    filter.matches(&step, world)
 }
 
 impl StepSink for View<'_> {
@@ -381,6 +432,7 @@ fn unit_name(unit: Unit) -> &'static str {
         Unit::Bytes => "bytes",
         Unit::Time => "time in ns",
         Unit::Duration => "duration in ns",
+        Unit::Share => "thousandths",
         Unit::Flag => "yes or no",
         Unit::List => "list",
     }

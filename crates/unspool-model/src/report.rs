@@ -145,6 +145,8 @@ pub enum Unit {
     Time,
     /// Length of time in nanoseconds.
     Duration,
+    /// Part of the largest, in thousandths; a bar for people.
+    Share,
     /// Yes or no.
     Flag,
     /// List of any of these.

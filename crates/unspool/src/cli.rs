@@ -286,6 +286,17 @@ pub(crate) struct ShowArgs {
     /// `time` by process instead of by call
     #[arg(long)]
     pub(crate) by_process: bool,
+    /// `time` in each second; also with --by-process
+    #[arg(long)]
+    pub(crate) per_second: bool,
+    /// `time --per-second` by category of calls
+    #[arg(
+        long,
+        requires = "per_second",
+        conflicts_with = "by_process",
+        hide_short_help = true
+    )]
+    pub(crate) by_category: bool,
     /// At most N rows
     #[arg(short = 'n', long, value_name = "N")]
     pub(crate) limit: Option<usize>,
@@ -337,6 +348,17 @@ pub(crate) struct ExportArgs {
     /// `time` by process instead of by call
     #[arg(long)]
     pub(crate) by_process: bool,
+    /// `time` in each second; also with --by-process
+    #[arg(long)]
+    pub(crate) per_second: bool,
+    /// `time --per-second` by category of calls
+    #[arg(
+        long,
+        requires = "per_second",
+        conflicts_with = "by_process",
+        hide_short_help = true
+    )]
+    pub(crate) by_category: bool,
     /// At most N rows
     #[arg(short = 'n', long, value_name = "N")]
     pub(crate) limit: Option<usize>,

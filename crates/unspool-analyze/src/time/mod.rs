@@ -1,6 +1,8 @@
 //! Calls, errors and durations by call or by process.
 
 mod durations;
+pub mod seconds;
+pub mod split;
 
 use std::collections::HashMap;
 use std::ops::ControlFlow;

@@ -41,8 +41,26 @@ fn number_text(number: i64, unit: Unit, context: &Context<'_>) -> String {
         Unit::Bytes => units::bytes(number),
         Unit::Duration => units::duration(number),
         Unit::Time => time_text(number, context),
+        Unit::Share => bar(number, context.options.ascii),
         Unit::Text | Unit::Printed | Unit::Number | Unit::Flag | Unit::List => number.to_string(),
     }
+}
+
+/// Cells of a whole bar.
+const BAR_CELLS: u64 = 10;
+
+/// A bar of at most ten cells, in eighths: `██▍`.
+fn bar(permille: i64, ascii: bool) -> String {
+    const EIGHTHS: [&str; 8] = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"];
+    let permille = u64::try_from(permille).unwrap_or(0).min(1000);
+    // What is there is seen.
+    let eighths = (permille * BAR_CELLS * 8).div_ceil(1000);
+    let whole = usize::try_from(eighths / 8).unwrap_or(0);
+    if ascii {
+        return "#".repeat(usize::try_from(eighths.div_ceil(8)).unwrap_or(0));
+    }
+    let rest = usize::try_from(eighths % 8).unwrap_or(0);
+    format!("{}{}", "█".repeat(whole), EIGHTHS.get(rest).unwrap_or(&""))
 }
 
 fn time_text(ns: i64, context: &Context<'_>) -> String {
@@ -83,6 +101,7 @@ pub(super) fn unit_of(name: &str) -> Unit {
 
 /// Heading for people: `bytes_read` is `bytes read`, `start_ns` is `start`.
 pub(crate) fn title(name: &str) -> String {
+    let name = name.strip_suffix("_permille").unwrap_or(name);
     name.strip_suffix("_ns").unwrap_or(name).replace('_', " ")
 }
 

@@ -51,7 +51,7 @@ impl Fitted {
                 width: 0,
                 is_right: !matches!(
                     column.unit,
-                    Unit::Text | Unit::Printed | Unit::List | Unit::Flag
+                    Unit::Text | Unit::Printed | Unit::List | Unit::Flag | Unit::Share
                 ),
                 cut: match column.unit {
                     Unit::Printed | Unit::List => Cut::End,

@@ -64,7 +64,7 @@ impl Membership {
         best.map_or(b"/", |(_, path)| path)
     }
 
-    /// Path in the hierarchy of a controller of version 1 (`memory`), or in version 2 (``).
+    /// Path in the hierarchy of a controller of version 1 (`memory`), or in version 2 (no name).
     fn path_of(&self, controller: &[u8]) -> Option<&[u8]> {
         self.hierarchies()
             .find(|(controllers, _)| {

@@ -103,16 +103,8 @@ fn unescape(word: &[u8]) -> Vec<u8> {
             .then(|| tail.get(..3))
             .flatten()
             .and_then(|digits| u8::from_str_radix(std::str::from_utf8(digits).ok()?, 8).ok());
-        match octal {
-            Some(byte) => {
-                text.push(byte);
-                rest = tail.get(3..).unwrap_or_default();
-            }
-            None => {
-                text.push(*first);
-                rest = tail;
-            }
-        }
+        text.push(octal.unwrap_or(*first));
+        rest = tail.get(octal.map_or(0, |_| 3)..).unwrap_or_default();
     }
     text
 }

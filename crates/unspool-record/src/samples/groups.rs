@@ -7,7 +7,7 @@ use unspool_model::sample::Usage;
 use super::reading::{number, read_into};
 use crate::containers::{Membership, Mounts};
 
-/// USER_HZ is 100 on every architecture that Linux runs on today.
+/// `USER_HZ` is 100 on every architecture that Linux runs on today.
 const TICK_NS: u64 = 10_000_000;
 
 /// Where the files of one group lie.
@@ -101,7 +101,7 @@ fn keyed(folder: &Path, name: &str, key: &[u8], buffer: &mut Vec<u8>) -> Option<
 /// The sum of `KEY=NUMBER` over lines such as `8:0 rbytes=1 wbytes=2`.
 fn assigned_sum(folder: &Path, name: &str, key: &[u8], buffer: &mut Vec<u8>) -> Option<u64> {
     let text = file(folder, name, buffer)?;
-    let words = text.split(|byte| byte.is_ascii_whitespace());
+    let words = text.split(u8::is_ascii_whitespace);
     Some(
         words
             .filter_map(|word| number(word.strip_prefix(key)?))

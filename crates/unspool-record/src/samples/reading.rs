@@ -6,9 +6,9 @@ use crate::sys::{self, Tid};
 
 /// Threads of one process that are looked at one by one; what further ones read, wrote and waited is not told.
 pub(super) const THREADS_MAX: usize = 1024;
-/// USER_HZ is 100 on every architecture that Linux runs on today.
+/// `USER_HZ` is 100 on every architecture that Linux runs on today.
 const TICK_NS: u64 = 10_000_000;
-/// `struct rusage` is not needed: pages are what `sysconf` says.
+/// Room for a file of /proc at first.
 const STAT_BYTES_MAX: usize = 1024;
 
 /// Sums that the kernel keeps by thread.
@@ -150,7 +150,7 @@ fn peak_rss_bytes(tgid: Tid, buffer: &mut Vec<u8>) -> Option<u64> {
         .split(|byte| *byte == b'\n')
         .find_map(|line| line.strip_prefix(b"VmHWM:"))?;
     let word = line
-        .split(|byte| byte.is_ascii_whitespace())
+        .split(u8::is_ascii_whitespace)
         .find(|word| !word.is_empty())?;
     Some(number(word)?.saturating_mul(1024))
 }

@@ -5,6 +5,7 @@ mod commands;
 mod reader;
 mod state;
 mod tools;
+mod usage;
 
 use std::fs::File;
 use std::io::Write as _;

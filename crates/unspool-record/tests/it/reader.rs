@@ -58,6 +58,7 @@ fn body_bytes(kind: u8) -> usize {
         1 | 4 | 7 | 8 => 16,
         5 | 6 | 13 | 15 | 16 => 8,
         9 => 24,
+        11 => 16,
         12 => 0,
         14 => 32,
         other => panic!("kind {other} is not written by this recorder"),

@@ -90,6 +90,8 @@ fn as_show(args: &ExportArgs) -> ShowArgs {
         process,
         at,
         by_process,
+        per_second,
+        by_category,
         limit,
     } = args;
     ShowArgs {
@@ -100,6 +102,8 @@ fn as_show(args: &ExportArgs) -> ShowArgs {
         process: process.clone(),
         at: at.clone(),
         by_process: *by_process,
+        per_second: *per_second,
+        by_category: *by_category,
         limit: *limit,
         wide: true,
         json: false,

@@ -62,6 +62,7 @@ impl Asked {
         spec: &'static AnalysisSpec,
         args: &ShowArgs,
     ) -> Result<Self> {
+        let spec = in_seconds(spec, args)?;
         let entry = find_run(settings, reference)?;
         let reader = RunReader::open(&entry.folder).map_err(Failure::store)?;
         let instant = Instant::of(reader.manifest());
@@ -71,6 +72,7 @@ impl Asked {
             at_ns,
             limit: args.limit,
             by_process: args.by_process,
+            by_category: args.by_category,
             filtered: filter.is_some(),
             run: facts(&reader),
         };
@@ -104,6 +106,22 @@ impl Asked {
         shown?;
         Ok(finished.and_then(|()| writer.flush()))
     }
+}
+
+/// The view by seconds, where `--per-second` asks for it.
+fn in_seconds(spec: &'static AnalysisSpec, args: &ShowArgs) -> Result<&'static AnalysisSpec> {
+    if !args.per_second {
+        return Ok(spec);
+    }
+    let is_time = matches!(spec.name, "time" | "seconds");
+    // Without a word for a view, it is the one that has seconds.
+    let is_said = args.operands.iter().any(|word| word == spec.name);
+    if is_said && !is_time {
+        return Err(Failure::usage(format!("`{}` has no seconds", spec.name))
+            .hint("`unspool show time --per-second`")
+            .into());
+    }
+    Ok(unspool_analyze::view("seconds").expect("the list of views has seconds"))
 }
 
 /// Which of the two operands is the run, which the view.
@@ -302,7 +320,10 @@ fn show(
         return Ok(());
     }
     let tables = Tables::open(reader).map_err(Failure::store)?;
-    let world = tables.world().map_err(Failure::store)?;
+    let mut world = tables.world().map_err(Failure::store)?;
+    if spec.name == "seconds" {
+        world.samples = tables.samples().map_err(Failure::store)?;
+    }
     if view.needs_steps() {
         let query = StepQuery {
             with_args: view.needs_args(),
