@@ -1,4 +1,4 @@
-//! Tasks of the project: `cargo xtask tidy | docs [--check] | bench decode|record [--smoke]`.
+//! Tasks of the project: `cargo xtask tidy | docs [--check] | bench decode|record|diff [--smoke]`.
 #![expect(clippy::print_stdout, reason = "the output of a task is its result")]
 #![expect(
     clippy::print_stderr,
@@ -16,7 +16,8 @@ const USAGE: &str = "\
 usage: cargo xtask tidy                         check edges, licences, advisories, files, registries
        cargo xtask docs [--check]               write the generated reference pages, or fail if one is stale
        cargo xtask bench decode [--smoke]       throughput of decoding, against memchr and peers
-       cargo xtask bench record [--smoke]       cost of recording, against plain runs and strace";
+       cargo xtask bench record [--smoke]       cost of recording, against plain runs and strace
+       cargo xtask bench diff [--smoke]         where the causes of injected faults stand in the ranked difference";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -29,6 +30,8 @@ fn main() -> ExitCode {
         ["bench", "decode"] => bench::decode::run(bench::Size::Full),
         ["bench", "decode", "--smoke"] => bench::decode::run(bench::Size::Smoke),
         ["bench", "record"] => bench::record::run(bench::Size::Full),
+        ["bench", "diff"] => bench::diff::run(bench::Size::Full),
+        ["bench", "diff", "--smoke"] => bench::diff::run(bench::Size::Smoke),
         ["bench", "record", "--smoke"] => bench::record::run(bench::Size::Smoke),
         _ => Err(USAGE.to_owned()),
     };

@@ -1,0 +1,1 @@
+module.exports = (text) => `/* built for ${process.env.NODE_ENV} */\n` + text;
