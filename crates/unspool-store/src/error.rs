@@ -150,7 +150,9 @@ impl StoreError {
             Self::Exists { .. } => Some("choose another name, or remove it first"),
             Self::NotARun { .. } => Some("a run folder holds a file `run.json`"),
             Self::Live { .. } => Some("wait for the recording to end, or stop it"),
-            Self::Version { .. } => Some("use the version of unspool that wrote it"),
+            Self::Version { .. } => Some(
+                "use the version of unspool that wrote it, or import its log again with this one",
+            ),
             Self::NoTable { .. } => {
                 Some("`unspool runs recover` makes the tables from what is left")
             }

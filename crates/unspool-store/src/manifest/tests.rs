@@ -2,7 +2,9 @@ use std::fs;
 
 use serde_json::Value;
 
-use super::{Exit, Manifest, RecordedCounts, Source, State, clock_from_name, clock_name};
+use super::{
+    Exit, FORMAT_VERSION, Manifest, RecordedCounts, Source, State, clock_from_name, clock_name,
+};
 use unspool_model::event::ClockKind;
 
 fn example() -> Manifest {
@@ -67,12 +69,20 @@ fn unknown_members_are_kept_and_changes_by_hand_are_noticed() {
 fn a_newer_format_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let manifest = Manifest {
-        format: 2,
+        format: FORMAT_VERSION + 1,
         ..example()
     };
     manifest.write(folder.path()).unwrap();
     let error = Manifest::read(folder.path()).unwrap_err();
-    assert!(error.to_string().contains("has format 2"), "{error}");
+    let told = format!("has format {}", FORMAT_VERSION + 1);
+    assert!(error.to_string().contains(&told), "{error}");
+
+    // A number that damage made says nothing about the version.
+    let path = folder.path().join("run.json");
+    let text = fs::read_to_string(&path).unwrap();
+    fs::write(&path, text.replace("make", "take")).unwrap();
+    let (_, wrong) = Manifest::read(folder.path()).unwrap();
+    assert!(wrong.is_some());
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! The tables of a closed run: everything that the tracker found, as Parquet files that any engine reads.
 
+mod args;
 mod cells;
 mod open;
 mod rows;
@@ -79,7 +80,7 @@ impl TableId {
             Self::Strings => rows::StringBuilder::fields(),
         };
         match self {
-            Self::Events => fields.push(Field::new(ARGS, DataType::Binary, false)),
+            Self::Events => fields.push(Field::new(ARGS_REST, DataType::Binary, false)),
             Self::Strings => fields.push(Field::new(VALUE, DataType::Binary, false)),
             _ => {}
         }
@@ -87,8 +88,8 @@ impl TableId {
     }
 }
 
-/// Column of the events with the text of the arguments.
-pub(crate) const ARGS: &str = "args";
+/// Column of the events with what forms and numbers do not hold of the arguments: see [`args`].
+pub(crate) const ARGS_REST: &str = "args_rest";
 /// Column of the strings.
 pub(crate) const VALUE: &str = "value";
 

@@ -17,7 +17,7 @@ use super::worker::failed;
 use super::{TableId, table_path};
 use crate::error::{Result, StoreError};
 use crate::files;
-use crate::manifest::TableInfo;
+use crate::manifest::{FORMAT_VERSION, TableInfo};
 use crate::reader::RunReader;
 
 /// Longest footer of a table.
@@ -59,6 +59,13 @@ impl Tables {
         if !manifest.tables.contains_key(TableId::Events.name()) {
             return Err(StoreError::NoTable {
                 path: table_path(run.folder(), TableId::Events.name()),
+            });
+        }
+        // Frames and manifest are those of the first format, the tables are not.
+        if manifest.format != FORMAT_VERSION {
+            return Err(StoreError::Version {
+                path: run.folder().join("run.json"),
+                found: manifest.format,
             });
         }
         Ok(Self {

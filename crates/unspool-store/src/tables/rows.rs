@@ -1,6 +1,8 @@
 //! The columns of every table, and how objects of the model become rows.
 //!
-//! Numbers of kinds are those of the model's enums. Columns that hold ids of strings: `name`, `syscall`, `exe`, `argv`,
+//! Times are split: `time_us` and `time_sub_ns` are the microseconds and the nanoseconds beyond them. What a column does not
+//! say of an event is what others say already: `tid` where it is `pid`, `syscall` where it is the call of the table that `name`
+//! names (0 says that it is none), `claimed` where it is false. Numbers of kinds are those of the model's enums. Columns that hold ids of strings: `name`, `syscall`, `exe`, `argv`,
 //! `env`, `cwd`, `protocol`, `local`, `remote`, `cgroup`, `container_*`, `pod_uid`, `systemd_unit`; those after `cgroup` are what
 //! its path says, for queries.
 
@@ -11,18 +13,21 @@ use unspool_model::world::{
     Access, Descriptor, Image, Link, Origin, Process, Resource, Session, Traffic,
 };
 
+use super::args::Filled;
 use super::cells::table;
 use super::strings::{EMPTY, Interner};
 
 table! {
-    /// Events: what a step holds; `args` is a column of its own beside these.
+    /// Events: what a step holds. `args_rest` is a column of its own beside these; see [`super::args`].
     EventRow EventBuilder EventReader {
         seq: u64,
-        time_ns: i64,
-        duration_ns: Option<i64>,
+        time_us: i64,
+        time_sub_ns: u16,
+        duration_us: Option<i64>,
+        duration_sub_ns: u16,
         process: u32,
         pid: u32,
-        tid: u32,
+        tid: Option<u32>,
         kind: u8,
         name: u32,
         syscall: Option<u32>,
@@ -43,6 +48,9 @@ table! {
         second_resource: Option<u32>,
         second_bytes: Option<u64>,
         second_claimed: Option<bool>,
+        args_form: u32,
+        args_first: Option<u64>,
+        args_second: Option<u64>,
     }
 }
 
@@ -94,8 +102,10 @@ table! {
         resource: u32,
         process: u32,
         opened_seq: Option<u64>,
-        opened_ns: i64,
-        closed_ns: Option<i64>,
+        opened_us: i64,
+        opened_sub_ns: u16,
+        closed_us: Option<i64>,
+        closed_sub_ns: u16,
         flags: u32,
         claimed: bool,
         reads: u64,
@@ -111,8 +121,10 @@ table! {
         session: u32,
         process: u32,
         fd: i32,
-        opened_ns: i64,
-        closed_ns: Option<i64>,
+        opened_us: i64,
+        opened_sub_ns: u16,
+        closed_us: Option<i64>,
+        closed_sub_ns: u16,
         closed_by: Option<u8>,
         origin: u8,
         origin_fd: Option<i32>,
@@ -138,9 +150,12 @@ table! {
         bytes_written: u64,
         failed: u64,
         last_error: Option<u16>,
-        first_ns: i64,
-        last_ns: i64,
-        total_ns: i64,
+        first_us: i64,
+        first_sub_ns: u16,
+        last_us: i64,
+        last_sub_ns: u16,
+        total_us: i64,
+        total_sub_ns: u16,
         claimed: bool,
     }
 }
@@ -151,6 +166,7 @@ table! {
         id: u32,
         kind: u8,
         name: u32,
+        args_name: Option<u32>,
         category: u8,
         protocol: Option<u32>,
         local: Option<u32>,
@@ -180,6 +196,25 @@ table! {
     StringRow StringBuilder StringReader {
         id: u32,
     }
+}
+
+/// A time or a duration in whole microseconds and the nanoseconds beyond. Text tracers print microseconds: what they
+/// leave out costs nothing then.
+pub(crate) fn split_ns(ns: i64) -> (i64, u16) {
+    let sub = u16::try_from(ns.rem_euclid(1000)).unwrap_or_default();
+    (ns.div_euclid(1000), sub)
+}
+
+pub(crate) fn split_some_ns(ns: Option<i64>) -> (Option<i64>, u16) {
+    ns.map_or((None, 0), |ns| {
+        let (us, sub) = split_ns(ns);
+        (Some(us), sub)
+    })
+}
+
+/// The time again.
+pub(crate) fn whole_ns(us: i64, sub_ns: u16) -> i64 {
+    us.wrapping_mul(1000).wrapping_add(i64::from(sub_ns))
 }
 
 /// Number of the kind of exit, and its status or signal.
@@ -227,27 +262,24 @@ pub(crate) fn outcome_of(row: &EventRow) -> Outcome {
 }
 
 impl EventRow {
+    /// `syscall` is the cell of that name.
     #[inline]
-    pub(crate) fn new(step: &Step<'_>, strings: &mut Interner) -> Self {
+    pub(crate) fn new(step: &Step<'_>, name: u32, syscall: Option<u32>, args: Filled) -> Self {
         let (outcome, ret, errno) = outcome_cells(step.outcome);
         let (exit, exit_value) = exit_cells(step.exit);
-        let name = strings.intern_frequent(step.name);
-        let syscall = step.syscall.map(|call| {
-            let printed = call.name().as_bytes();
-            if printed == step.name {
-                name
-            } else {
-                strings.intern_frequent(printed)
-            }
-        });
+        let (time_us, time_sub_ns) = split_ns(step.time_ns);
+        let (duration_us, duration_sub_ns) = split_some_ns(step.duration_ns);
+        let [args_first, args_second] = args.numbers;
         let (first, second) = (step.touch, step.second);
         Self {
             seq: step.seq,
-            time_ns: step.time_ns,
-            duration_ns: step.duration_ns,
+            time_us,
+            time_sub_ns,
+            duration_us,
+            duration_sub_ns,
             process: step.process.0,
             pid: step.pid.0,
-            tid: step.tid.0,
+            tid: (step.tid.0 != step.pid.0).then_some(step.tid.0),
             kind: step.kind as u8,
             name,
             syscall,
@@ -261,14 +293,23 @@ impl EventRow {
             session: first.and_then(|touch| touch.session).map(|id| id.0),
             resource: first.and_then(|touch| touch.resource).map(|id| id.0),
             bytes: first.and_then(|touch| touch.bytes),
-            claimed: first.map(|touch| touch.claimed),
+            claimed: first.filter(|touch| touch.claimed).map(|_| true),
             second_action: second.map(|touch| touch.action as u8),
             second_fd: second.and_then(|touch| touch.fd).map(|fd| fd.0),
             second_session: second.and_then(|touch| touch.session).map(|id| id.0),
             second_resource: second.and_then(|touch| touch.resource).map(|id| id.0),
             second_bytes: second.and_then(|touch| touch.bytes),
-            second_claimed: second.map(|touch| touch.claimed),
+            second_claimed: second.filter(|touch| touch.claimed).map(|_| true),
+            args_form: args.form,
+            args_first,
+            args_second,
         }
+    }
+
+    /// Start of the event.
+    #[inline]
+    pub(crate) fn time_ns(&self) -> i64 {
+        whole_ns(self.time_us, self.time_sub_ns)
     }
 
     #[inline]
@@ -348,13 +389,17 @@ impl ImageRow {
 
 impl SessionRow {
     pub(crate) fn new(session: &Session) -> Self {
+        let (opened_us, opened_sub_ns) = split_ns(session.opened_ns);
+        let (closed_us, closed_sub_ns) = split_some_ns(session.closed_ns);
         Self {
             id: session.id.0,
             resource: session.resource.0,
             process: session.process.0,
             opened_seq: session.opened_seq,
-            opened_ns: session.opened_ns,
-            closed_ns: session.closed_ns,
+            opened_us,
+            opened_sub_ns,
+            closed_us,
+            closed_sub_ns,
             flags: session.flags,
             claimed: session.claimed,
             reads: session.traffic.reads,
@@ -370,8 +415,8 @@ impl SessionRow {
             resource: ResourceId(self.resource),
             process: ProcessId(self.process),
             opened_seq: self.opened_seq,
-            opened_ns: self.opened_ns,
-            closed_ns: self.closed_ns,
+            opened_ns: whole_ns(self.opened_us, self.opened_sub_ns),
+            closed_ns: self.closed_us.map(|us| whole_ns(us, self.closed_sub_ns)),
             flags: self.flags,
             claimed: self.claimed,
             traffic: Traffic {
@@ -393,12 +438,16 @@ impl DescriptorRow {
             Origin::Received => (3, None, None),
             Origin::Before => (4, None, None),
         };
+        let (opened_us, opened_sub_ns) = split_ns(descriptor.opened_ns);
+        let (closed_us, closed_sub_ns) = split_some_ns(descriptor.closed_ns);
         Self {
             session: descriptor.session.0,
             process: descriptor.process.0,
             fd: descriptor.fd.0,
-            opened_ns: descriptor.opened_ns,
-            closed_ns: descriptor.closed_ns,
+            opened_us,
+            opened_sub_ns,
+            closed_us,
+            closed_sub_ns,
             closed_by: descriptor.closed_by.map(|by| by as u8),
             origin,
             origin_fd,
@@ -417,8 +466,8 @@ impl DescriptorRow {
             session: SessionId(self.session),
             process: ProcessId(self.process),
             fd: Fd(self.fd),
-            opened_ns: self.opened_ns,
-            closed_ns: self.closed_ns,
+            opened_ns: whole_ns(self.opened_us, self.opened_sub_ns),
+            closed_ns: self.closed_us.map(|us| whole_ns(us, self.closed_sub_ns)),
             closed_by: self
                 .closed_by
                 .and_then(|by| ClosedBy::ALL.get(usize::from(by)).copied()),
@@ -442,6 +491,9 @@ impl DescriptorRow {
 
 impl AccessRow {
     pub(crate) fn new(access: &Access) -> Self {
+        let (first_us, first_sub_ns) = split_ns(access.first_ns);
+        let (last_us, last_sub_ns) = split_ns(access.last_ns);
+        let (total_us, total_sub_ns) = split_ns(access.total_ns);
         let counted = |action: &&Action| access.count(**action) > 0;
         Self {
             process: access.process.0,
@@ -462,9 +514,12 @@ impl AccessRow {
             bytes_written: access.traffic.bytes_written,
             failed: access.failed,
             last_error: access.last_error.map(|error| error.0),
-            first_ns: access.first_ns,
-            last_ns: access.last_ns,
-            total_ns: access.total_ns,
+            first_us,
+            first_sub_ns,
+            last_us,
+            last_sub_ns,
+            total_us,
+            total_sub_ns,
             claimed: access.claimed,
         }
     }
@@ -488,21 +543,24 @@ impl AccessRow {
             },
             failed: self.failed,
             last_error: self.last_error.map(Errno),
-            first_ns: self.first_ns,
-            last_ns: self.last_ns,
-            total_ns: self.total_ns,
+            first_ns: whole_ns(self.first_us, self.first_sub_ns),
+            last_ns: whole_ns(self.last_us, self.last_sub_ns),
+            total_ns: whole_ns(self.total_us, self.total_sub_ns),
             claimed: self.claimed,
         }
     }
 }
 
 impl ResourceRow {
-    pub(crate) fn new(resource: &Resource, strings: &mut Interner) -> Self {
+    /// `args_name` is the name that stands for it in arguments, if they name it.
+    pub(crate) fn new(resource: &Resource, args_name: Option<u32>, strings: &mut Interner) -> Self {
         let socket = resource.socket.as_ref();
+        let name = strings.intern(&resource.name);
         Self {
             id: resource.id.0,
             kind: resource.kind as u8,
-            name: strings.intern(&resource.name),
+            name,
+            args_name: args_name.filter(|used| *used != name),
             category: resource.category as u8,
             protocol: socket.map(|socket| strings.intern(socket.protocol.as_bytes())),
             local: socket.map(|socket| strings.intern(&socket.local)),

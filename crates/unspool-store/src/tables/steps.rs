@@ -10,15 +10,19 @@ use unspool_model::ids::{Pid, ProcessId, Tid};
 use unspool_model::step::{Step, StepArgs, StepKind};
 use unspool_model::syscalls::Syscall;
 
+use super::args::{self, Known};
 use super::open::{Table, Tables};
-use super::rows::{EventReader, EventRow, exit_of, outcome_of};
-use super::strings::Strings;
+use super::rows::{EventReader, EventRow, exit_of, outcome_of, whole_ns};
+use super::strings::{EMPTY, Strings};
 use super::world::wrong_column;
-use super::{ARGS, TableId};
+use super::{ARGS_REST, TableId};
 use crate::error::{Result, StoreError};
 
 /// Decoded batches that wait for the fold.
 const QUEUE: usize = 2;
+
+/// Nanoseconds beyond a microsecond, at most.
+const SUB_NS_MAX: u16 = 999;
 
 /// Which steps, and how much of them.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -44,14 +48,17 @@ impl StepQuery {
 
     fn wants(&self, row: &EventRow) -> bool {
         row.seq >= self.from_seq
-            && self.since_ns.is_none_or(|since| row.time_ns >= since)
-            && self.until_ns.is_none_or(|until| row.time_ns < until)
+            && self.since_ns.is_none_or(|since| row.time_ns() >= since)
+            && self.until_ns.is_none_or(|until| row.time_ns() < until)
     }
 
     /// Whether a row group may hold such steps.
     fn may_want(&self, table: &Table, group: usize) -> bool {
-        let time = statistics(table, group, "time_ns").and_then(|statistics| match statistics {
-            Statistics::Int64(values) => Some((*values.min_opt()?, *values.max_opt()?)),
+        let time = statistics(table, group, "time_us").and_then(|statistics| match statistics {
+            Statistics::Int64(values) => Some((
+                whole_ns(*values.min_opt()?, 0),
+                whole_ns(*values.max_opt()?, SUB_NS_MAX),
+            )),
             _ => None,
         });
         let last_seq = statistics(table, group, "seq").and_then(|statistics| match statistics {
@@ -74,7 +81,12 @@ impl Tables {
         fold: &mut dyn FnMut(&Step<'_>) -> ControlFlow<()>,
     ) -> Result<()> {
         let strings = self.strings()?;
-        let mut names = Names::new(&strings);
+        let resources = if query.with_args {
+            self.args_names()?
+        } else {
+            Vec::new()
+        };
+        let mut names = Names::new(&strings, resources);
         let table = self.table(TableId::Events)?;
         let groups: Vec<usize> = (0..table.metadata.metadata().num_row_groups())
             .filter(|group| query.may_want(&table, *group))
@@ -122,34 +134,33 @@ fn fold_batch(
     fold: &mut dyn FnMut(&Step<'_>) -> ControlFlow<()>,
 ) -> Result<ControlFlow<()>> {
     let rows = EventReader::new(batch).map_err(|name| wrong_column(table, name))?;
-    let args = match batch.column_by_name(ARGS) {
+    let rest = match batch.column_by_name(ARGS_REST) {
         Some(column) => Some(
             column
                 .as_binary_opt::<i32>()
-                .ok_or_else(|| wrong_column(table, ARGS))?,
+                .ok_or_else(|| wrong_column(table, ARGS_REST))?,
         ),
         None => None,
     };
+    let damaged = |seq| StoreError::damaged(&table.path, format!("event {seq} makes no sense"));
+    let mut text = Vec::new();
     for at in 0..batch.num_rows() {
         let row = rows.row(at);
         if !query.wants(&row) {
             continue;
         }
-        let strings = names.strings;
-        let step = strings
+        text.clear();
+        if let Some(rest) = rest {
+            names
+                .print_args(&row, rest.value(at), &mut text)
+                .ok_or_else(|| damaged(row.seq))?;
+        }
+        let syscall = names.syscall(&row);
+        let step = names
+            .strings
             .get(row.name)
-            .and_then(|name| {
-                let args = args.map_or(&[][..], |args| args.value(at));
-                step_of(
-                    &row,
-                    name,
-                    row.syscall.and_then(|id| names.syscall(id)),
-                    args,
-                )
-            })
-            .ok_or_else(|| {
-                StoreError::damaged(&table.path, format!("event {} makes no sense", row.seq))
-            })?;
+            .and_then(|name| step_of(&row, name, syscall, &text))
+            .ok_or_else(|| damaged(row.seq))?;
         if fold(&step).is_break() {
             return Ok(ControlFlow::Break(()));
         }
@@ -166,11 +177,11 @@ fn step_of<'a>(
 ) -> Option<Step<'a>> {
     Some(Step {
         seq: row.seq,
-        time_ns: row.time_ns,
-        duration_ns: row.duration_ns,
+        time_ns: row.time_ns(),
+        duration_ns: row.duration_us.map(|us| whole_ns(us, row.duration_sub_ns)),
         process: ProcessId(row.process),
         pid: Pid(row.pid),
-        tid: Tid(row.tid),
+        tid: Tid(row.tid.unwrap_or(row.pid)),
         kind: StepKind::from_number(row.kind)?,
         name,
         syscall,
@@ -182,11 +193,13 @@ fn step_of<'a>(
     })
 }
 
-/// Looks each call's name up once.
+/// What ids in events stand for.
 struct Names<'a> {
     strings: &'a Strings,
     /// By id of the string.
     calls: Vec<Lookup>,
+    /// By resource, the id of the name that stands for it in arguments.
+    resources: Vec<u32>,
 }
 
 /// What the syscall table says about a string.
@@ -198,15 +211,26 @@ enum Lookup {
 }
 
 impl<'a> Names<'a> {
-    fn new(strings: &'a Strings) -> Self {
+    fn new(strings: &'a Strings, resources: Vec<u32>) -> Self {
         Self {
             strings,
             calls: vec![Lookup::Open; strings.len()],
+            resources,
+        }
+    }
+
+    /// The call of a row.
+    #[inline]
+    fn syscall(&mut self, row: &EventRow) -> Option<Syscall> {
+        match row.syscall {
+            None => self.call_named(row.name),
+            Some(EMPTY) => None,
+            Some(id) => self.call_named(id),
         }
     }
 
     #[inline]
-    fn syscall(&mut self, id: u32) -> Option<Syscall> {
+    fn call_named(&mut self, id: u32) -> Option<Syscall> {
         let slot = self.calls.get_mut(id as usize)?;
         if let Lookup::Done(call) = slot {
             return *call;
@@ -214,6 +238,23 @@ impl<'a> Names<'a> {
         let call = self.strings.get(id).and_then(Syscall::by_name);
         *slot = Lookup::Done(call);
         call
+    }
+
+    /// Appends the arguments of a row; `None` for columns that make no sense.
+    fn print_args(&self, row: &EventRow, rest: &[u8], out: &mut Vec<u8>) -> Option<()> {
+        let form = self.strings.get(row.args_form)?;
+        let known = Known {
+            name: self.resource(row.resource),
+            second_name: self.resource(row.second_resource),
+            fd: row.fd,
+        };
+        args::put_together(form, [row.args_first, row.args_second], rest, known, out)
+    }
+
+    fn resource(&self, id: Option<u32>) -> &[u8] {
+        id.and_then(|id| self.resources.get(id as usize))
+            .and_then(|name| self.strings.get(*name))
+            .unwrap_or_default()
     }
 }
 
@@ -229,8 +270,8 @@ fn columns(table: &Table, group: usize, query: &StepQuery) -> Vec<usize> {
         .iter()
         .enumerate()
         .filter(|(_, field)| {
-            if field.name() == ARGS {
-                return query.with_args;
+            if field.name().starts_with("args_") && !query.with_args {
+                return false;
             }
             let nulls = statistics(table, group, field.name()).and_then(Statistics::null_count_opt);
             nulls != Some(rows)

@@ -88,6 +88,18 @@ impl Interner {
         id
     }
 
+    /// The id of a string, if it has one.
+    pub(crate) fn find(&self, string: &[u8]) -> Option<u32> {
+        let mut at = self.first_slot(string);
+        loop {
+            match self.slots.get(at).copied().unwrap_or(0) {
+                0 => return None,
+                taken if self.get(taken - 1) == string => return Some(taken - 1),
+                _ => at = (at + 1) % self.slots.len(),
+            }
+        }
+    }
+
     fn first_slot(&self, string: &[u8]) -> usize {
         // The keys of the hash are random, so that names in a trace cannot be made to collide; ids do not depend on it.
         usize::try_from(self.hasher.hash_one(string) % self.slots.len() as u64).unwrap_or(0)

@@ -151,6 +151,23 @@ impl Tables {
         Ok(())
     }
 
+    /// By resource, the id of the name that stands for it in arguments.
+    pub(super) fn args_names(&self) -> Result<Vec<u32>> {
+        let mut names = Vec::new();
+        self.each(TableId::Resources, |table, batch| {
+            let rows = ResourceReader::new(batch).map_err(|name| wrong_column(table, name))?;
+            for at in 0..batch.num_rows() {
+                let row = rows.row(at);
+                if row.id as usize != names.len() {
+                    return Err(StoreError::damaged(&table.path, "ids are not dense"));
+                }
+                names.push(row.args_name.unwrap_or(row.name));
+            }
+            Ok(())
+        })?;
+        Ok(names)
+    }
+
     fn read_links(&self, world: &mut World) -> Result<()> {
         self.each(TableId::Links, |table, batch| {
             let rows = LinkReader::new(batch).map_err(|name| wrong_column(table, name))?;

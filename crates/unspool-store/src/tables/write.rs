@@ -7,16 +7,19 @@ use std::sync::Arc;
 use arrow_array::builder::BinaryBuilder;
 use arrow_array::{ArrayRef, RecordBatch};
 use unspool_model::event::ClockKind;
+use unspool_model::ids::ResourceId;
 use unspool_model::step::{Step, StepArgs, StepSink};
+use unspool_model::syscalls::Syscall;
 use unspool_model::world::{Access, Descriptor, Link, Process, Resource, Session, World};
 
+use super::args::{Filled, Forms, Known};
 use super::rows::{
     AccessBuilder, AccessRow, DescriptorBuilder, DescriptorRow, EventBuilder, EventRow,
     ImageBuilder, ImageRow, LinkBuilder, LinkRow, ProcessBuilder, ProcessRow, ResourceBuilder,
     ResourceRow, SessionBuilder, SessionRow, StringBuilder, StringRow,
 };
 use super::samples::{SampleBuilder, SampleRow};
-use super::strings::Interner;
+use super::strings::{EMPTY, Interner};
 use super::worker::Worker;
 use super::{TableId, table_path};
 use crate::error::{Result, StoreError};
@@ -62,7 +65,11 @@ pub struct TableWriter {
     worker: Worker,
     failed: bool,
     strings: Interner,
-    args: BinaryBuilder,
+    calls: CallNames,
+    forms: Forms,
+    /// By resource, the name that stands for it in arguments: an id among the strings, [`EMPTY`] where none does yet.
+    args_names: Vec<u32>,
+    args_rest: BinaryBuilder,
     scratch: Vec<u8>,
     events: EventBuilder,
     processes: ProcessBuilder,
@@ -131,7 +138,10 @@ impl TableWriter {
             worker: Worker::start(run)?,
             failed: false,
             strings: Interner::new(),
-            args: BinaryBuilder::new(),
+            calls: CallNames::default(),
+            forms: Forms::default(),
+            args_names: Vec::new(),
+            args_rest: BinaryBuilder::new(),
             scratch: Vec::new(),
             events: EventBuilder::default(),
             processes: ProcessBuilder::default(),
@@ -187,6 +197,55 @@ impl TableWriter {
         Ok(summary)
     }
 
+    /// Takes the arguments of a step apart.
+    fn take_apart(&mut self, step: &Step<'_>, world: &World) -> Filled {
+        let text = match step.args {
+            StepArgs::Text(text) => text,
+            StepArgs::Call(..) => {
+                self.scratch.clear();
+                step.args.print(&mut self.scratch);
+                self.scratch.as_slice()
+            }
+        };
+        let resources = [step.touch, step.second].map(|touch| touch.and_then(|it| it.resource));
+        let names = resources.map(|id| id.map_or(&[][..], |id| self.args_name(id, world)));
+        let [name, second_name] = names;
+        let known = Known {
+            name,
+            second_name,
+            fd: step.touch.and_then(|touch| touch.fd).map(|fd| fd.0),
+        };
+        let filled = self.forms.take_apart(text, known, &mut self.strings);
+        for ((id, name), used) in resources.into_iter().zip(names).zip(filled.uses_names) {
+            if let Some(id) = id.filter(|_| used) {
+                self.keep_args_name(id, name);
+            }
+        }
+        filled
+    }
+
+    /// The name that may stand for a resource in arguments: one that has another name since it was first used has none.
+    fn args_name<'w>(&self, id: ResourceId, world: &'w World) -> &'w [u8] {
+        let name = world
+            .resource(id)
+            .map_or(&[][..], |resource| resource.name.as_slice());
+        match self.args_names.get(id.index()) {
+            Some(&used) if used != EMPTY && self.strings.get(used) != name => &[],
+            _ => name,
+        }
+    }
+
+    fn keep_args_name(&mut self, id: ResourceId, name: &[u8]) {
+        if self.args_names.len() <= id.index() {
+            self.args_names.resize(id.index() + 1, EMPTY);
+        }
+        if let Some(slot) = self.args_names.get_mut(id.index())
+            && *slot == EMPTY
+        {
+            *slot = self.strings.intern(name);
+        }
+    }
+
     fn send(&mut self, id: TableId, columns: Vec<ArrayRef>) {
         if self.failed {
             return;
@@ -201,7 +260,7 @@ impl TableWriter {
             return;
         }
         let mut columns = self.events.take_columns();
-        columns.push(Arc::new(self.args.finish()));
+        columns.push(Arc::new(self.args_rest.finish()));
         self.send(TableId::Events, columns);
     }
 
@@ -228,20 +287,47 @@ impl TableWriter {
     }
 }
 
+/// Looks each name up in the table of calls once.
+#[derive(Debug, Default)]
+struct CallNames {
+    /// By id of the name: whether the table has it; `None` where it was not asked for.
+    known: Vec<Option<bool>>,
+}
+
+impl CallNames {
+    /// The cells `name` and `syscall` of a step.
+    #[inline]
+    fn cells(&mut self, step: &Step<'_>, strings: &mut Interner) -> (u32, Option<u32>) {
+        let name = strings.intern_frequent(step.name);
+        let syscall = match step.syscall {
+            Some(call) if call.name().as_bytes() == step.name => None,
+            Some(call) => Some(strings.intern_frequent(call.name().as_bytes())),
+            None => self.knows(name, step.name).then_some(EMPTY),
+        };
+        (name, syscall)
+    }
+
+    fn knows(&mut self, id: u32, name: &[u8]) -> bool {
+        let id = id as usize;
+        if self.known.len() <= id {
+            self.known.resize(id + 1, None);
+        }
+        match self.known.get_mut(id) {
+            Some(slot) => *slot.get_or_insert_with(|| Syscall::by_name(name).is_some()),
+            None => false,
+        }
+    }
+}
+
 impl StepSink for TableWriter {
     fn step(&mut self, step: &Step<'_>, world: &World) {
         self.clock = world.clock;
         self.event_count += 1;
-        self.events.append(EventRow::new(step, &mut self.strings));
-        match step.args {
-            StepArgs::Text(text) => self.args.append_value(text),
-            StepArgs::Call(..) => {
-                self.scratch.clear();
-                step.args.print(&mut self.scratch);
-                self.args.append_value(&self.scratch);
-            }
-        }
-        if self.events.len() >= BATCH_ROWS || self.args.values_slice().len() >= BATCH_BYTES {
+        let (name, syscall) = self.calls.cells(step, &mut self.strings);
+        let args = self.take_apart(step, world);
+        self.events.append(EventRow::new(step, name, syscall, args));
+        self.args_rest.append_value(&self.forms.rest);
+        if self.events.len() >= BATCH_ROWS || self.args_rest.values_slice().len() >= BATCH_BYTES {
             self.send_events();
         }
     }
@@ -294,11 +380,13 @@ impl StepSink for TableWriter {
     }
 
     fn resource(&mut self, resource: &Resource) {
+        let args_name = self.args_names.get(resource.id.index()).copied();
+        let args_name = args_name.filter(|name| *name != EMPTY);
         add!(
             self,
             resources,
             TableId::Resources,
-            ResourceRow::new(resource, &mut self.strings)
+            ResourceRow::new(resource, args_name, &mut self.strings)
         );
     }
 }

@@ -162,6 +162,23 @@ fn a_run_without_tables_says_so() {
     assert!(matches!(error, StoreError::NoTable { .. }), "{error}");
 }
 
+#[test]
+fn tables_of_another_format_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let manifest = write_run(folder.path(), &[], &World::default());
+    let older = Manifest {
+        format: 1,
+        ..manifest
+    };
+    older.write(folder.path()).unwrap();
+    let error = Tables::open(&RunReader::open(folder.path()).unwrap()).unwrap_err();
+    assert!(
+        matches!(error, StoreError::Version { found: 1, .. }),
+        "{error}"
+    );
+    assert!(error.hint().is_some());
+}
+
 /// Opens tables whose checksum fits although they were changed, as somebody who means harm would make them.
 fn open_forged(folder: &Path, name: &str) -> Tables {
     let mut tables = open(folder);
