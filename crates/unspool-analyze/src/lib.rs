@@ -6,6 +6,7 @@
 )]
 
 pub mod accesses;
+pub mod cim;
 pub mod events;
 pub mod fds;
 pub mod files;

@@ -5,7 +5,9 @@
     reason = "few lines; `write!` to a string would have an error to throw away"
 )]
 
+pub mod cim;
 pub mod csv;
+pub mod dockit;
 pub mod envelope;
 pub mod html;
 pub mod json;

@@ -453,7 +453,7 @@ fn hostile_rows(count: i64) -> (serde_json::Value, String) {
 }
 
 /// Runs a program that the test needs with this input; `None`, with a word, where it is not installed outside of CI.
-fn piped(program: &str, args: &[&str], input: &str) -> Option<std::process::Output> {
+pub(crate) fn piped(program: &str, args: &[&str], input: &str) -> Option<std::process::Output> {
     use std::io::Write as _;
     use std::process::{Command, Stdio};
     let started = Command::new(program)

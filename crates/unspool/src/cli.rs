@@ -20,6 +20,7 @@ RECORD   record   run a command, or attach with -p, and record it
 LOOK     show     summary, tree, files, net, fds, events, time,
                   state, flow, phases
 USE      export   write a view as csv, json, xml, md, html
+         dockit   record and summarise with dockit's options and files
 MANAGE   runs     list, rm, name, tag, prune, recover stored runs
          doctor   check this machine: recorders, permissions, tools
 
@@ -76,6 +77,9 @@ pub(crate) enum Command {
     /// Write a view of a run to a file, in any form.
     #[command(help_template = COMMAND_TEMPLATE)]
     Export(ExportArgs),
+    /// Do what dockit does, with its options and its files.
+    #[command(help_template = COMMAND_TEMPLATE)]
+    Dockit(DockitArgs),
     /// List and manage stored runs.
     #[command(
         help_template = "{about-with-newline}\n{usage-heading} {usage}\n\n{subcommands}{after-help}"
@@ -316,13 +320,15 @@ pub(crate) struct ShowArgs {
 
 /// Options of `export`.
 #[derive(Args, Debug)]
-#[command(override_usage = "unspool export [OPTIONS] [RUN] VIEW")]
 #[command(
-    after_help = "FORM: txt, csv, json, jsonl, xml, md, html-table; by default what FILE ends in, else\ncsv. Columns and schemas: docs/reference/views.md, docs/schema."
+    override_usage = "unspool export [OPTIONS] [RUN] VIEW\n       unspool export [OPTIONS] --form cim-xml [RUN]"
+)]
+#[command(
+    after_help = "FORM: txt, csv, json, jsonl, xml, md, html-table; by default what FILE ends in, else\ncsv. `cim-xml`, `cim-txt`: processes and files as CIM objects, instead of a view.\nColumns and schemas: docs/reference/views.md, docs/schema."
 )]
 pub(crate) struct ExportArgs {
     /// Run and view, in any order
-    #[arg(value_name = "RUN] VIEW", num_args = 1..=2, required = true, hide = true)]
+    #[arg(value_name = "RUN] VIEW", num_args = 0..=2, hide = true)]
     pub(crate) operands: Vec<String>,
     /// Form of the output
     #[arg(short = 'F', long, value_name = "FORM")]
@@ -330,6 +336,9 @@ pub(crate) struct ExportArgs {
     /// Write here; `-` is standard output (default)
     #[arg(short, long, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
+    /// Objects of `cim-xml`: `CIM_Process.Name="cc.*"`
+    #[arg(short, long, value_name = "FILTER")]
+    pub(crate) select: Vec<String>,
     /// Only events for which this holds
     #[arg(short = 'w', long = "where", value_name = "EXPR")]
     pub(crate) filter: Option<String>,
@@ -362,6 +371,59 @@ pub(crate) struct ExportArgs {
     /// At most N rows
     #[arg(short = 'n', long, value_name = "N")]
     pub(crate) limit: Option<usize>,
+}
+
+/// Options of `dockit`: those of dockit's first and of its last version.
+#[derive(Args, Debug)]
+#[command(
+    override_usage = "unspool dockit [OPTIONS] COMMAND [ARGS]...\n       unspool dockit [OPTIONS] -p PID\n       unspool dockit [OPTIONS] -i LOG"
+)]
+#[command(
+    after_help = "FILTER: CIM_Process, CIM_DataFile.Category=[\"Others\"], CIM_Process.Name=\"cc.*\"\nFiles: PREFIX.TRACER.PID.{log,ini} with -l or -d; .txt .csv .json; .xml .summary.txt"
+)]
+pub(crate) struct DockitArgs {
+    /// Say which files are written; may be repeated
+    #[arg(short, long, action = clap::ArgAction::Count)]
+    pub(crate) verbose: u8,
+    /// Say what of the log is not understood; may be repeated
+    #[arg(short, long, alias = "warnings", action = clap::ArgAction::Count)]
+    pub(crate) warning: u8,
+    /// Summarise these objects; may be repeated
+    #[arg(short, long, value_name = "FILTER")]
+    pub(crate) summary: Vec<String>,
+    /// Follow a running process; Ctrl-C lets it go
+    #[arg(short, long, value_name = "PID")]
+    pub(crate) pid: Option<u32>,
+    /// Form of the flow: TXT (default), CSV, JSON
+    #[arg(
+        short,
+        long,
+        value_name = "FORM",
+        default_value = "TXT",
+        hide_default_value = true
+    )]
+    pub(crate) format: String,
+    /// Form of the summary: XML, TXT
+    #[arg(short = 'F', long, value_name = "FORM")]
+    pub(crate) summary_format: Option<String>,
+    /// Read this log instead of recording
+    #[arg(short, long, value_name = "LOG")]
+    pub(crate) input: Option<PathBuf>,
+    /// Beginning of the files' names
+    #[arg(short, long, value_name = "PREFIX")]
+    pub(crate) log: Option<PathBuf>,
+    /// strace (default), ltrace
+    #[arg(short, long, value_name = "TRACER")]
+    pub(crate) tracer: Option<String>,
+    /// Accepted: lines are always put together
+    #[arg(short, long, value_name = "HOW")]
+    pub(crate) aggregator: Option<String>,
+    /// Keep the tracer's log
+    #[arg(short, long)]
+    pub(crate) duplicate: bool,
+    /// The command
+    #[arg(trailing_var_arg = true, value_name = "COMMAND", hide = true)]
+    pub(crate) command: Vec<OsString>,
 }
 
 /// Operations of `runs`.

@@ -25,13 +25,18 @@ use failure::{Failure, status};
 use settings::Settings;
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let words = commands::dockit::words(std::env::args_os());
+    let cli = match Cli::try_parse_from(&words) {
+        Ok(cli) => cli,
+        Err(error) => return commands::dockit::refused(&words, &error),
+    };
     let settings = Settings::resolve(cli.store.clone(), cli.color);
     let done = match &cli.command {
         Command::Record(args) => commands::record::run(&settings, args),
         Command::Import(args) => commands::import::run(&settings, args),
         Command::Show(args) => commands::show::run(&settings, args),
         Command::Export(args) => commands::export::run(&settings, args),
+        Command::Dockit(args) => commands::dockit::run(&settings, args),
         Command::Runs(args) => commands::runs::run(&settings, args),
         Command::Doctor(args) => commands::doctor::run(&settings, args),
     };

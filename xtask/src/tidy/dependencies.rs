@@ -69,6 +69,7 @@ const CONFINED: &[(&str, &[&str])] = &[
         "memchr",
         &["unspool-decode", "unspool-record", "unspool", "xtask"],
     ),
+    ("regex-lite", &["unspool-analyze"]),
     ("anyhow", &["unspool"]),
     ("clap", &["unspool"]),
     ("jiff", &["unspool"]),

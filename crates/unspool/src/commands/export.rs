@@ -1,19 +1,34 @@
 //! `unspool export`: a view of a run in a form, into a file.
 
 use std::fs::File;
-use std::io::{BufWriter, Write as _};
+use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
+use unspool_analyze::cim::{Collector, Machine, Select};
+use unspool_export::cim::{write_text, write_xml};
 use unspool_export::{FormSpec, TextOptions};
+use unspool_store::RunReader;
 
-use super::show::{Asked, form_named, operands};
+use super::find_run;
+use super::show::{Asked, fold, form_named, operands};
 use crate::cli::{ExportArgs, ShowArgs};
 use crate::failure::{Failure, status};
 use crate::settings::Settings;
 
 /// Exports one view of one run.
 pub(crate) fn run(settings: &Settings, args: &ExportArgs) -> Result<u8> {
+    let cim = args.form.as_deref().and_then(CimForm::by_name);
+    if let Some(form) = cim {
+        return run_cim(settings, args, form);
+    }
+    if !args.select.is_empty() {
+        return Err(
+            Failure::usage("`--select` is for the forms cim-xml and cim-txt")
+                .hint("rows are chosen with `-w EXPR`")
+                .into(),
+        );
+    }
     let (reference, spec) = operands(&args.operands)?;
     let form = form_of(args)?;
     let asked = Asked::new(settings, reference, spec, &as_show(args))?;
@@ -24,10 +39,19 @@ pub(crate) fn run(settings: &Settings, args: &ExportArgs) -> Result<u8> {
         ascii: false,
         palette: unspool_export::Palette::NONE,
     };
-    let to_stdout = |path: &&PathBuf| path.as_path() != Path::new("-");
-    let Some(path) = args.output.as_ref().filter(to_stdout) else {
+    write_to(args, |writer| asked.write(form, &text, writer))
+}
+
+/// Writes to the file that was asked for, or to standard output. The inner result is that of the writer.
+fn write_to(
+    args: &ExportArgs,
+    write: impl FnOnce(&mut dyn Write) -> Result<std::io::Result<()>>,
+) -> Result<u8> {
+    let is_file = |path: &&PathBuf| path.as_path() != Path::new("-");
+    let Some(path) = args.output.as_ref().filter(is_file) else {
         let mut writer = BufWriter::new(std::io::stdout());
-        return match asked.write(form, &text, &mut writer)? {
+        let written = write(&mut writer)?.and_then(|()| writer.flush());
+        return match written {
             Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
                 Err(anyhow::Error::new(error).context("cannot write to standard output"))
             }
@@ -36,10 +60,62 @@ pub(crate) fn run(settings: &Settings, args: &ExportArgs) -> Result<u8> {
     };
     write_whole(path, |file| {
         let mut writer = BufWriter::new(file);
-        let written = asked.write(form, &text, &mut writer)?;
+        let written = write(&mut writer)?;
         written.and_then(|()| writer.flush()).map_err(Into::into)
     })?;
     Ok(0)
+}
+
+/// Forms of processes and files as CIM objects.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum CimForm {
+    Xml,
+    Txt,
+}
+
+impl CimForm {
+    fn by_name(name: &str) -> Option<Self> {
+        match name.to_ascii_lowercase().as_str() {
+            "cim-xml" => Some(Self::Xml),
+            "cim-txt" => Some(Self::Txt),
+            _ => None,
+        }
+    }
+}
+
+/// The CIM summary of a run.
+fn run_cim(settings: &Settings, args: &ExportArgs, form: CimForm) -> Result<u8> {
+    let mut select = Select::default();
+    for filter in &args.select {
+        select
+            .add(filter)
+            .map_err(|error| Failure::usage(error.message).hint(error.hint))?;
+    }
+    let reference = match args.operands.as_slice() {
+        [] => "@",
+        [run] => run,
+        [_, word, ..] => {
+            return Err(Failure::usage(format!("`{word}` is one word too many"))
+                .hint("the forms cim-xml and cim-txt have all processes and files: no view")
+                .into());
+        }
+    };
+    let entry = find_run(settings, reference)?;
+    let reader = RunReader::open(&entry.folder).map_err(Failure::store)?;
+    let mut collector = Collector::default();
+    let world = fold(&reader, &mut |step| collector.step(step))?;
+    let machine = Machine {
+        host: reader.manifest().host.clone(),
+        os_type: "linux".to_owned(),
+        address: String::new(),
+    };
+    let groups = collector.objects(&world, &machine, &select);
+    write_to(args, |writer| {
+        Ok(match form {
+            CimForm::Xml => write_xml(&groups, world.clock, writer),
+            CimForm::Txt => write_text(&groups, world.clock, writer),
+        })
+    })
 }
 
 /// Writes a file so that it is whole or not there: under another name first.
@@ -84,6 +160,7 @@ fn as_show(args: &ExportArgs) -> ShowArgs {
         operands,
         form,
         output: _,
+        select: _,
         filter,
         since,
         until,

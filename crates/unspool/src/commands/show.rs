@@ -9,7 +9,9 @@ use unspool_analyze::{ANALYSES, AnalysisSpec, Filter, FilterError, RunFacts, Vie
 use unspool_export::{Envelope, FORMS, FormSpec, Palette, RunLabel, TextOptions};
 use unspool_model::event::ClockKind;
 use unspool_model::report::Report;
+use unspool_model::step::{Step, StepSink};
 use unspool_model::tracker::{Retention, TrackContext};
+use unspool_model::world::World;
 use unspool_store::{RunReader, RunState, StepQuery, Tables};
 
 use super::{find_run, nearest};
@@ -335,6 +337,37 @@ fn show(
     }
     let _stopped = view.finish(&world).is_break();
     Ok(())
+}
+
+/// Gives every step of a run, without its arguments, and then the world: from tables, or from the raw bytes.
+pub(crate) fn fold(reader: &RunReader, take: &mut dyn FnMut(&Step<'_>)) -> Result<World> {
+    struct Steps<'t>(&'t mut dyn FnMut(&Step<'_>));
+    impl StepSink for Steps<'_> {
+        fn step(&mut self, step: &Step<'_>, _: &World) {
+            (self.0)(step);
+        }
+    }
+    if reader.manifest().tables.is_empty() {
+        let mut source = FrameSource::new(reader.frames().map_err(Failure::store)?);
+        let mut decoder = decoder_of(&reader.manifest().recorder.name);
+        let walked = walk(
+            &mut source,
+            decoder.as_mut(),
+            Retention::All,
+            TrackContext::default(),
+            &mut Steps(take),
+        )?;
+        return Ok(walked.world);
+    }
+    let tables = Tables::open(reader).map_err(Failure::store)?;
+    let world = tables.world().map_err(Failure::store)?;
+    tables
+        .for_each_step(&StepQuery::default(), &mut |step| {
+            take(step);
+            ControlFlow::Continue(())
+        })
+        .map_err(Failure::store)?;
+    Ok(world)
 }
 
 fn text_options(settings: &Settings, wide: bool) -> TextOptions {

@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::program::{Program, has_tool, root, text};
 
 /// Logs of the corpus beside the project, if it is there.
-fn corpus(part: &str) -> Vec<PathBuf> {
+pub(crate) fn corpus(part: &str) -> Vec<PathBuf> {
     let folder = root().join("../shared/corpus/logs");
     let Ok(entries) = std::fs::read_dir(&folder) else {
         eprintln!("skipped: there is no corpus at `{}`", folder.display());

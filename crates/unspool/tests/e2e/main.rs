@@ -9,6 +9,7 @@
 
 mod behaviour;
 mod corpus;
+mod dockit;
 mod export;
 mod flow;
 mod jobs;
