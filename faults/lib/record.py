@@ -111,7 +111,9 @@ def run_recorded(job, plan, out, binary, recorder, work, env, making):
         line += plan.get("wrap", []) + command
         line = private_hosts(job, plan, line)
         own = {name: value.replace("{work}", str(work)) for name, value in plan["env"].items()}
-        with open(out.with_suffix(".said"), "wb") as said:
+        # The same name in every run: where a job's output goes does not change from day to day.
+        words = work_root() / f"{job.name}.said"
+        with open(words, "wb") as said:
             child = subprocess.Popen(
                 line, cwd=work, env=env | own, stdin=subprocess.DEVNULL, stdout=said, stderr=said,
                 start_new_session=True,
@@ -122,6 +124,7 @@ def run_recorded(job, plan, out, binary, recorder, work, env, making):
                 os.killpg(child.pid, signal.SIGKILL)
                 child.wait()
                 raise SystemExit(f"{job.name}/{plan['name']}: not done after {LIMIT_S} s") from None
+        shutil.copyfile(words, out.with_suffix(".said"))
         out.with_suffix(".exit").write_text(f"{status}\n")
         if status in (125, 74, 75) or not (out / "run.json").exists():
             raise SystemExit(f"{job.name}/{plan['name']}: not recorded: {out.with_suffix('.said').read_text()}")
