@@ -7,6 +7,7 @@
 
 pub mod accesses;
 pub mod cim;
+pub mod diff;
 pub mod events;
 pub mod fds;
 pub mod files;

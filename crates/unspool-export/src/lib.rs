@@ -7,6 +7,7 @@
 
 pub mod cim;
 pub mod csv;
+pub mod diff_text;
 pub mod dockit;
 pub mod envelope;
 pub mod html;

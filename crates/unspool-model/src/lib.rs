@@ -12,6 +12,7 @@ pub mod fields;
 pub mod flags;
 pub mod ids;
 pub mod map;
+pub mod normalize;
 pub mod objects;
 pub mod report;
 pub mod sample;

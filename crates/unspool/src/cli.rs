@@ -19,6 +19,7 @@ RECORD   record   run a command, or attach with -p, and record it
          import   read strace and ltrace logs of any version
 LOOK     show     summary, tree, files, net, fds, events, time,
                   state, flow, phases
+         diff     why was this run different?
 USE      export   write a view as csv, json, xml, md, html
          dockit   record and summarise with dockit's options and files
 MANAGE   runs     list, rm, name, tag, prune, recover stored runs
@@ -80,6 +81,9 @@ pub(crate) enum Command {
     /// Do what dockit does, with its options and its files.
     #[command(help_template = COMMAND_TEMPLATE)]
     Dockit(DockitArgs),
+    /// Say why a run was different from others of the same job.
+    #[command(help_template = COMMAND_TEMPLATE)]
+    Diff(crate::commands::diff::DiffArgs),
     /// List and manage stored runs.
     #[command(
         help_template = "{about-with-newline}\n{usage-heading} {usage}\n\n{subcommands}{after-help}"

@@ -37,6 +37,7 @@ fn main() -> ExitCode {
         Command::Show(args) => commands::show::run(&settings, args),
         Command::Export(args) => commands::export::run(&settings, args),
         Command::Dockit(args) => commands::dockit::run(&settings, args),
+        Command::Diff(args) => commands::diff::run(&settings, args),
         Command::Runs(args) => commands::runs::run(&settings, args),
         Command::Doctor(args) => commands::doctor::run(&settings, args),
     };

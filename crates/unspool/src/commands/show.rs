@@ -370,7 +370,7 @@ pub(crate) fn fold(reader: &RunReader, take: &mut dyn FnMut(&Step<'_>)) -> Resul
     Ok(world)
 }
 
-fn text_options(settings: &Settings, wide: bool) -> TextOptions {
+pub(crate) fn text_options(settings: &Settings, wide: bool) -> TextOptions {
     TextOptions {
         width: (settings.stdout_is_terminal && !wide).then_some(settings.width),
         wide,

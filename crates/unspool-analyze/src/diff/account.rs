@@ -1,0 +1,336 @@
+//! Where the time went: every nanosecond of every thread is outside of calls, or in a call on a named thing. What the runs
+//! differ by is the sum of what their items differ by.
+
+use std::collections::BTreeMap;
+
+use super::Joint;
+use super::finding::{Finding, FindingKind};
+use super::phrases::{duration, say, waiting, who};
+use super::processes::{is_gone, is_new};
+use super::profile::{KeyKind, Profile, Use, Wait};
+
+/// Differences below this are scheduling.
+const FLOOR_NS: i64 = 100_000_000;
+/// Roles that must all be slower outside of calls before the machine is what was slower.
+const SLOWER_ROLES_MIN: usize = 3;
+
+/// One part of the time of all processes of a role.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct TimePart {
+    /// Commands from the first process down.
+    pub process: Vec<u8>,
+    /// What the time was spent on: a path, an address, a call; empty for time outside of calls.
+    pub on: Vec<u8>,
+    /// What for.
+    pub what: &'static str,
+    /// In the first baseline.
+    pub before_ns: i64,
+    /// In the subject.
+    pub after_ns: i64,
+}
+
+/// All parts, and what is not explained by them: the life of threads that no event tells of.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct TimeAccount {
+    /// The parts, the largest difference first.
+    pub parts: Vec<TimePart>,
+    /// Life of all threads of the first baseline.
+    pub before_ns: i64,
+    /// Of the subject.
+    pub after_ns: i64,
+    /// What the difference of the lives has and the parts have not.
+    pub unexplained_ns: i64,
+}
+
+/// Accounts for the time of the first baseline and of the subject.
+pub(super) fn account(joint: &Joint<'_>) -> TimeAccount {
+    let mut account = TimeAccount::default();
+    let mut parts: BTreeMap<(u32, Option<u32>), TimePart> = BTreeMap::new();
+    let subject = joint.subject();
+    for place in 0..joint.roles.len() {
+        let role = u32::try_from(place).unwrap_or(u32::MAX);
+        let time = |side| {
+            joint
+                .role_of(role, side)
+                .map_or((0, 0), |role| (role.thread_ns, role.outside_ns))
+        };
+        let (before, after) = (time(0), time(subject));
+        account.before_ns += before.0;
+        account.after_ns += after.0;
+        parts.insert(
+            (role, None),
+            TimePart {
+                process: joint.roles[place].name.clone(),
+                on: Vec::new(),
+                what: "running, or ready to run",
+                before_ns: before.1,
+                after_ns: after.1,
+            },
+        );
+    }
+    for ((role, key), sides) in &joint.uses {
+        let time = |side: usize| {
+            sides
+                .get(side)
+                .copied()
+                .flatten()
+                .map_or(0, |used| used.time_ns)
+        };
+        let (before_ns, after_ns) = (time(0), time(subject));
+        if before_ns == 0 && after_ns == 0 {
+            continue;
+        }
+        let wait = sides
+            .iter()
+            .flatten()
+            .max_by_key(|used| used.time_ns)
+            .map_or(Wait::Other, |used| used.main_wait());
+        let on = joint
+            .any_key(*key)
+            .map_or_else(Vec::new, |key| match key.kind {
+                KeyKind::File | KeyKind::Folder | KeyKind::Device => key.raw.clone(),
+                _ => key.name.clone(),
+            });
+        let process = joint
+            .roles
+            .get(*role as usize)
+            .map_or_else(Vec::new, |role| role.name.clone());
+        parts.insert(
+            (*role, Some(*key)),
+            TimePart {
+                process,
+                on,
+                what: waiting(wait),
+                before_ns,
+                after_ns,
+            },
+        );
+    }
+    account.parts = parts.into_values().collect();
+    let explained: i64 = account
+        .parts
+        .iter()
+        .map(|part| part.after_ns - part.before_ns)
+        .sum();
+    account.unexplained_ns = account.after_ns - account.before_ns - explained;
+    account.parts.retain(|part| part.after_ns != part.before_ns);
+    account.parts.sort_by(|one, other| {
+        let size = |part: &TimePart| (part.after_ns - part.before_ns).abs();
+        size(other)
+            .cmp(&size(one))
+            .then_with(|| (&one.process, &one.on).cmp(&(&other.process, &other.on)))
+    });
+    account
+}
+
+/// Differences of time that matter.
+pub(super) fn find(joint: &Joint<'_>, out: &mut Vec<Finding>) {
+    if joint.runs.iter().any(|run| !run.has_durations) {
+        return;
+    }
+    let subject = joint.runs[joint.subject()];
+    let baselines: Vec<&Profile> = joint.runs[..joint.subject()].to_vec();
+    let longest = baselines
+        .iter()
+        .map(|run| run.duration_ns())
+        .max()
+        .unwrap_or(0);
+    let slow_ns = (subject.duration_ns() - longest).max(0);
+    let scale_ns = slow_ns.max(subject.duration_ns() / 4).max(1);
+    let machine = machine(joint, scale_ns, out);
+    // What one role waits for on several things is one story, told by the largest.
+    let mut by_role: BTreeMap<u32, Vec<Slow>> = BTreeMap::new();
+    for ((role, key), sides) in &joint.uses {
+        if is_new(joint, *role) || is_gone(joint, *role) {
+            continue;
+        }
+        if let Some(slow) = in_calls(joint, *role, *key, sides) {
+            by_role.entry(*role).or_default().push(slow);
+        }
+    }
+    for mut slow in by_role.into_values() {
+        slow.sort_by(|one, other| {
+            let size = |slow: &Slow| slow.weight * share(slow.excess_ns, scale_ns);
+            size(other).total_cmp(&size(one))
+        });
+        let total_ns = slow.iter().map(|slow| slow.excess_ns).sum();
+        for (place, mut slow) in slow.into_iter().enumerate() {
+            let excess_ns = if place == 0 { total_ns } else { slow.excess_ns };
+            slow.finding.score = 4.2 * slow.weight * share(excess_ns, scale_ns);
+            out.push(slow.finding);
+        }
+    }
+    if machine {
+        return;
+    }
+    for place in 0..joint.roles.len() {
+        let role = u32::try_from(place).unwrap_or(u32::MAX);
+        if let Some(finding) = outside(joint, role, scale_ns) {
+            out.push(finding);
+        }
+    }
+}
+
+/// How much of the slow-down it is: 0 to 1.
+fn share(excess_ns: i64, scale_ns: i64) -> f64 {
+    #[expect(clippy::cast_precision_loss, reason = "a share needs no exactness")]
+    let share = excess_ns as f64 / scale_ns as f64;
+    share.clamp(0.0, 1.0)
+}
+
+/// A difference of time before it is known what share of all it is.
+struct Slow {
+    excess_ns: i64,
+    weight: f64,
+    finding: Finding,
+}
+
+fn in_calls(joint: &Joint<'_>, role: u32, key: u32, sides: &[Option<&Use>]) -> Option<Slow> {
+    let (subject, baselines) = sides.split_last()?;
+    let used = (*subject)?;
+    let most_ns = baselines
+        .iter()
+        .flatten()
+        .map(|used| used.time_ns)
+        .max()
+        .unwrap_or(0);
+    let excess_ns = used.time_ns - most_ns - most_ns / 2;
+    if excess_ns < FLOOR_NS {
+        return None;
+    }
+    let found = joint.any_key(key)?;
+    let wait = used.main_wait();
+    let weight = match (wait, found.kind) {
+        // The child says itself what it did.
+        (Wait::Child, _) => return None,
+        // Whoever waits for data from another process of the job is slow because that one is.
+        (_, KeyKind::Pipe) => 0.4,
+        (_, KeyKind::Listener) => 0.35,
+        (Wait::Ready | Wait::Thread | Wait::Signal, KeyKind::Call | KeyKind::Anonymous) => 0.4,
+        (_, KeyKind::LocalSocket) => 0.6,
+        _ => 1.0,
+    };
+    let name: Vec<u8> = match found.kind {
+        KeyKind::Peer | KeyKind::Call => found
+            .name
+            .split(|byte| *byte == b' ')
+            .next_back()
+            .map(<[u8]>::to_vec)
+            .unwrap_or_default(),
+        _ => found.raw.clone(),
+    };
+    let kind = if wait == Wait::Lock {
+        FindingKind::Lock
+    } else {
+        FindingKind::Slower
+    };
+    let what = match (wait, found.kind) {
+        (Wait::Sleep, _) => say!("slept ", duration(used.time_ns)),
+        (Wait::Lock, _) => say!("waited ", duration(used.time_ns), " for a lock on ", name),
+        (_, KeyKind::Peer) => say!("waited ", duration(used.time_ns), " for ", name),
+        (_, KeyKind::Call) => say!("spent ", duration(used.time_ns), " in ", name),
+        _ => say!("spent ", duration(used.time_ns), " on ", name),
+    };
+    // The longest call may have begun long before its end: what it waited for happened in between.
+    let at_ns = used.first_ns;
+    let finding = Finding::new(kind, 0.0, &name)
+        .values(duration(most_ns), duration(used.time_ns))
+        .at(at_ns, Some(used.longest_seq))
+        .of(role, Some(key))
+        .evidence(format!("longest call: {}", duration(used.longest_ns)))
+        .says(say!(
+            who(joint, role),
+            " ",
+            what,
+            ", before ",
+            duration(most_ns)
+        ));
+    Some(Slow {
+        excess_ns,
+        weight,
+        finding,
+    })
+}
+
+fn outside(joint: &Joint<'_>, role: u32, scale_ns: i64) -> Option<Finding> {
+    if is_new(joint, role) || is_gone(joint, role) {
+        return None;
+    }
+    let now = joint.role_of(role, joint.subject())?;
+    let most_ns = (0..joint.subject())
+        .filter_map(|side| joint.role_of(role, side))
+        .map(|role| role.outside_ns)
+        .max()?;
+    let excess_ns = now.outside_ns - most_ns - most_ns / 2;
+    if excess_ns < FLOOR_NS {
+        return None;
+    }
+    let command = now
+        .commands
+        .values()
+        .next()
+        .map_or_else(|| now.label.clone(), |command| command.raw.join(&b' '));
+    Some(
+        Finding::new(
+            FindingKind::Slower,
+            3.6 * share(excess_ns, scale_ns),
+            &command,
+        )
+        .values(duration(most_ns), duration(now.outside_ns))
+        .at(now.first_ns, None)
+        .of(role, None)
+        .says(say!(
+            who(joint, role),
+            format!(
+                " ran for {} outside of calls, before {}",
+                duration(now.outside_ns),
+                duration(most_ns)
+            )
+        )),
+    )
+}
+
+/// Whether everything took longer between its calls: then the machine was busy, and no process is the cause.
+fn machine(joint: &Joint<'_>, scale_ns: i64, out: &mut Vec<Finding>) -> bool {
+    let mut ratios: Vec<i64> = Vec::new();
+    let mut excess_ns = 0;
+    for place in 0..joint.roles.len() {
+        let role = u32::try_from(place).unwrap_or(u32::MAX);
+        let Some(now) = joint.role_of(role, joint.subject()) else {
+            continue;
+        };
+        let most = (0..joint.subject())
+            .filter_map(|side| joint.role_of(role, side))
+            .map(|role| role.outside_ns)
+            .max();
+        let Some(most_ns) = most.filter(|ns| *ns > 1_000_000) else {
+            continue;
+        };
+        ratios.push(now.outside_ns.saturating_mul(100) / most_ns);
+        excess_ns += (now.outside_ns - most_ns).max(0);
+    }
+    ratios.sort_unstable();
+    let median = ratios.get(ratios.len() / 2).copied().unwrap_or(100);
+    let slower = ratios.iter().filter(|ratio| **ratio > 130).count();
+    if ratios.len() < SLOWER_ROLES_MIN || slower * 3 < ratios.len() * 2 || excess_ns < FLOOR_NS {
+        return false;
+    }
+    out.push(
+        Finding::new(
+            FindingKind::Machine,
+            1.2 * share(excess_ns, scale_ns),
+            b"the machine",
+        )
+        .values(
+            "usual speed",
+            format!("{}.{} times as long", median / 100, median / 10 % 10),
+        )
+        .at(joint.runs[joint.subject()].end_ns, None)
+        .says(format!(
+            "everything took {}.{} times as long between its calls: the machine was busy",
+            median / 100,
+            median / 10 % 10
+        )),
+    );
+    true
+}

@@ -1,0 +1,669 @@
+//! Folds the steps of a run into a [`Profile`].
+
+use std::collections::BTreeMap;
+
+use unspool_model::event::Outcome;
+use unspool_model::ids::{ProcessId, ResourceId, Tid};
+use unspool_model::map::Map;
+use unspool_model::normalize::{Anchor, Context, Kind, Pattern};
+use unspool_model::step::{Step, StepKind, Touch};
+use unspool_model::syscalls::Syscall;
+use unspool_model::world::{Image, LinkKind, Process, Resource, World};
+
+use super::calls::{family, group_of, waits};
+use super::names::{Name, context, key_name};
+use super::profile::{
+    Command, Counted, Ended, ExitKey, Failures, Group, Key, KeyKind, Profile, Role, RoleLink,
+    USES_MAX, Use, VALUES_MAX, Wait,
+};
+use super::roles::{Lineage, Stint, images_with_roles, label, parents_first};
+
+/// What a comparison knows of a run beside its steps.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct RunIdentity {
+    /// Id or name, for people.
+    pub run: String,
+    /// What recorded it: `ptrace`, `strace`, `import`.
+    pub recorder: String,
+    /// First time, when the run says so.
+    pub start_ns: Option<i64>,
+    /// Host name.
+    pub host: String,
+    /// User name.
+    pub user: String,
+    /// Working directory of the command; that of the first process when empty.
+    pub cwd: Vec<u8>,
+    /// Whether the run is whole.
+    pub complete: bool,
+}
+
+/// How names are normalised, the same for all runs of a comparison.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct NameRules {
+    /// Patterns of the user.
+    pub patterns: Vec<Pattern>,
+    /// Where the day of a run comes from; decided by the first run when `None`.
+    pub anchor: Option<Anchor>,
+}
+
+/// Longest waiting that is kept for the descriptor that turns out to have been waited for.
+const THREADS_MAX: usize = 1 << 16;
+
+/// Folds the steps of one run.
+#[derive(Debug)]
+pub struct Profiler {
+    profile: Profile,
+    context: Context,
+    stints: Vec<Vec<Stint>>,
+    role_ids: BTreeMap<Lineage, u32>,
+    key_ids: Map<(KeyKind, Vec<u8>), u32>,
+    /// Key of each resource.
+    resource_keys: Vec<u32>,
+    /// Keys of calls that name nothing, by place in the call table.
+    call_keys: Vec<Option<u32>>,
+    uses: Vec<Use>,
+    use_ids: Map<(u32, u32), u32>,
+    last_use: Option<((u32, u32), u32)>,
+    threads: Map<Tid, Thread>,
+    waits: Vec<Wait>,
+}
+
+/// What a thread does between calls.
+#[derive(Clone, Copy, Debug)]
+struct Thread {
+    process: ProcessId,
+    role: u32,
+    last_end_ns: i64,
+    /// Time in the last call that waits for several things, and its key: what the next call touches was waited for.
+    pending: Option<(u32, i64)>,
+    /// Since when it is in a call that has not returned.
+    unfinished: Option<(u32, i64, Wait)>,
+}
+
+impl Profiler {
+    /// Begins a fold. `world` knows everything of the run, as the tables of a closed run do.
+    pub fn new(world: &World, identity: &RunIdentity, rules: &mut NameRules) -> Self {
+        let context = context(world, identity, rules);
+        let mut profiler = Self {
+            profile: Profile {
+                run: identity.run.clone(),
+                recorder: identity.recorder.clone(),
+                clock: world.clock,
+                anchor_days: context.anchor_days,
+                complete: identity.complete,
+                start_ns: i64::MAX,
+                end_ns: i64::MIN,
+                ..Profile::default()
+            },
+            context,
+            stints: vec![Vec::new(); world.processes.len()],
+            role_ids: BTreeMap::new(),
+            key_ids: Map::default(),
+            resource_keys: Vec::with_capacity(world.resources.len()),
+            call_keys: Vec::new(),
+            uses: Vec::new(),
+            use_ids: Map::default(),
+            last_use: None,
+            threads: Map::default(),
+            waits: waits(),
+        };
+        for id in parents_first(world) {
+            if let Some(process) = world.process(id) {
+                profiler.process(process, world);
+            }
+        }
+        for resource in &world.resources {
+            let key = profiler.resource_key(resource);
+            profiler.resource_keys.push(key);
+        }
+        profiler
+    }
+
+    /// Folds one step.
+    pub fn step(&mut self, step: &Step<'_>) {
+        self.profile.steps += 1;
+        let role = self.role_at(step.process, step.seq);
+        self.profile.start_ns = self.profile.start_ns.min(step.time_ns);
+        let end_ns = step.time_ns.saturating_add(step.duration_ns.unwrap_or(0));
+        self.profile.end_ns = self.profile.end_ns.max(end_ns);
+        match step.kind {
+            StepKind::Syscall => self.call(step, role, end_ns),
+            StepKind::Exit => self.thread_ended(step, role),
+            StepKind::Signal => self.signal(step, role),
+            StepKind::LibraryCall
+            | StepKind::Exec
+            | StepKind::Fork
+            | StepKind::Stop
+            | StepKind::Continue
+            | StepKind::Output
+            | StepKind::Note
+            | StepKind::Gap
+            | StepKind::Folded
+            | StepKind::Log
+            | StepKind::Sample => {}
+        }
+    }
+
+    /// Gives the profile.
+    pub fn finish(mut self, world: &World) -> Profile {
+        if self.profile.start_ns > self.profile.end_ns {
+            (self.profile.start_ns, self.profile.end_ns) = (0, 0);
+        }
+        let mut places: Vec<((u32, u32), u32)> = self
+            .use_ids
+            .iter()
+            .map(|(pair, place)| (*pair, *place))
+            .collect();
+        places.sort_unstable();
+        self.profile.uses = places
+            .into_iter()
+            .filter_map(|(pair, place)| {
+                Some((pair, std::mem::take(self.uses.get_mut(place as usize)?)))
+            })
+            .collect();
+        for ((_, key), used) in &self.profile.uses {
+            let named = [
+                Group::Open,
+                Group::Query,
+                Group::Execute,
+                Group::Change,
+                Group::Connect,
+                Group::Accept,
+            ];
+            let fails = used
+                .errors
+                .iter()
+                .any(|failures| named.contains(&failures.group));
+            if let Some(key) = self.profile.keys.get_mut(*key as usize) {
+                key.named |= fails
+                    || named
+                        .iter()
+                        .any(|group| *group != Group::Query && used.count(*group) > 0);
+            }
+        }
+        self.links(world);
+        self.profile
+    }
+
+    fn role_at(&self, process: ProcessId, seq: u64) -> u32 {
+        let stints = self
+            .stints
+            .get(process.index())
+            .map_or(&[][..], Vec::as_slice);
+        let stint = match stints {
+            [only] => Some(only),
+            several => several
+                .iter()
+                .rev()
+                .find(|stint| stint.seq <= seq)
+                .or(several.first()),
+        };
+        stint.map_or(0, |stint| stint.role)
+    }
+
+    fn call(&mut self, step: &Step<'_>, role: u32, end_ns: i64) {
+        let wait = step
+            .syscall
+            .and_then(|call| self.waits.get(usize::from(call.index())))
+            .copied()
+            .unwrap_or(Wait::Other);
+        let call_key = |this: &mut Self| this.call_key(step);
+        let touched = step.touch.and_then(|touch| touch.resource);
+        let key = match touched.and_then(|id| self.key_of(id)) {
+            Some(key) => key,
+            None => call_key(self),
+        };
+        self.account(step, role, key, wait, end_ns);
+        let place = self.use_of(role, key, step);
+        let group = step
+            .touch
+            .map_or(Group::Other, |touch| group_of(touch.action));
+        if let Some(count) = self.profile.groups.get_mut(group as usize) {
+            *count += 1;
+        }
+        if let Some(found) = self.profile.roles.get_mut(role as usize) {
+            found.calls += 1;
+        }
+        if let Some(used) = self.uses.get_mut(place) {
+            let duration_ns = step.duration_ns.unwrap_or(0).max(0);
+            used.time_ns = used.time_ns.saturating_add(duration_ns);
+            if let Some(waited) = used.waits.get_mut(wait as usize) {
+                *waited = waited.saturating_add(duration_ns);
+            }
+            if duration_ns > used.longest_ns {
+                (used.longest_ns, used.longest_seq) = (duration_ns, step.seq);
+            }
+            used.last_ns = used.last_ns.max(step.time_ns);
+            count(used, step, step.touch, group);
+        }
+        self.profile.has_durations |= step.duration_ns.is_some_and(|ns| ns > 0);
+        if let Some(second) = step.second
+            && let Some(key) = second.resource.and_then(|id| self.key_of(id))
+        {
+            let place = self.use_of(role, key, step);
+            if let Some(used) = self.uses.get_mut(place) {
+                count(used, step, Some(second), group_of(second.action));
+            }
+        }
+    }
+
+    /// Where the time of the thread goes: from its last call to this one outside of calls, then in this one.
+    fn account(&mut self, step: &Step<'_>, role: u32, key: u32, wait: Wait, end_ns: i64) {
+        let thread = self.thread(step, role);
+        let since_ns = thread.last_end_ns;
+        let pending = thread.pending.take();
+        let gap_ns = step.time_ns.saturating_sub(since_ns).max(0);
+        // Halves of one call come late: what ends before it began is no time outside.
+        thread.last_end_ns = thread.last_end_ns.max(end_ns);
+        thread.role = role;
+        let life_ns = thread.last_end_ns.saturating_sub(since_ns).max(0);
+        if matches!(wait, Wait::Ready) {
+            thread.pending = Some((key, step.duration_ns.unwrap_or(0)));
+        }
+        thread.unfinished = match step.outcome {
+            Outcome::Unfinished => Some((key, step.time_ns, wait)),
+            _ => None,
+        };
+        if let Some(found) = self.profile.roles.get_mut(role as usize) {
+            found.outside_ns = found.outside_ns.saturating_add(gap_ns);
+            found.thread_ns = found.thread_ns.saturating_add(life_ns);
+        }
+        if let Some((waited, ns)) = pending
+            && waited != key
+            && wait == Wait::Transfer
+            && ns > 0
+        {
+            self.move_time(role, waited, key, ns, step);
+        }
+    }
+
+    /// What a thread waited for is what it touched when the waiting was over.
+    fn move_time(&mut self, role: u32, from: u32, to: u32, ns: i64, step: &Step<'_>) {
+        if let Some(place) = self.use_ids.get(&(role, from)).copied()
+            && let Some(used) = self.uses.get_mut(place as usize)
+        {
+            used.time_ns -= ns;
+            if let Some(waited) = used.waits.get_mut(Wait::Ready as usize) {
+                *waited -= ns;
+            }
+        }
+        let place = self.use_of(role, to, step);
+        if let Some(used) = self.uses.get_mut(place) {
+            used.time_ns = used.time_ns.saturating_add(ns);
+            if let Some(waited) = used.waits.get_mut(Wait::Transfer as usize) {
+                *waited = waited.saturating_add(ns);
+            }
+            if ns > used.longest_ns {
+                (used.longest_ns, used.longest_seq) = (ns, step.seq);
+            }
+        }
+    }
+
+    fn thread(&mut self, step: &Step<'_>, role: u32) -> &mut Thread {
+        if self.threads.len() >= THREADS_MAX && !self.threads.contains_key(&step.tid) {
+            self.threads.clear();
+        }
+        let thread = self.threads.entry(step.tid).or_insert_with(|| Thread {
+            process: step.process,
+            role,
+            last_end_ns: step.time_ns,
+            pending: None,
+            unfinished: None,
+        });
+        if thread.process != step.process {
+            *thread = Thread {
+                process: step.process,
+                role,
+                last_end_ns: step.time_ns,
+                pending: None,
+                unfinished: None,
+            };
+        }
+        thread
+    }
+
+    fn thread_ended(&mut self, step: &Step<'_>, role: u32) {
+        let Some(thread) = self.threads.remove(&step.tid) else {
+            return;
+        };
+        if thread.process != step.process {
+            return;
+        }
+        let left_ns = step.time_ns.saturating_sub(thread.last_end_ns).max(0);
+        let Some(found) = self.profile.roles.get_mut(role as usize) else {
+            return;
+        };
+        found.thread_ns = found.thread_ns.saturating_add(left_ns);
+        match thread.unfinished {
+            // It ended inside of a call: the time was spent there.
+            Some((key, _, wait)) => {
+                let place = self.use_of(role, key, step);
+                if let Some(used) = self.uses.get_mut(place) {
+                    used.time_ns = used.time_ns.saturating_add(left_ns);
+                    if let Some(waited) = used.waits.get_mut(wait as usize) {
+                        *waited = waited.saturating_add(left_ns);
+                    }
+                }
+            }
+            None => found.outside_ns = found.outside_ns.saturating_add(left_ns),
+        }
+    }
+
+    fn signal(&mut self, step: &Step<'_>, role: u32) {
+        let number = unspool_model::signal::number(step.name).unwrap_or(0);
+        if let Some(found) = self.profile.roles.get_mut(role as usize) {
+            let counted = found.signals.entry(number).or_insert(Counted {
+                count: 0,
+                first_ns: step.time_ns,
+                first_seq: step.seq,
+            });
+            counted.count += 1;
+        }
+    }
+
+    fn key_of(&self, id: ResourceId) -> Option<u32> {
+        self.resource_keys.get(id.index()).copied()
+    }
+
+    fn call_key(&mut self, step: &Step<'_>) -> u32 {
+        let Some(call) = step.syscall else {
+            return self.intern(KeyKind::Call, step.name.to_vec(), step.name);
+        };
+        let slot = usize::from(call.index());
+        if self.call_keys.len() <= slot {
+            self.call_keys.resize(slot + 1, None);
+        }
+        if let Some(Some(key)) = self.call_keys.get(slot) {
+            return *key;
+        }
+        let key = self.intern(KeyKind::Call, family(step.name).to_vec(), step.name);
+        if let Some(place) = self.call_keys.get_mut(slot) {
+            *place = Some(key);
+        }
+        key
+    }
+
+    fn intern(&mut self, kind: KeyKind, name: Vec<u8>, raw: &[u8]) -> u32 {
+        let next = u32::try_from(self.profile.keys.len()).unwrap_or(u32::MAX);
+        let key = *self.key_ids.entry((kind, name.clone())).or_insert(next);
+        if key == next {
+            self.profile.keys.push(Key {
+                name,
+                raw: raw.to_vec(),
+                kind,
+                ..Key::default()
+            });
+        }
+        key
+    }
+
+    fn use_of(&mut self, role: u32, key: u32, step: &Step<'_>) -> usize {
+        let pair = (role, key);
+        if let Some((last, place)) = self.last_use
+            && last == pair
+        {
+            return place as usize;
+        }
+        let full = self.uses.len() >= USES_MAX;
+        let place = match self.use_ids.get(&pair) {
+            Some(place) => *place,
+            None if full => return usize::MAX,
+            None => {
+                let place = u32::try_from(self.uses.len()).unwrap_or(u32::MAX);
+                self.uses.push(Use {
+                    first_ns: step.time_ns,
+                    first_seq: step.seq,
+                    last_ns: step.time_ns,
+                    ..Use::default()
+                });
+                self.use_ids.insert(pair, place);
+                place
+            }
+        };
+        self.last_use = Some((pair, place));
+        place as usize
+    }
+
+    fn resource_key(&mut self, resource: &Resource) -> u32 {
+        let (kind, name) = key_name(resource, &self.context);
+        let (name, changes) = match name {
+            Name::Done(name) => (name, Vec::new()),
+            Name::Raw(how, raw) => {
+                let normalized = self.context.normalize(how, &raw);
+                (normalized.text, normalized.changes)
+            }
+        };
+        for change in changes {
+            if self.profile.changes.len() < VALUES_MAX {
+                self.profile
+                    .changes
+                    .entry((resource.name.clone(), name.clone()))
+                    .or_insert(change);
+            }
+        }
+        let key = self.intern(kind, name, &resource.name);
+        if let Some(found) = self.profile.keys.get_mut(key as usize) {
+            found.resources += 1;
+            found.created |= resource.created;
+            found.modified |= resource.modified;
+            found.deleted |= resource.deleted;
+        }
+        key
+    }
+
+    fn process(&mut self, process: &Process, world: &World) {
+        let mut lineage = self.parent_lineage(process, world);
+        let mut parent = self.parent_role(process);
+        let images = images_with_roles(process);
+        let mut stints = Vec::new();
+        for (index, place) in images.iter().enumerate() {
+            let Some(image) = process.images.get(*place) else {
+                continue;
+            };
+            let label = if image.inherited && process.parent.is_some() {
+                [b"(", label(image).as_slice(), b")"].concat()
+            } else {
+                label(image)
+            };
+            let label = self.context.normalize(Kind::Word, &label).text;
+            let role = self.role(&lineage, parent, label.clone(), process.start_ns);
+            stints.push(Stint {
+                seq: if index == 0 { 0 } else { image.seq },
+                role,
+                image: *place,
+            });
+            self.describe(role, process, image);
+            lineage = lineage.child(label);
+            parent = Some(role);
+        }
+        if stints.is_empty() {
+            let role = self.role(&lineage, parent, b"?".to_vec(), process.start_ns);
+            stints.push(Stint {
+                seq: 0,
+                role,
+                image: 0,
+            });
+        }
+        if let Some(last) = stints.last()
+            && let Some(role) = self.profile.roles.get_mut(last.role as usize)
+        {
+            ended(role, process);
+        }
+        if let Some(place) = self.stints.get_mut(process.id.index()) {
+            *place = stints;
+        }
+    }
+
+    /// The role that the parent had when it made the process.
+    fn parent_role(&self, process: &Process) -> Option<u32> {
+        let parent = process.parent?;
+        let seq = process.images.first().map_or(0, |image| image.seq);
+        self.stints
+            .get(parent.index())
+            .filter(|stints| !stints.is_empty())
+            .map(|_| self.role_at(parent, seq))
+    }
+
+    fn parent_lineage(&self, process: &Process, _: &World) -> Lineage {
+        let mut labels = Vec::new();
+        let mut next = self.parent_role(process);
+        while let Some(role) = next.and_then(|role| self.profile.roles.get(role as usize)) {
+            labels.push(role.label.clone());
+            next = role.parent;
+        }
+        labels.reverse();
+        Lineage(labels)
+    }
+
+    fn role(&mut self, lineage: &Lineage, parent: Option<u32>, label: Vec<u8>, at_ns: i64) -> u32 {
+        let lineage = lineage.child(label.clone());
+        if let Some(role) = self.role_ids.get(&lineage) {
+            return *role;
+        }
+        let role = u32::try_from(self.profile.roles.len()).unwrap_or(u32::MAX);
+        self.profile.roles.push(Role {
+            name: lineage.name(),
+            label,
+            parent,
+            first_ns: at_ns,
+            last_ns: at_ns,
+            ..Role::default()
+        });
+        self.role_ids.insert(lineage, role);
+        role
+    }
+
+    /// Command line, program, folder, environment of an image.
+    fn describe(&mut self, role: u32, process: &Process, image: &Image) {
+        let context = &self.context;
+        let Some(role) = self.profile.roles.get_mut(role as usize) else {
+            return;
+        };
+        role.first_ns = role.first_ns.min(process.start_ns);
+        let words: Vec<Vec<u8>> = image
+            .argv
+            .iter()
+            .map(|word| context.normalize(Kind::Word, word).text)
+            .collect();
+        if role.commands.len() < VALUES_MAX || role.commands.contains_key(&words) {
+            let command = role.commands.entry(words).or_insert_with(|| Command {
+                raw: image.argv.clone(),
+                first_ns: image.time_ns,
+                first_seq: image.seq,
+                ..Command::default()
+            });
+            command.count += 1;
+        }
+        if !image.exe.is_empty() && !image.inherited {
+            let exe = context.normalize(Kind::Path, &image.exe).text;
+            *role.programs.entry(exe).or_default() += 1;
+        }
+        let cwd = if image.cwd.is_empty() {
+            &process.cwd
+        } else {
+            &image.cwd
+        };
+        if !cwd.is_empty() && role.folders.len() < VALUES_MAX {
+            let folder = context.normalize(Kind::Path, cwd).text;
+            role.folders.entry(folder).or_insert_with(|| cwd.clone());
+        }
+        if image.inherited {
+            return;
+        }
+        for entry in &image.env {
+            let Some(at) = entry.iter().position(|byte| *byte == b'=') else {
+                continue;
+            };
+            let (name, value) = (&entry[..at], &entry[at + 1..]);
+            if role.environment.len() >= VALUES_MAX && !role.environment.contains_key(name) {
+                continue;
+            }
+            let values = role.environment.entry(name.to_vec()).or_default();
+            if values.len() < VALUES_MAX {
+                values
+                    .entry(context.normalize(Kind::Word, value).text)
+                    .or_insert_with(|| value.to_vec());
+            }
+        }
+    }
+
+    /// Causal edges between the roles, each once.
+    fn links(&mut self, world: &World) {
+        let mut links: Vec<RoleLink> = world
+            .links
+            .iter()
+            .filter(|link| link.kind != LinkKind::Exec)
+            .map(|link| {
+                let role = |process: ProcessId| {
+                    self.stints
+                        .get(process.index())
+                        .and_then(|stints| stints.last())
+                        .map_or(0, |stint| stint.role)
+                };
+                RoleLink {
+                    from: role(link.from),
+                    to: role(link.to),
+                    kind: link.kind,
+                    key: link.resource.and_then(|id| self.key_of(id)),
+                }
+            })
+            .filter(|link| link.from != link.to)
+            .collect();
+        links.sort_unstable();
+        links.dedup();
+        self.profile.links = links;
+    }
+}
+
+fn ended(role: &mut Role, process: &Process) {
+    role.instances += 1;
+    let end_ns = process.end_ns.unwrap_or(process.start_ns);
+    role.last_ns = role.last_ns.max(end_ns);
+    role.wall_ns = role
+        .wall_ns
+        .saturating_add(end_ns.saturating_sub(process.start_ns).max(0));
+    let key = ExitKey::of(process.exit.filter(|_| process.end_ns.is_some()));
+    let ended = role.exits.entry(key).or_insert_with(|| Ended {
+        count: 0,
+        command: process
+            .image()
+            .map(|image| image.argv.join(&b' '))
+            .unwrap_or_default(),
+        first_ns: end_ns,
+    });
+    ended.count += 1;
+}
+
+/// Counts what a step did to what it touched.
+fn count(used: &mut Use, step: &Step<'_>, touch: Option<Touch>, group: Group) {
+    if let Outcome::Failed(errno) = step.outcome {
+        let found = used
+            .errors
+            .iter_mut()
+            .find(|failures| failures.group == group && failures.errno == errno);
+        match found {
+            Some(failures) => failures.count += 1,
+            None => used.errors.push(Failures {
+                group,
+                errno,
+                call: step.syscall.map_or("", Syscall::name),
+                count: 1,
+                first_ns: step.time_ns,
+                first_seq: step.seq,
+            }),
+        }
+        return;
+    }
+    if let Some(calls) = used.calls.get_mut(group as usize) {
+        *calls += 1;
+    }
+    let bytes = touch.and_then(|touch| touch.bytes).unwrap_or(0);
+    match group {
+        Group::Read => {
+            used.bytes_read = used.bytes_read.saturating_add(bytes);
+            used.most_read = used.most_read.max(bytes);
+        }
+        Group::Write => used.bytes_written = used.bytes_written.saturating_add(bytes),
+        _ => {}
+    }
+}

@@ -1,0 +1,347 @@
+//! Brings runs together: the same role and the same resource get one number in all of them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use unspool_model::normalize::learn;
+
+use super::profile::{Key, KeyKind, Profile, Role, Use};
+
+/// The runs side by side; the last one is the one that is asked about.
+pub(super) struct Joint<'p> {
+    pub(super) runs: Vec<&'p Profile>,
+    pub(super) roles: Vec<JointRole>,
+    pub(super) keys: Vec<JointKey>,
+    /// By role and key: what each run did.
+    pub(super) uses: BTreeMap<(u32, u32), Vec<Option<&'p Use>>>,
+    /// By key: roles.
+    pub(super) users: BTreeMap<u32, BTreeSet<u32>>,
+    /// What was learnt: name before, name in the subject.
+    pub(super) learnt: Vec<(Vec<u8>, Vec<u8>)>,
+    /// Folders of each baseline that have another name in the subject.
+    folders: Vec<Vec<learn::Renamed>>,
+}
+
+/// A role in all runs.
+#[derive(Debug)]
+pub(super) struct JointRole {
+    pub(super) name: Vec<u8>,
+    /// Number of the role in each run.
+    pub(super) sides: Vec<Option<u32>>,
+    /// Role of the parent, as the subject has it, or else the first baseline.
+    pub(super) parent: Option<u32>,
+}
+
+/// A resource in all runs.
+#[derive(Debug)]
+pub(super) struct JointKey {
+    pub(super) name: Vec<u8>,
+    pub(super) kind: KeyKind,
+    pub(super) sides: Vec<Option<u32>>,
+}
+
+impl<'p> Joint<'p> {
+    pub(super) fn new(baselines: &[&'p Profile], subject: &'p Profile) -> Self {
+        let runs: Vec<&Profile> = baselines.iter().copied().chain([subject]).collect();
+        let mut joint = Self {
+            roles: Vec::new(),
+            keys: Vec::new(),
+            uses: BTreeMap::new(),
+            users: BTreeMap::new(),
+            learnt: Vec::new(),
+            folders: Vec::new(),
+            runs,
+        };
+        let role_maps = joint.join_roles();
+        let key_maps = joint.join_keys();
+        for (side, run) in joint.runs.iter().enumerate() {
+            for ((role, key), used) in &run.uses {
+                let (Some(role), Some(key)) = (
+                    role_maps.get(side).and_then(|map| map.get(*role as usize)),
+                    key_maps.get(side).and_then(|map| map.get(*key as usize)),
+                ) else {
+                    continue;
+                };
+                let sides = joint
+                    .uses
+                    .entry((*role, *key))
+                    .or_insert_with(|| vec![None; joint.runs.len()]);
+                if let Some(place) = sides.get_mut(side) {
+                    *place = Some(used);
+                }
+                joint.users.entry(*key).or_default().insert(*role);
+            }
+        }
+        joint.parents(&role_maps);
+        joint
+    }
+
+    /// Place of the run that is asked about.
+    pub(super) fn subject(&self) -> usize {
+        self.runs.len() - 1
+    }
+
+    pub(super) fn role_of(&self, joint: u32, side: usize) -> Option<&'p Role> {
+        let role = (*self.roles.get(joint as usize)?.sides.get(side)?)?;
+        self.runs.get(side)?.roles.get(role as usize)
+    }
+
+    pub(super) fn key_of(&self, joint: u32, side: usize) -> Option<&'p Key> {
+        let key = (*self.keys.get(joint as usize)?.sides.get(side)?)?;
+        self.runs.get(side)?.keys.get(key as usize)
+    }
+
+    /// The key as the subject has it, or else a baseline.
+    pub(super) fn any_key(&self, joint: u32) -> Option<&'p Key> {
+        (0..self.runs.len())
+            .rev()
+            .find_map(|side| self.key_of(joint, side))
+    }
+
+    /// The role as the subject has it, or else a baseline.
+    pub(super) fn any_role(&self, joint: u32) -> Option<&'p Role> {
+        (0..self.runs.len())
+            .rev()
+            .find_map(|side| self.role_of(joint, side))
+    }
+
+    /// A word or path of a baseline as the subject would have it: folders that only have another name are renamed.
+    pub(super) fn renamed(&self, side: usize, word: &[u8]) -> Vec<u8> {
+        let mut word = word.to_vec();
+        for folder in self.folders.get(side).into_iter().flatten() {
+            let (from, to) = (
+                super::roles::base(&folder.from),
+                super::roles::base(&folder.to),
+            );
+            let components: Vec<&[u8]> = word
+                .split(|byte| *byte == b'/')
+                .map(|component| if component == from { to } else { component })
+                .collect();
+            word = components.join(&b'/');
+        }
+        word
+    }
+
+    /// Numbers of the joint roles, for each run and role. Lineages that only one side has are matched by their last
+    /// labels: a wrapper in between renames all that is below it.
+    fn join_roles(&mut self) -> Vec<Vec<u32>> {
+        let subject = self.subject();
+        let mut ids: BTreeMap<Vec<u8>, u32> = BTreeMap::new();
+        let mut maps = vec![Vec::new(); self.runs.len()];
+        let order: Vec<usize> = std::iter::once(subject).chain(0..subject).collect();
+        for side in order {
+            let Some(run) = self.runs.get(side).copied() else {
+                continue;
+            };
+            let matched = if side == subject {
+                BTreeMap::new()
+            } else {
+                moved_roles(run, self.runs[subject])
+            };
+            let mut map = Vec::with_capacity(run.roles.len());
+            for (place, role) in run.roles.iter().enumerate() {
+                let name = matched
+                    .get(&place)
+                    .and_then(|other| self.runs[subject].roles.get(*other))
+                    .map_or(&role.name, |other| &other.name);
+                let next = u32::try_from(self.roles.len()).unwrap_or(u32::MAX);
+                let id = *ids.entry(name.clone()).or_insert(next);
+                if id == next {
+                    self.roles.push(JointRole {
+                        name: name.clone(),
+                        sides: vec![None; self.runs.len()],
+                        parent: None,
+                    });
+                }
+                if let Some(joint) = self.roles.get_mut(id as usize)
+                    && let Some(place_of) = joint.sides.get_mut(side)
+                    && place_of.is_none()
+                {
+                    *place_of = u32::try_from(place).ok();
+                }
+                map.push(id);
+            }
+            if let Some(slot) = maps.get_mut(side) {
+                *slot = map;
+            }
+        }
+        maps
+    }
+
+    fn parents(&mut self, maps: &[Vec<u32>]) {
+        for place in 0..self.roles.len() {
+            let joint = u32::try_from(place).unwrap_or(u32::MAX);
+            let parent = (0..self.runs.len()).rev().find_map(|side| {
+                let role = self.role_of(joint, side)?;
+                let parent = role.parent?;
+                maps.get(side)?.get(parent as usize).copied()
+            });
+            if let Some(role) = self.roles.get_mut(place) {
+                role.parent = parent.filter(|parent| *parent != joint);
+            }
+        }
+    }
+
+    fn join_keys(&mut self) -> Vec<Vec<u32>> {
+        let subject = self.subject();
+        let mut ids: BTreeMap<(KeyKind, Vec<u8>), u32> = BTreeMap::new();
+        let mut maps = vec![Vec::new(); self.runs.len()];
+        let order: Vec<usize> = std::iter::once(subject).chain(0..subject).collect();
+        for side in order {
+            let Some(run) = self.runs.get(side).copied() else {
+                continue;
+            };
+            let names = if side == subject {
+                BTreeMap::new()
+            } else {
+                let (names, folders) = learnt_names(run, self.runs[subject]);
+                self.folders.push(folders);
+                names
+            };
+            for (place, name) in &names {
+                if side == 0
+                    && let Some(key) = run.keys.get(*place)
+                {
+                    self.learnt.push((key.name.clone(), name.clone()));
+                }
+            }
+            let mut map = Vec::with_capacity(run.keys.len());
+            for (place, key) in run.keys.iter().enumerate() {
+                let name = names.get(&place).unwrap_or(&key.name).clone();
+                let next = u32::try_from(self.keys.len()).unwrap_or(u32::MAX);
+                let id = *ids.entry((class(key.kind), name.clone())).or_insert(next);
+                if id == next {
+                    self.keys.push(JointKey {
+                        name,
+                        kind: key.kind,
+                        sides: vec![None; self.runs.len()],
+                    });
+                }
+                if let Some(joint) = self.keys.get_mut(id as usize)
+                    && let Some(place_of) = joint.sides.get_mut(side)
+                    && place_of.is_none()
+                {
+                    *place_of = u32::try_from(place).ok();
+                }
+                map.push(id);
+            }
+            if let Some(slot) = maps.get_mut(side) {
+                *slot = map;
+            }
+        }
+        maps
+    }
+}
+
+/// What a path is may be seen in one run and not in another.
+fn class(kind: KeyKind) -> KeyKind {
+    match kind {
+        KeyKind::Folder | KeyKind::Device => KeyKind::File,
+        other => other,
+    }
+}
+
+/// Roles of `run` (by place) that are roles of `subject` under another lineage.
+fn moved_roles(run: &Profile, subject: &Profile) -> BTreeMap<usize, usize> {
+    let theirs: BTreeSet<&[u8]> = subject
+        .roles
+        .iter()
+        .map(|role| role.name.as_slice())
+        .collect();
+    let ours: BTreeSet<&[u8]> = run.roles.iter().map(|role| role.name.as_slice()).collect();
+    let mut free: BTreeMap<&[u8], Vec<usize>> = BTreeMap::new();
+    for (place, role) in subject.roles.iter().enumerate() {
+        if !ours.contains(role.name.as_slice()) {
+            free.entry(&role.label).or_default().push(place);
+        }
+    }
+    let mut matched = BTreeMap::new();
+    for (place, role) in run.roles.iter().enumerate() {
+        if theirs.contains(role.name.as_slice()) {
+            continue;
+        }
+        let Some(places) = free.get_mut(role.label.as_slice()) else {
+            continue;
+        };
+        // The lineage that agrees most from the end.
+        let best = places.iter().enumerate().max_by_key(|(order, other)| {
+            let name = subject
+                .roles
+                .get(**other)
+                .map_or(&[][..], |role| &role.name);
+            (common_end(&role.name, name), std::cmp::Reverse(*order))
+        });
+        if let Some((order, other)) = best.map(|(order, other)| (order, *other)) {
+            places.remove(order);
+            matched.insert(place, other);
+        }
+    }
+    matched
+}
+
+fn common_end(one: &[u8], other: &[u8]) -> usize {
+    one.rsplit(|byte| *byte == b'>')
+        .zip(other.rsplit(|byte| *byte == b'>'))
+        .take_while(|(one, other)| one == other)
+        .count()
+}
+
+/// Names of keys of `run` (by place) as `subject` has them, where they differ by what can be learnt.
+fn learnt_names(
+    run: &Profile,
+    subject: &Profile,
+) -> (BTreeMap<usize, Vec<u8>>, Vec<learn::Renamed>) {
+    let is_name = |key: &&Key| {
+        matches!(
+            key.kind,
+            KeyKind::File | KeyKind::Folder | KeyKind::LocalSocket | KeyKind::Device
+        ) || key.kind == KeyKind::Pipe && key.name.starts_with(b"/")
+    };
+    let names = |profile: &'_ Profile| -> BTreeSet<Vec<u8>> {
+        profile
+            .keys
+            .iter()
+            .filter(|key| is_name(key))
+            .map(|key| key.name.clone())
+            .collect()
+    };
+    let (ours, theirs) = (names(run), names(subject));
+    let only = |one: &BTreeSet<Vec<u8>>, other: &BTreeSet<Vec<u8>>| -> Vec<Vec<u8>> {
+        one.difference(other).cloned().collect()
+    };
+    let (from, to) = (only(&ours, &theirs), only(&theirs, &ours));
+    if from.is_empty() || to.is_empty() {
+        return (BTreeMap::new(), Vec::new());
+    }
+    let slices = |names: &'_ [Vec<u8>]| -> Vec<Vec<u8>> { names.to_vec() };
+    let from_slices = slices(&from);
+    let to_slices = slices(&to);
+    let folders = learn::folders(
+        &from_slices.iter().map(Vec::as_slice).collect::<Vec<_>>(),
+        &to_slices.iter().map(Vec::as_slice).collect::<Vec<_>>(),
+    );
+    let mut renamed: BTreeMap<Vec<u8>, Vec<u8>> = BTreeMap::new();
+    for name in &from {
+        if let Some(new) = learn::renamed(&folders, name) {
+            renamed.insert(name.clone(), new);
+        }
+    }
+    let rest_from: Vec<(u64, &[u8])> = from
+        .iter()
+        .filter(|name| !renamed.contains_key(*name))
+        .map(|name| (0, name.as_slice()))
+        .collect();
+    let rest_to: Vec<(u64, &[u8])> = to.iter().map(|name| (0, name.as_slice())).collect();
+    for (one, other) in learn::pairs(&rest_from, &rest_to) {
+        if let (Some((_, one)), Some((_, other))) = (rest_from.get(one), rest_to.get(other)) {
+            renamed.insert(one.to_vec(), other.to_vec());
+        }
+    }
+    let names = run
+        .keys
+        .iter()
+        .enumerate()
+        .filter(|(_, key)| is_name(key))
+        .filter_map(|(place, key)| Some((place, renamed.get(&key.name)?.clone())))
+        .collect();
+    (names, folders)
+}

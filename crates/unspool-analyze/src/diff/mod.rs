@@ -1,0 +1,206 @@
+//! Why was this run different? A run is compared with one or more baselines; the differences are ranked, and what follows
+//! from another difference is put behind it.
+//!
+//! [`Profiler`] folds the steps of a run into a [`Profile`], whose size depends on distinct names, not on events;
+//! [`compare`] puts profiles side by side and gives the findings.
+
+mod account;
+mod calls;
+mod causes;
+mod finding;
+mod fold;
+mod join;
+mod names;
+mod phrases;
+mod processes;
+mod profile;
+mod rank;
+mod resources;
+mod roles;
+
+pub use account::{TimeAccount, TimePart};
+pub use finding::{ALARM_SCORE, Finding, FindingKind, SHAPE};
+pub use fold::{NameRules, Profiler, RunIdentity};
+pub use profile::Profile;
+
+use join::Joint;
+use profile::KeyKind;
+use unspool_model::category::Category;
+
+/// What a comparison found.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub struct Difference {
+    /// The findings, ranked.
+    pub findings: Vec<Finding>,
+    /// Where the time went.
+    pub time: TimeAccount,
+    /// Names of the first baseline that were taken for names of the subject, by what was learnt from both.
+    pub learnt: Vec<(Vec<u8>, Vec<u8>)>,
+}
+
+impl Difference {
+    /// Whether the runs count as different.
+    pub fn is_different(&self) -> bool {
+        self.alarms() > 0
+    }
+
+    /// The findings as rows of [`SHAPE`], in rank order. `run` is the run that is asked about, as commands take it.
+    pub fn rows(&self, run: &str) -> Vec<Vec<unspool_model::report::Cell>> {
+        self.findings
+            .iter()
+            .enumerate()
+            .map(|(place, finding)| finding.row(place, &look(finding, run)))
+            .collect()
+    }
+
+    /// Findings over the threshold.
+    pub fn alarms(&self) -> usize {
+        self.findings
+            .iter()
+            .filter(|finding| finding.score >= ALARM_SCORE)
+            .count()
+    }
+}
+
+/// A command that shows the place of a finding.
+fn look(finding: &Finding, run: &str) -> Vec<u8> {
+    let Some(seq) = finding.seq else {
+        return Vec::new();
+    };
+    let from = seq.saturating_sub(3);
+    let to = seq + 3;
+    format!("unspool show {run} events -w 'evt.seq >= {from} and evt.seq <= {to}'").into_bytes()
+}
+
+/// Compares `subject` with the baselines; with none there is no difference.
+pub fn compare(baselines: &[&Profile], subject: &Profile) -> Difference {
+    if baselines.is_empty() {
+        return Difference::default();
+    }
+    let joint = Joint::new(baselines, subject);
+    let mut findings = Vec::new();
+    processes::find(&joint, &mut findings);
+    resources::find(&joint, &mut findings);
+    account::find(&joint, &mut findings);
+    Difference {
+        findings: rank::rank(&joint, findings),
+        time: account::account(&joint),
+        learnt: joint.learnt.clone(),
+    }
+}
+
+/// Folders of programs and libraries that a package manager fills.
+pub(crate) fn is_system(path: &[u8]) -> bool {
+    matches!(
+        Category::of(path),
+        Category::SharedLibraries
+            | Category::SystemConfigFiles
+            | Category::OtherLibraries
+            | Category::SystemExecutables
+    )
+}
+
+/// Endings of files that people write and programs only read: what a job is, not what it works on.
+const STABLE: &[&[u8]] = &[
+    b".conf",
+    b".cfg",
+    b".cnf",
+    b".ini",
+    b".yaml",
+    b".yml",
+    b".toml",
+    b".json",
+    b".xml",
+    b".properties",
+    b".env",
+    b".rc",
+    b".py",
+    b".sh",
+    b".pl",
+    b".rb",
+    b".js",
+    b".mjs",
+    b".ts",
+    b".sql",
+    b".h",
+    b".hpp",
+    b".c",
+    b".cc",
+    b".cpp",
+    b".rs",
+    b".go",
+    b".java",
+    b".mk",
+    b".cmake",
+    b".awk",
+    b".sed",
+    b".pem",
+    b".crt",
+    b".service",
+    b".tmpl",
+    b".tpl",
+    b".j2",
+    b".list",
+    b".lst",
+    b".rules",
+];
+
+/// Whether the content of a file is part of what the job is.
+pub(crate) fn is_stable(path: &[u8]) -> bool {
+    let base = roles::base(path);
+    path.starts_with(b"/etc/")
+        || STABLE.iter().any(|ending| base.ends_with(ending))
+        || base == b"Makefile"
+        || base.starts_with(b".")
+        || !base.contains(&b'.') && path.windows(5).any(|part| part == b"/bin/")
+}
+
+/// Whether a value of a variable says nothing: redacted, or random.
+pub(crate) fn is_background(value: &[u8]) -> bool {
+    value.windows(8).any(|part| part == b"<SECRET>")
+}
+
+fn contains(name: &[u8], part: &[u8]) -> bool {
+    name.windows(part.len()).any(|window| window == part)
+}
+
+/// Compiled forms of scripts, made when they are missing.
+fn is_cache(name: &[u8]) -> bool {
+    contains(name, b"__pycache__") || name.ends_with(b".pyc")
+}
+
+/// How much a difference of this resource matters: data of the job the most, what the kernel shows of itself the least.
+fn weight_of(joint: &Joint<'_>, key: u32) -> f64 {
+    let Some(found) = joint.any_key(key) else {
+        return 1.0;
+    };
+    let name = found.raw.as_slice();
+    match found.kind {
+        KeyKind::Pipe => 0.4,
+        KeyKind::Anonymous => 0.3,
+        KeyKind::Call | KeyKind::Peer | KeyKind::Listener => 1.0,
+        KeyKind::LocalSocket => 0.8,
+        KeyKind::File | KeyKind::Folder | KeyKind::Device => {
+            let begins = |folders: &[&[u8]]| folders.iter().any(|folder| name.starts_with(folder));
+            if begins(&[b"/proc/", b"/sys/", b"/dev/"]) {
+                0.35
+            } else if !found.named && found.kind != KeyKind::Folder {
+                // Open before the run began: where its output goes is its caller's business.
+                0.3
+            } else if found.created && found.deleted || contains(name, b"<TMP>") || is_cache(name) {
+                0.3
+            } else if begins(&[
+                b"/usr/share/locale",
+                b"/usr/lib/locale",
+                b"/usr/share/zoneinfo",
+                b"/etc/ld.so",
+            ]) {
+                0.4
+            } else if is_system(name) {
+                0.7
+            } else {
+                1.0
+            }
+        }
+    }
+}

@@ -1,0 +1,161 @@
+//! What resources are called in every run, and what the names of a run depend on.
+
+use unspool_model::event::ClockKind;
+use unspool_model::normalize::{Context, DateCount, EPHEMERAL_PORT_MIN, Kind};
+use unspool_model::world::{Resource, ResourceKind, World};
+
+use super::fold::{NameRules, RunIdentity};
+use super::profile::KeyKind;
+
+/// A name that is ready, or one that has to be normalised.
+pub(super) enum Name {
+    Done(Vec<u8>),
+    Raw(Kind, Vec<u8>),
+}
+
+/// What a resource is called in every run.
+pub(super) fn key_name(resource: &Resource, context: &Context) -> (KeyKind, Name) {
+    let path = if resource.is_temporary() {
+        Kind::TemporaryPath
+    } else {
+        Kind::Path
+    };
+    if let Some(socket) = &resource.socket {
+        let protocol = socket.protocol.split(['-', 'v']).next().unwrap_or_default();
+        if protocol != "TCP" && protocol != "UDP" {
+            let end = if socket.remote.starts_with(b"/") || socket.local.is_empty() {
+                &socket.remote
+            } else {
+                &socket.local
+            };
+            let name = if end.starts_with(b"/") || end.starts_with(b"@") {
+                end.clone()
+            } else {
+                Vec::new()
+            };
+            if name.is_empty() {
+                return (
+                    KeyKind::LocalSocket,
+                    Name::Done(protocol.as_bytes().to_vec()),
+                );
+            }
+            return (KeyKind::LocalSocket, Name::Raw(path, name));
+        }
+        return internet(protocol, &socket.local, &socket.remote, context);
+    }
+    match resource.kind {
+        ResourceKind::Pipe if !resource.name.starts_with(b"/") => {
+            (KeyKind::Pipe, Name::Done(b"pipe".to_vec()))
+        }
+        ResourceKind::Pipe => (KeyKind::Pipe, Name::Raw(path, resource.name.clone())),
+        ResourceKind::Socket => (KeyKind::LocalSocket, Name::Done(b"socket".to_vec())),
+        ResourceKind::Directory => (KeyKind::Folder, Name::Raw(path, resource.name.clone())),
+        ResourceKind::Device => (KeyKind::Device, Name::Raw(path, resource.name.clone())),
+        ResourceKind::Anonymous | ResourceKind::Memory | ResourceKind::Process => {
+            (KeyKind::Anonymous, Name::Raw(path, resource.name.clone()))
+        }
+        // A folder that is only asked for is taken for a file, and for a folder once it is listed: one thing.
+        ResourceKind::File | ResourceKind::Unknown => {
+            (KeyKind::File, Name::Raw(path, resource.name.clone()))
+        }
+    }
+}
+
+/// The end that stays: of a client the other's address, of a server its own.
+fn internet(protocol: &str, local: &[u8], remote: &[u8], context: &Context) -> (KeyKind, Name) {
+    let named = |prefix: &str, address: &[u8]| {
+        let mut name = prefix.as_bytes().to_vec();
+        name.extend_from_slice(&context.address(address));
+        Name::Done(name)
+    };
+    if remote.is_empty() {
+        if local.is_empty() {
+            return (
+                KeyKind::LocalSocket,
+                Name::Done(protocol.as_bytes().to_vec()),
+            );
+        }
+        return (KeyKind::Listener, named(&format!("{protocol} at "), local));
+    }
+    let chosen = |address: &[u8]| context.address(address).ends_with(b"<PORT>");
+    if chosen(remote) && !local.is_empty() && !chosen(local) {
+        return (KeyKind::Listener, named(&format!("{protocol} at "), local));
+    }
+    (KeyKind::Peer, named(&format!("{protocol} "), remote))
+}
+
+/// What the names of the run depend on.
+pub(super) fn context(world: &World, identity: &RunIdentity, rules: &mut NameRules) -> Context {
+    let first = world.iter_processes().next();
+    let cwd = if identity.cwd.is_empty() {
+        first.map(|process| process.cwd.clone()).unwrap_or_default()
+    } else {
+        identity.cwd.clone()
+    };
+    let variable = |name: &[u8]| -> Vec<u8> {
+        let images = world.iter_processes().flat_map(|process| &process.images);
+        images
+            .take(16)
+            .flat_map(|image| &image.env)
+            .find_map(|entry| entry.strip_prefix(name))
+            .map(<[u8]>::to_vec)
+            .unwrap_or_default()
+    };
+    let start_ns = identity
+        .start_ns
+        .or(first.map(|process| process.start_ns))
+        .filter(|_| world.clock == ClockKind::Epoch);
+    let clock_days = start_ns.map(|ns| ns.div_euclid(86_400_000_000_000));
+    let mut dates = DateCount::default();
+    for process in world.iter_processes() {
+        for word in process
+            .images
+            .iter()
+            .filter(|image| !image.inherited)
+            .flat_map(|image| &image.argv)
+        {
+            dates.argument(word);
+        }
+    }
+    for resource in &world.resources {
+        dates.name(&resource.name);
+    }
+    let anchor = *rules.anchor.get_or_insert_with(|| dates.anchor(clock_days));
+    let mut pids: Vec<u32> = world
+        .iter_processes()
+        .map(|process| process.pid.0)
+        .filter(|pid| *pid > 300)
+        .collect();
+    pids.sort_unstable();
+    pids.dedup();
+    let mut ports: Vec<u16> = world
+        .resources
+        .iter()
+        .filter_map(|resource| resource.socket.as_ref())
+        .flat_map(|socket| [port_of(&socket.local), port_of(&socket.remote)])
+        .flatten()
+        .filter(|port| *port >= EPHEMERAL_PORT_MIN)
+        .collect();
+    ports.sort_unstable();
+    ports.dedup();
+    Context {
+        anchor_days: dates.days(anchor, clock_days),
+        start_ns,
+        home: variable(b"HOME="),
+        cwd,
+        temporary: variable(b"TMPDIR="),
+        user: identity.user.clone().into_bytes(),
+        host: identity.host.clone().into_bytes(),
+        pids,
+        ports,
+        patterns: rules.patterns.clone(),
+    }
+}
+
+fn port_of(address: &[u8]) -> Option<u16> {
+    let at = address.iter().rposition(|byte| *byte == b':')?;
+    std::str::from_utf8(address.get(at + 1..)?)
+        .ok()?
+        .parse()
+        .ok()
+}

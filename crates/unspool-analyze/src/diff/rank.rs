@@ -1,0 +1,413 @@
+//! Puts the differences in order: one line per cause, what follows from it behind it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::Joint;
+use super::causes::causes;
+use super::finding::{Finding, FindingKind};
+use super::phrases::say;
+use super::profile::KeyKind;
+
+/// Findings of one folder and kind that are told one by one.
+const FOLDER_MAX: usize = 5;
+/// Findings below this are noise.
+pub(super) const SCORE_MIN: f64 = 0.5;
+/// Findings that are looked at for causes.
+const CONSIDERED_MAX: usize = 2000;
+
+/// Ranks the findings of a comparison.
+pub(super) fn rank(joint: &Joint<'_>, mut findings: Vec<Finding>) -> Vec<Finding> {
+    for finding in &mut findings {
+        finding.process = finding
+            .role
+            .and_then(|role| joint.roles.get(role as usize))
+            .map(|role| role.name.clone())
+            .unwrap_or_default();
+    }
+    let findings = one_per_thing(searches(findings));
+    let findings = pairs(joint, findings);
+    let mut findings = folders(findings);
+    let subject = joint.runs[joint.subject()];
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "a place in time needs no exactness"
+    )]
+    for finding in &mut findings {
+        let length = subject.duration_ns().max(1) as f64;
+        let position = ((finding.at_ns - subject.start_ns) as f64 / length).clamp(0.0, 1.0);
+        finding.score *= 1.0 + 0.25 * (1.0 - position);
+    }
+    sort(&mut findings);
+    findings.truncate(CONSIDERED_MAX);
+    causes(joint, &mut findings);
+    findings.retain(|finding| finding.score >= SCORE_MIN);
+    order(findings)
+}
+
+fn sort(findings: &mut [Finding]) {
+    findings.sort_by(|one, other| {
+        other
+            .score
+            .total_cmp(&one.score)
+            .then_with(|| one.at_ns.cmp(&other.at_ns))
+            .then_with(|| {
+                (one.kind, &one.subject, &one.process).cmp(&(
+                    other.kind,
+                    &other.subject,
+                    &other.process,
+                ))
+            })
+    });
+}
+
+/// A name that was looked for in several folders and found in none is one finding.
+fn searches(findings: Vec<Finding>) -> Vec<Finding> {
+    let mut places: BTreeMap<(Option<u32>, Vec<u8>), usize> = BTreeMap::new();
+    let mut kept: Vec<Finding> = Vec::new();
+    let mut counts: BTreeMap<usize, u32> = BTreeMap::new();
+    for finding in findings {
+        let base = super::roles::base(&finding.subject).to_vec();
+        let search = finding.kind == FindingKind::FileMissing
+            && finding.before != b"there"
+            && !base.is_empty();
+        if !search {
+            kept.push(finding);
+            continue;
+        }
+        let key = (finding.role, base);
+        if let Some(place) = places.get(&key)
+            && let Some(first) = kept.get_mut(*place)
+        {
+            if first.evidence.len() < 12 {
+                first.evidence.push(say!("also: ", finding.subject));
+            }
+            first.score = first.score.max(finding.score);
+            *counts.entry(*place).or_insert(1) += 1;
+            continue;
+        }
+        places.insert(key, kept.len());
+        kept.push(finding);
+    }
+    for (place, count) in counts {
+        if let Some(finding) = kept.get_mut(place) {
+            finding.score *= 1.35;
+            let base = super::roles::base(&finding.subject).to_vec();
+            let subject = finding.subject.clone();
+            let who = finding
+                .sentence
+                .split(|byte| *byte == b' ')
+                .next()
+                .unwrap_or_default()
+                .to_vec();
+            finding.sentence = say!(
+                who,
+                " did not find ",
+                base,
+                format!(" in any of {count} folders: "),
+                subject,
+                " and others; it did not look for it before"
+            );
+        }
+    }
+    kept
+}
+
+/// The same thing in several roles, or seen in several ways, is one finding: the strongest.
+fn one_per_thing(mut findings: Vec<Finding>) -> Vec<Finding> {
+    // Among findings that are about as strong, the first to happen speaks for the others.
+    let strength = |finding: &Finding| {
+        #[expect(clippy::cast_possible_truncation, reason = "scores are below 100")]
+        let tenths = (finding.score * 10.0).round() as i64;
+        tenths
+    };
+    sort(&mut findings);
+    findings.sort_by_key(|finding| (std::cmp::Reverse(strength(finding)), finding.at_ns));
+    let mut places: BTreeMap<(u8, Option<u32>, Vec<u8>), usize> = BTreeMap::new();
+    let mut kept: Vec<Finding> = Vec::new();
+    for finding in findings {
+        let aspect = match finding.kind {
+            FindingKind::Slower => 1,
+            FindingKind::ExitStatus | FindingKind::Signal => 2,
+            _ => 0,
+        };
+        let key = match finding.key {
+            Some(key) => (aspect, Some(key), Vec::new()),
+            None => (
+                aspect + 10 * finding.kind as u8,
+                finding.role,
+                finding.subject.clone(),
+            ),
+        };
+        // Two roles may call the same thing slow; a sleep is each one's own.
+        let own = finding.kind == FindingKind::Slower && finding.evidence.is_empty();
+        match places.get(&key) {
+            Some(place) if !own => {
+                if let Some(first) = kept.get_mut(*place)
+                    && first.evidence.len() < 6
+                {
+                    first.evidence.push(say!("also: ", finding.sentence));
+                }
+            }
+            _ => {
+                places.insert(key, kept.len());
+                kept.push(finding);
+            }
+        }
+    }
+    kept
+}
+
+/// Something gone and something new that stands for it: another day's file, another version, another folder.
+fn pairs(joint: &Joint<'_>, findings: Vec<Finding>) -> Vec<Finding> {
+    let mut gone: BTreeMap<(u8, Vec<u8>), Vec<usize>> = BTreeMap::new();
+    for (place, finding) in findings.iter().enumerate() {
+        if matches!(
+            finding.kind,
+            FindingKind::FileGone | FindingKind::ConnectionGone
+        ) {
+            for form in forms(joint, finding) {
+                gone.entry(form).or_default().push(place);
+            }
+        }
+    }
+    let mut taken: BTreeSet<usize> = BTreeSet::new();
+    let mut merged: Vec<Finding> = Vec::new();
+    let mut used: BTreeSet<usize> = BTreeSet::new();
+    for (place, finding) in findings.iter().enumerate() {
+        let new = matches!(
+            finding.kind,
+            FindingKind::FileNew
+                | FindingKind::ConnectionNew
+                | FindingKind::ConnectionError
+                | FindingKind::FileMissing
+        );
+        if !new {
+            continue;
+        }
+        let found = forms(joint, finding).into_iter().find_map(|form| {
+            let candidates = gone.get(&form)?;
+            let same_role = candidates
+                .iter()
+                .find(|other| !taken.contains(other) && findings[**other].role == finding.role);
+            let other =
+                same_role.or_else(|| candidates.iter().find(|other| !taken.contains(other)))?;
+            Some((form.0, *other))
+        });
+        if let Some((form, other)) = found {
+            taken.insert(other);
+            used.insert(place);
+            merged.push(merge(finding, &findings[other], form));
+        }
+    }
+    let rest = findings
+        .into_iter()
+        .enumerate()
+        .filter(|(place, _)| !taken.contains(place) && !used.contains(place))
+        .map(|(_, finding)| finding);
+    merged.extend(rest);
+    merged
+}
+
+/// What is left of a name when its day, its version, or its folder is taken away.
+const DAY: u8 = 0;
+const VERSION: u8 = 1;
+const FOLDER: u8 = 2;
+const PORT: u8 = 3;
+
+fn forms(joint: &Joint<'_>, finding: &Finding) -> Vec<(u8, Vec<u8>)> {
+    let Some(key) = finding.key.and_then(|key| joint.keys.get(key as usize)) else {
+        return Vec::new();
+    };
+    let name = &key.name;
+    if matches!(key.kind, KeyKind::Peer | KeyKind::Listener) {
+        let host = name.rsplitn(2, |byte| *byte == b':').last().unwrap_or(name);
+        return vec![
+            (PORT, host.to_vec()),
+            (PORT, say!("any ", [key.kind as u8])),
+        ];
+    }
+    let mut forms = Vec::new();
+    let undated = without_days(name);
+    if undated != *name {
+        forms.push((DAY, undated));
+    }
+    if let Some(form) = without_version(name) {
+        forms.push((VERSION, form));
+    }
+    let base = super::roles::base(name);
+    if base.len() > 2 && name.starts_with(b"/") || name.starts_with(b"<") {
+        forms.push((FOLDER, base.to_vec()));
+    }
+    forms
+}
+
+fn without_days(name: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(name.len());
+    let mut rest = name;
+    while let Some((first, tail)) = rest.split_first() {
+        let placeholder = [&b"<D"[..], b"<M", b"<W"]
+            .iter()
+            .any(|start| rest.starts_with(start) && matches!(rest.get(2), Some(b'+' | b'-')));
+        if placeholder && let Some(end) = rest.iter().position(|byte| *byte == b'>') {
+            out.extend_from_slice(b"<D>");
+            rest = rest.get(end + 1..).unwrap_or_default();
+            continue;
+        }
+        out.push(*first);
+        rest = tail;
+    }
+    out
+}
+
+/// `libz.so.1.2.13` without its numbers; only for names with a dotted number or of a shared library.
+fn without_version(name: &[u8]) -> Option<Vec<u8>> {
+    let dotted = name.windows(3).any(
+        |part| matches!(part, [one, b'.', other] if one.is_ascii_digit() && other.is_ascii_digit()),
+    );
+    let library = name.windows(4).any(|part| part == b".so.");
+    if !dotted && !library {
+        return None;
+    }
+    let mut out: Vec<u8> = Vec::new();
+    for byte in name {
+        let number = byte.is_ascii_digit() || *byte == b'.' && out.last() == Some(&b'#');
+        if !number {
+            out.push(*byte);
+        } else if out.last() != Some(&b'#') {
+            out.push(b'#');
+        }
+    }
+    Some(out)
+}
+
+fn merge(new: &Finding, old: &Finding, form: u8) -> Finding {
+    let mut finding = new.clone();
+    finding.evidence.push(say!("before: ", old.subject));
+    let better = new.score.max(old.score);
+    let after = &new.subject;
+    let before = &old.subject;
+    let who = new
+        .process
+        .rsplit(|byte| *byte == b'>')
+        .next()
+        .unwrap_or_default()
+        .to_vec();
+    let fails = matches!(
+        new.kind,
+        FindingKind::ConnectionError | FindingKind::FileMissing
+    );
+    (finding.kind, finding.score) = match form {
+        DAY => (FindingKind::FileOther, better * 1.15),
+        VERSION => (FindingKind::Version, better.max(2.0) * 1.15),
+        FOLDER => (FindingKind::FileOther, better * 1.1),
+        _ => (FindingKind::ConnectionOther, better * 1.05),
+    };
+    if fails {
+        // What fails is told as it is; the other place it went to is beside it.
+        finding.kind = new.kind;
+        finding.score = (better * 1.1).max(3.2);
+        finding.sentence = say!(new.sentence, " (before: ", before, ")");
+    } else {
+        let what = match form {
+            DAY => " used the file of another day: ",
+            VERSION => " used another version: ",
+            FOLDER => " used a file of the same name from another place: ",
+            _ => " connected to another place: ",
+        };
+        finding.sentence = say!(who, what, after, ", before ", before);
+    }
+    finding.before.clone_from(before);
+    finding.after.clone_from(after);
+    finding
+}
+
+/// Many findings of one kind in one folder are one.
+fn folders(findings: Vec<Finding>) -> Vec<Finding> {
+    let folder = |finding: &Finding| -> Option<(FindingKind, Vec<u8>)> {
+        if !finding.subject.starts_with(b"/") || finding.key.is_none() {
+            return None;
+        }
+        let system = super::is_system(&finding.subject);
+        let parts: Vec<&[u8]> = finding.subject.split(|byte| *byte == b'/').collect();
+        // Below the folders of the system everything of one package is one thing.
+        let depth = if system {
+            parts.len().min(5) - 1
+        } else {
+            parts.len() - 1
+        };
+        Some((finding.kind, parts.get(..depth)?.join(&b'/')))
+    };
+    let mut members: BTreeMap<(FindingKind, Vec<u8>), Vec<usize>> = BTreeMap::new();
+    for (place, finding) in findings.iter().enumerate() {
+        if let Some(key) = folder(finding) {
+            members.entry(key).or_default().push(place);
+        }
+    }
+    let mut rolled: Vec<Finding> = Vec::new();
+    let mut dropped: BTreeSet<usize> = BTreeSet::new();
+    for ((kind, path), places) in &members {
+        if places.len() <= FOLDER_MAX {
+            continue;
+        }
+        let best = places
+            .iter()
+            .max_by(|one, other| findings[**one].score.total_cmp(&findings[**other].score))
+            .copied();
+        let Some(best) = best else { continue };
+        let mut one = findings[best].clone();
+        let more = places.len() - 1;
+        one.score *= 0.8;
+        one.sentence = say!(one.sentence, format!(" (and {more} more in "), path, ")");
+        for place in places.iter().filter(|place| **place != best).take(20) {
+            one.evidence.push(say!("also: ", findings[*place].subject));
+        }
+        one.at_ns = places
+            .iter()
+            .map(|place| findings[*place].at_ns)
+            .min()
+            .unwrap_or(one.at_ns);
+        one.kind = *kind;
+        rolled.push(one);
+        dropped.extend(places);
+    }
+    let rest = findings
+        .into_iter()
+        .enumerate()
+        .filter(|(place, _)| !dropped.contains(place))
+        .map(|(_, finding)| finding);
+    rolled.extend(rest);
+    rolled
+}
+
+/// The causes by score, then what follows from them, also by score; places of causes become those of the new order.
+fn order(findings: Vec<Finding>) -> Vec<Finding> {
+    let mut indexed: Vec<(usize, Finding)> = findings.into_iter().enumerate().collect();
+    indexed.sort_by(|(_, one), (_, other)| {
+        one.caused_by
+            .is_some()
+            .cmp(&other.caused_by.is_some())
+            .then_with(|| other.score.total_cmp(&one.score))
+            .then_with(|| one.at_ns.cmp(&other.at_ns))
+            .then_with(|| {
+                (one.kind, &one.subject, &one.process).cmp(&(
+                    other.kind,
+                    &other.subject,
+                    &other.process,
+                ))
+            })
+    });
+    let places: BTreeMap<usize, usize> = indexed
+        .iter()
+        .enumerate()
+        .map(|(new, (old, _))| (*old, new))
+        .collect();
+    indexed
+        .into_iter()
+        .map(|(_, mut finding)| {
+            finding.caused_by = finding
+                .caused_by
+                .and_then(|cause| places.get(&cause).copied());
+            finding
+        })
+        .collect()
+}

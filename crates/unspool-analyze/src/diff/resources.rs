@@ -1,0 +1,728 @@
+//! Differences of what processes did to files, folders, connections.
+
+use std::collections::BTreeSet;
+
+use unspool_model::event::Errno;
+
+use super::finding::{Finding, FindingKind};
+use super::phrases::{say, size, times, who};
+use super::processes::{is_copy, is_gone, is_new};
+use super::profile::{Failures, Group, Key, KeyKind, Use};
+use super::{Joint, is_stable, is_system, weight_of};
+
+/// Ordinary answers that are no failure: try again, in progress, no child, no terminal, restarts, already connected.
+const ORDINARY: [u16; 14] = [4, 10, 11, 22, 25, 29, 34, 61, 95, 106, 114, 115, 512, 516];
+/// Errors that are always worth a look: permissions, space, limits, I/O, connections.
+const HARD: [u16; 23] = [
+    1, 5, 7, 8, 12, 13, 20, 21, 23, 24, 26, 27, 28, 30, 40, 99, 101, 104, 110, 111, 112, 113, 122,
+];
+const EAGAIN: Errno = Errno(11);
+
+/// All differences of resources.
+pub(super) fn find(joint: &Joint<'_>, out: &mut Vec<Finding>) {
+    for ((role, key), sides) in &joint.uses {
+        // What a new process does is part of its being new; a copy does what its maker would have done.
+        let copy = is_copy(joint, *role);
+        if (is_new(joint, *role) || is_gone(joint, *role)) && !copy {
+            continue;
+        }
+        let Some((subject, baselines)) = sides.split_last() else {
+            continue;
+        };
+        let place = Place {
+            joint,
+            role: *role,
+            key: *key,
+            baselines,
+        };
+        // A role that some baselines lack says nothing there.
+        let with_role: Vec<Option<&Use>> = baselines
+            .iter()
+            .enumerate()
+            .filter(|(side, _)| joint.role_of(*role, *side).is_some())
+            .map(|(_, used)| *used)
+            .collect();
+        let with_role = if with_role.is_empty() && copy {
+            baselines.to_vec()
+        } else {
+            with_role
+        };
+        if with_role.is_empty() || joint.role_of(*role, joint.subject()).is_none() {
+            continue;
+        }
+        let present = with_role.iter().flatten().count();
+        match subject {
+            Some(used) => {
+                place.errors(used, out);
+                if present == 0 {
+                    place.new_use(used, out);
+                } else {
+                    place.amounts(used, &with_role, out);
+                }
+            }
+            None if present == with_role.len() => place.gone_use(out),
+            None => {}
+        }
+    }
+}
+
+/// How far `now` is outside of what was before: the natural logarithm of the ratio, beyond `slack` and twice the
+/// baselines' own spread; and the usual value.
+pub(super) fn beyond(now: u64, before: &[u64], slack: f64) -> Option<(f64, u64)> {
+    let mut sorted = before.to_vec();
+    sorted.sort_unstable();
+    let usual = *sorted.get(sorted.len() / 2)?;
+    let (least, most) = (*sorted.first()?, *sorted.last()?);
+    #[expect(clippy::cast_precision_loss, reason = "ratios need no exactness")]
+    let ln = |one: u64, other: u64| ((one as f64 + 1.0) / (other as f64 + 1.0)).ln();
+    let spread = ln(most, least);
+    let ratio = ln(now, usual);
+    let over = ratio.abs() - slack.max(2.0 * spread);
+    (over > 0.0).then_some((ratio.signum() * over, usual))
+}
+
+struct Place<'a, 'p> {
+    joint: &'a Joint<'p>,
+    role: u32,
+    key: u32,
+    baselines: &'a [Option<&'p Use>],
+}
+
+impl<'p> Place<'_, 'p> {
+    fn kind(&self) -> KeyKind {
+        self.joint
+            .keys
+            .get(self.key as usize)
+            .map_or(KeyKind::Call, |key| key.kind)
+    }
+
+    fn any(&self) -> Option<&'p Key> {
+        self.joint.any_key(self.key)
+    }
+
+    /// The name in full, as the subject has it.
+    fn name(&self) -> Vec<u8> {
+        let Some(key) = self.any() else {
+            return Vec::new();
+        };
+        match key.kind {
+            KeyKind::Peer | KeyKind::Listener => plain_address(&key.name, &key.raw, key.kind),
+            KeyKind::Call => key.name.clone(),
+            _ => key.raw.clone(),
+        }
+    }
+
+    /// When the role ended in the subject.
+    fn end_ns(&self) -> i64 {
+        let subject = self.joint.subject();
+        self.joint
+            .role_of(self.role, subject)
+            .map_or(self.joint.runs[subject].end_ns, |role| role.last_ns)
+    }
+
+    fn is_network(&self) -> bool {
+        matches!(self.kind(), KeyKind::Peer | KeyKind::Listener)
+    }
+
+    /// Uses by the same role, in the baselines that have one.
+    fn before(&self) -> impl Iterator<Item = &'p Use> + '_ {
+        self.baselines.iter().flatten().copied()
+    }
+
+    /// Whether a baseline used it in any role, with success.
+    fn used_before_by_any(&self) -> bool {
+        let roles = self.joint.users.get(&self.key);
+        roles.into_iter().flatten().any(|role| {
+            self.joint
+                .uses
+                .get(&(*role, self.key))
+                .is_some_and(|sides| {
+                    sides
+                        .iter()
+                        .take(self.joint.subject())
+                        .flatten()
+                        .any(|used| used.effective() > 0)
+                })
+        })
+    }
+
+    fn errors(&self, used: &Use, out: &mut Vec<Finding>) {
+        for failures in &used.errors {
+            let known = self.before().any(|before| {
+                before
+                    .errors
+                    .iter()
+                    .any(|other| other.errno == failures.errno && other.group == failures.group)
+            });
+            if known {
+                self.more_errors(failures, out);
+                continue;
+            }
+            let lock =
+                failures.errno == EAGAIN && matches!(failures.call, "fcntl" | "flock" | "fcntl64");
+            if lock {
+                out.push(self.lock(failures));
+            } else if failures.errno == Errno::ENOENT {
+                self.missing(used, failures, out);
+            } else if !ORDINARY.contains(&failures.errno.0) {
+                out.push(self.error(failures));
+            }
+        }
+    }
+
+    fn more_errors(&self, failures: &Failures, out: &mut Vec<Finding>) {
+        let ordinary = ORDINARY.contains(&failures.errno.0) || failures.errno == Errno::ENOENT;
+        let before: Vec<u64> = self
+            .baselines
+            .iter()
+            .map(|used| {
+                used.map_or(0, |used| {
+                    used.errors
+                        .iter()
+                        .filter(|other| {
+                            other.errno == failures.errno && other.group == failures.group
+                        })
+                        .map(|other| other.count)
+                        .sum()
+                })
+            })
+            .collect();
+        let Some((ratio, usual)) = beyond(failures.count, &before, 0.7) else {
+            return;
+        };
+        if ratio < 0.0 || ordinary {
+            return;
+        }
+        let name = self.name();
+        out.push(
+            Finding::new(FindingKind::Retry, (1.2 + ratio).min(3.0), &name)
+                .values(times(usual), times(failures.count))
+                .at(failures.first_ns, Some(failures.first_seq))
+                .of(self.role, Some(self.key))
+                .evidence(failure_text(failures, &name))
+                .says(say!(
+                    who(self.joint, self.role),
+                    format!(
+                        " failed {} with {} on ",
+                        times(failures.count),
+                        errno_words(failures.errno)
+                    ),
+                    name,
+                    format!(", before {}", times(usual))
+                )),
+        );
+    }
+
+    fn lock(&self, failures: &Failures) -> Finding {
+        let name = self.name();
+        Finding::new(FindingKind::Lock, 3.4, &name)
+            .values(
+                "not locked",
+                format!("locked by another process {}", times(failures.count)),
+            )
+            .at(failures.first_ns, Some(failures.first_seq))
+            .of(self.role, Some(self.key))
+            .evidence(failure_text(failures, &name))
+            .says(say!(
+                who(self.joint, self.role),
+                format!(" found a lock taken {} on ", times(failures.count)),
+                name
+            ))
+    }
+
+    fn missing(&self, used: &Use, failures: &Failures, out: &mut Vec<Finding>) {
+        let name = self.name();
+        let was_there = self.before().any(|before| before.effective() > 0);
+        let elsewhere = !was_there && self.used_before_by_any();
+        let found_later = used.effective() > 0;
+        let in_search = !was_there && self.same_name_found();
+        let score = if was_there && !found_later {
+            3.8
+        } else if was_there {
+            1.6
+        } else if in_search || self.kind() == KeyKind::Folder && found_later {
+            0.4
+        } else if elsewhere {
+            2.6
+        } else if found_later {
+            0.8
+        } else {
+            2.6
+        };
+        let before = if was_there || elsewhere {
+            "there"
+        } else {
+            "not asked for"
+        };
+        let call = if failures.group == Group::Execute {
+            " could not run "
+        } else {
+            " did not find "
+        };
+        out.push(
+            Finding::new(
+                FindingKind::FileMissing,
+                score * weight_of(self.joint, self.key),
+                &name,
+            )
+            .values(before, "not found")
+            .at(failures.first_ns, Some(failures.first_seq))
+            .of(self.role, Some(self.key))
+            .evidence(failure_text(failures, &name))
+            .says(say!(
+                who(self.joint, self.role),
+                call,
+                name,
+                if was_there || elsewhere {
+                    ": it was there before"
+                } else {
+                    ": it was not asked for before"
+                }
+            )),
+        );
+    }
+
+    /// Whether the same role found a file of that name in another folder: a search along a path.
+    fn same_name_found(&self) -> bool {
+        let subject = self.joint.subject();
+        let name = self.name();
+        let wanted = super::roles::base(&name);
+        let Some(run) = self.joint.runs.get(subject) else {
+            return false;
+        };
+        let Some(role) = self
+            .joint
+            .roles
+            .get(self.role as usize)
+            .and_then(|role| role.sides.get(subject).copied().flatten())
+        else {
+            return false;
+        };
+        run.uses
+            .range((role, 0)..=(role, u32::MAX))
+            .any(|((_, key), used)| {
+                used.effective() > 0
+                    && run.keys.get(*key as usize).is_some_and(|key| {
+                        key.raw != name && super::roles::base(&key.raw) == wanted
+                    })
+            })
+    }
+
+    fn error(&self, failures: &Failures) -> Finding {
+        let name = self.name();
+        let worked = self.before().any(|before| {
+            before.count(failures.group) > 0
+                || failures.group == Group::Other && before.effective() > 0
+        });
+        let hard = HARD.contains(&failures.errno.0);
+        let mut score: f64 = match (hard, worked) {
+            (true, true) => 3.8,
+            (true, false) => 3.5,
+            (false, true) => 2.6,
+            (false, false) => 1.8,
+        };
+        if self.is_network() {
+            score *= 1.25;
+        }
+        let kind = if self.is_network() {
+            FindingKind::ConnectionError
+        } else {
+            FindingKind::Error
+        };
+        let subject = if self.kind() == KeyKind::Call {
+            say!("call ", name)
+        } else {
+            name.clone()
+        };
+        Finding::new(
+            kind,
+            score * weight_of(self.joint, self.key).max(0.5),
+            &subject,
+        )
+        .values(
+            if worked { "worked" } else { "no such failure" },
+            format!(
+                "{} ({})",
+                errno_words(failures.errno),
+                times(failures.count)
+            ),
+        )
+        .at(failures.first_ns, Some(failures.first_seq))
+        .of(self.role, Some(self.key))
+        .evidence(failure_text(failures, &name))
+        .says(say!(
+            who(self.joint, self.role),
+            " could not ",
+            verb(failures),
+            " ",
+            if self.kind() == KeyKind::Call {
+                &b""[..]
+            } else {
+                &name
+            },
+            format!(": {}", errno_words(failures.errno)),
+            if worked { ", before it could" } else { "" }
+        ))
+    }
+
+    fn new_use(&self, used: &Use, out: &mut Vec<Finding>) {
+        if used.effective() == 0 {
+            return;
+        }
+        let name = self.name();
+        let elsewhere = self.used_before_by_any();
+        let (kind, base, words) = match self.kind() {
+            KeyKind::Peer => (
+                FindingKind::ConnectionNew,
+                3.4,
+                " connected to a place that it did not connect to before: ",
+            ),
+            KeyKind::Listener => (
+                FindingKind::ConnectionNew,
+                2.6,
+                " listens where it did not before: ",
+            ),
+            KeyKind::File if used.count(Group::Execute) > 0 => return,
+            KeyKind::File => {
+                let only_asked = used.effective() == used.count(Group::Query);
+                let base = if only_asked { 1.4 } else { 3.0 };
+                (
+                    FindingKind::FileNew,
+                    base,
+                    if only_asked {
+                        " asked for a file that it did not ask for before: "
+                    } else if used.bytes_written > 0 {
+                        " wrote a file that it did not write before: "
+                    } else {
+                        " used a file that it did not use before: "
+                    },
+                )
+            }
+            KeyKind::Folder => (
+                FindingKind::FileNew,
+                1.2,
+                " used a folder that it did not use before: ",
+            ),
+            KeyKind::Device => (
+                FindingKind::FileNew,
+                1.2,
+                " used a device that it did not use before: ",
+            ),
+            KeyKind::LocalSocket if name.starts_with(b"/") || name.starts_with(b"@") => (
+                FindingKind::ConnectionNew,
+                2.0,
+                " connected to a socket that it did not use before: ",
+            ),
+            KeyKind::LocalSocket | KeyKind::Pipe | KeyKind::Anonymous | KeyKind::Call => return,
+        };
+        let score = if elsewhere { base * 0.45 } else { base };
+        out.push(
+            Finding::new(kind, score * weight_of(self.joint, self.key), &name)
+                .values("not used", amounts_text(used))
+                .at(used.first_ns, Some(used.first_seq))
+                .of(self.role, Some(self.key))
+                .says(say!(who(self.joint, self.role), words, name)),
+        );
+    }
+
+    fn gone_use(&self, out: &mut Vec<Finding>) {
+        let Some(before) = self.before().next() else {
+            return;
+        };
+        if before.effective() == 0 {
+            return;
+        }
+        let name = self.name();
+        let (kind, score, words) = match self.kind() {
+            KeyKind::Peer => (FindingKind::ConnectionGone, 2.6, " did not connect to "),
+            KeyKind::Listener => (FindingKind::ConnectionGone, 2.0, " did not listen at "),
+            KeyKind::File if before.count(Group::Execute) > 0 => return,
+            KeyKind::File if before.effective() == before.count(Group::Query) => {
+                (FindingKind::FileGone, 0.9, " did not ask for ")
+            }
+            KeyKind::File if before.bytes_written > 0 => {
+                (FindingKind::FileGone, 2.3, " did not write ")
+            }
+            KeyKind::File => (FindingKind::FileGone, 2.2, " did not use "),
+            KeyKind::Folder => (FindingKind::FileGone, 0.9, " did not use "),
+            KeyKind::LocalSocket if name.starts_with(b"/") || name.starts_with(b"@") => {
+                (FindingKind::ConnectionGone, 1.6, " did not connect to ")
+            }
+            KeyKind::Device
+            | KeyKind::LocalSocket
+            | KeyKind::Pipe
+            | KeyKind::Anonymous
+            | KeyKind::Call => return,
+        };
+        let joint = self.joint;
+        let subject = joint.runs[joint.subject()];
+        let guess = subject.start_ns + (before.first_ns - joint.runs[0].start_ns);
+        let at_ns = joint
+            .role_of(self.role, joint.subject())
+            .map_or(guess, |role| guess.min(role.last_ns));
+        out.push(
+            Finding::new(kind, score * weight_of(joint, self.key), &name)
+                .values(amounts_text(before), "not used")
+                .at(at_ns, None)
+                .until(self.end_ns())
+                .of(self.role, Some(self.key))
+                .says(say!(
+                    who(joint, self.role),
+                    words,
+                    name,
+                    ", as it did before"
+                )),
+        );
+    }
+
+    fn amounts(&self, used: &Use, baselines: &[Option<&Use>], out: &mut Vec<Finding>) {
+        if matches!(self.kind(), KeyKind::Call | KeyKind::Anonymous) {
+            return;
+        }
+        let series = |get: fn(&Use) -> u64| -> Vec<u64> {
+            baselines.iter().map(|used| used.map_or(0, get)).collect()
+        };
+        let read = series(|used| used.bytes_read);
+        let written = series(|used| used.bytes_written);
+        if self.content(used, baselines, out) {
+            return;
+        }
+        self.amount(used, "read", used.bytes_read, &read, 1.0, out);
+        self.amount(used, "wrote", used.bytes_written, &written, 0.9, out);
+        let connects = series(|used| used.count(Group::Connect));
+        if self.is_network() {
+            self.connects(used, &connects, out);
+        }
+    }
+
+    /// Files that a job reads whole and does not write, and that are no data: the smallest difference counts.
+    fn content(&self, used: &Use, baselines: &[Option<&Use>], out: &mut Vec<Finding>) -> bool {
+        let Some(key) = self.any() else { return false };
+        let written = (0..self.joint.runs.len())
+            .filter_map(|side| self.joint.key_of(self.key, side))
+            .any(|key| key.created || key.modified);
+        if self.kind() != KeyKind::File || written || !is_stable(&key.raw) {
+            return false;
+        }
+        // A shell reads its script piece by piece, as far as it gets.
+        let label = self
+            .joint
+            .any_role(self.role)
+            .map_or(&[][..], |role| &role.label);
+        let script = !label.is_empty() && label == super::roles::base(&key.raw);
+        let shell = script && !label.ends_with(b".py");
+        let per_open = |used: &Use| {
+            if shell {
+                return Some(used.most_read);
+            }
+            let opens = used.count(Group::Open).max(1);
+            used.bytes_read
+                .is_multiple_of(opens)
+                .then(|| used.bytes_read / opens)
+        };
+        let before: BTreeSet<Option<u64>> = baselines
+            .iter()
+            .flatten()
+            .map(|used| per_open(used))
+            .collect();
+        let [Some(Some(old))] = before.iter().copied().map(Some).collect::<Vec<_>>()[..] else {
+            return false;
+        };
+        let Some(new) = per_open(used) else {
+            return false;
+        };
+        if new == old || new == 0 || old == 0 {
+            return false;
+        }
+        let name = self.name();
+        // What a changed script does otherwise says more than that it changed.
+        let weight = match (script, is_system(&key.raw)) {
+            (true, _) => 0.75,
+            (false, true) => 0.8,
+            (false, false) => 1.0,
+        };
+        out.push(
+            Finding::new(FindingKind::Content, 2.7 * weight, &name)
+                .values(size(old), size(new))
+                .at(used.first_ns, Some(used.first_seq))
+                .of(self.role, Some(self.key))
+                .says(say!(
+                    who(self.joint, self.role),
+                    " read ",
+                    name,
+                    format!(" with another content: {}, before {}", size(new), size(old))
+                )),
+        );
+        true
+    }
+
+    fn amount(
+        &self,
+        used: &Use,
+        verb: &str,
+        now: u64,
+        before: &[u64],
+        weight: f64,
+        out: &mut Vec<Finding>,
+    ) {
+        let Some((ratio, usual)) = beyond(now, before, 0.75) else {
+            return;
+        };
+        if now.abs_diff(usual) < 64 && now > 0 {
+            return;
+        }
+        let emptied = now == 0 && used.effective() > 0;
+        let mut score = (0.5 + weight * ratio.abs()).min(2.8);
+        if emptied {
+            score = 2.9;
+        }
+        score *= match self.kind() {
+            KeyKind::Pipe | KeyKind::LocalSocket => 0.6,
+            KeyKind::Device => 0.6,
+            _ => 1.0,
+        };
+        let name = self.name();
+        let kind = if ratio > 0.0 {
+            FindingKind::More
+        } else {
+            FindingKind::Less
+        };
+        let preposition = match (verb, self.kind()) {
+            ("read", _) => " from ",
+            _ => " to ",
+        };
+        let say_now = if now == 0 {
+            "nothing".to_owned()
+        } else {
+            size(now)
+        };
+        out.push(
+            Finding::new(kind, score * weight_of(self.joint, self.key), &name)
+                .values(size(usual), size(now))
+                .at(used.first_ns, Some(used.first_seq))
+                .until(self.end_ns())
+                .of(self.role, Some(self.key))
+                .says(say!(
+                    who(self.joint, self.role),
+                    format!(" {verb} {say_now}{preposition}"),
+                    name,
+                    format!(", before {}", size(usual))
+                )),
+        );
+    }
+
+    fn connects(&self, used: &Use, before: &[u64], out: &mut Vec<Finding>) {
+        let now = used.count(Group::Connect);
+        let Some((ratio, usual)) = beyond(now, before, 0.6) else {
+            return;
+        };
+        let name = self.name();
+        let kind = if ratio > 0.0 {
+            FindingKind::Retry
+        } else {
+            FindingKind::Less
+        };
+        out.push(
+            Finding::new(kind, (1.2 + ratio.abs()).min(3.2), &name)
+                .values(times(usual), times(now))
+                .at(used.first_ns, Some(used.first_seq))
+                .of(self.role, Some(self.key))
+                .says(say!(
+                    who(self.joint, self.role),
+                    format!(" connected {} to ", times(now)),
+                    name,
+                    format!(", before {}", times(usual))
+                )),
+        );
+    }
+}
+
+/// `TCP 10.0.0.1:80` for people: the address in full.
+fn plain_address(name: &[u8], raw: &[u8], kind: KeyKind) -> Vec<u8> {
+    let address = name.split(|byte| *byte == b' ').next_back().unwrap_or(name);
+    if !address.ends_with(b"<PORT>") {
+        return address.to_vec();
+    }
+    // The raw name is `TCP:[local->remote]`.
+    let inner = raw
+        .iter()
+        .position(|byte| *byte == b'[')
+        .and_then(|at| raw.get(at + 1..))
+        .and_then(|inner| inner.strip_suffix(b"]"))
+        .unwrap_or(raw);
+    let arrow = inner.windows(2).position(|pair| pair == b"->");
+    match (arrow, kind) {
+        (Some(at), KeyKind::Listener) => inner.get(..at).unwrap_or(inner).to_vec(),
+        (Some(at), _) => inner.get(at + 2..).unwrap_or(inner).to_vec(),
+        (None, _) => inner.to_vec(),
+    }
+}
+
+fn amounts_text(used: &Use) -> String {
+    match (used.bytes_read, used.bytes_written) {
+        (0, 0) => format!("used {}", times(used.effective())),
+        (read, 0) => format!("{} read", size(read)),
+        (0, written) => format!("{} written", size(written)),
+        (read, written) => format!("{} read, {} written", size(read), size(written)),
+    }
+}
+
+fn failure_text(failures: &Failures, name: &[u8]) -> Vec<u8> {
+    say!(
+        failures.call,
+        " ",
+        name,
+        format!(" failed {} with {}", times(failures.count), failures.errno)
+    )
+}
+
+fn verb(failures: &Failures) -> &'static str {
+    match failures.group {
+        Group::Open => "open",
+        Group::Query => "look at",
+        Group::Read => "read from",
+        Group::Write => "write to",
+        Group::Map => "map",
+        Group::Execute => "run",
+        Group::Change => "change",
+        Group::Connect => "connect to",
+        Group::Accept => "listen at",
+        Group::Other => failures.call,
+    }
+}
+
+/// Errors in words, with their names.
+pub(super) fn errno_words(errno: Errno) -> String {
+    let words = match errno.0 {
+        1 => "not permitted",
+        2 => "not found",
+        5 => "input/output error",
+        11 => "busy",
+        12 => "out of memory",
+        13 => "permission denied",
+        17 => "exists already",
+        20 => "not a folder",
+        21 => "is a folder",
+        22 => "invalid argument",
+        23 | 24 => "too many open files",
+        26 => "the program file is being written",
+        27 => "file too large",
+        28 => "no space left on the disk",
+        30 => "read-only file system",
+        32 => "nobody reads the other end",
+        36 => "name too long",
+        39 => "folder is not empty",
+        40 => "too many symbolic links",
+        98 => "address in use",
+        99 => "no such address on this machine",
+        101 => "network unreachable",
+        104 => "connection reset by the other end",
+        110 => "timed out",
+        111 => "connection refused",
+        112 => "host is down",
+        113 => "no route to the host",
+        122 => "disk quota exceeded",
+        _ => return errno.to_string(),
+    };
+    format!("{words} ({errno})")
+}

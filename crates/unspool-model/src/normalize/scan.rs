@@ -1,0 +1,463 @@
+//! One pass over a name: at each place where a word begins, the first rule that fits replaces what it fits.
+
+use super::dates::{Dated, date, digits, month_of, time, week_of};
+use super::{Change, Context, Kind, Rule};
+
+/// Dates further away than this from the run's day are part of the name: a version, a release.
+const NEAR_DAYS: i64 = 45;
+/// The same for seconds since 1970.
+const NEAR_EPOCH_DAYS: i64 = 400;
+/// Shortest hexadecimal number that is taken for a hash.
+const HASH_LEN_MIN: usize = 16;
+/// Shortest one that is taken for a hash when digits and letters are mixed well.
+const MIXED_HASH_LEN_MIN: usize = 12;
+/// Decimal numbers of so many digits are no counters.
+const NUMBER_LEN_MIN: usize = 15;
+
+struct Found {
+    len: usize,
+    to: Vec<u8>,
+    rule: Rule,
+}
+
+impl Found {
+    #[expect(clippy::unnecessary_wraps, reason = "rules end with what they found")]
+    fn new(len: usize, to: impl Into<Vec<u8>>, rule: Rule) -> Option<Self> {
+        Some(Self {
+            len,
+            to: to.into(),
+            rule,
+        })
+    }
+}
+
+/// The text after one pass, and what was replaced.
+pub(super) fn pass(context: &Context, kind: Kind, name: &[u8]) -> (Vec<u8>, Vec<Change>) {
+    let mut out = Vec::with_capacity(name.len());
+    let mut changes = Vec::new();
+    let mut at = 0;
+    while let Some(rest) = name.get(at..).filter(|rest| !rest.is_empty()) {
+        if let Some(len) = placeholder(rest) {
+            out.extend_from_slice(rest.get(..len).unwrap_or_default());
+            at += len;
+            continue;
+        }
+        let before = at.checked_sub(1).and_then(|at| name.get(at)).copied();
+        let place = Place {
+            context,
+            kind,
+            name,
+            at,
+            before,
+        };
+        let Some(found) = place.find(rest) else {
+            let len = word_len(rest);
+            out.extend_from_slice(rest.get(..len).unwrap_or_default());
+            at += len;
+            continue;
+        };
+        changes.push(Change {
+            from: rest.get(..found.len).unwrap_or_default().to_vec(),
+            to: found.to.clone(),
+            rule: found.rule,
+        });
+        out.extend_from_slice(&found.to);
+        at += found.len.max(1);
+    }
+    (out, changes)
+}
+
+/// Length of what is passed when no rule fits: a run of digits, a run of letters, or one character.
+fn word_len(rest: &[u8]) -> usize {
+    match rest.first() {
+        Some(byte) if byte.is_ascii_digit() => digits(rest),
+        Some(byte) if byte.is_ascii_alphabetic() => rest
+            .iter()
+            .take_while(|byte| byte.is_ascii_alphabetic())
+            .count(),
+        _ => 1,
+    }
+}
+
+/// Length of a placeholder at the beginning.
+pub(super) fn placeholder(bytes: &[u8]) -> Option<usize> {
+    if bytes.first() != Some(&b'<') {
+        return None;
+    }
+    let end = bytes.iter().take(24).position(|byte| *byte == b'>')?;
+    let inner = bytes.get(1..end)?;
+    let fits = inner.first().is_some_and(u8::is_ascii_uppercase)
+        && inner
+            .iter()
+            .all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || b"+-".contains(byte));
+    fits.then_some(end + 1)
+}
+
+struct Place<'n> {
+    context: &'n Context,
+    kind: Kind,
+    name: &'n [u8],
+    at: usize,
+    before: Option<u8>,
+}
+
+impl Place<'_> {
+    fn find(&self, rest: &[u8]) -> Option<Found> {
+        let first = *rest.first()?;
+        let open = self.before.is_none_or(|byte| !byte.is_ascii_alphanumeric());
+        if open && let Some(found) = self.pattern(rest) {
+            return Some(found);
+        }
+        if first == b'/' {
+            return self.folder(rest);
+        }
+        if first == REDACTED[0] {
+            return redacted(rest);
+        }
+        if !first.is_ascii_alphanumeric() && first != b'_' {
+            return None;
+        }
+        if open {
+            let found = Self::uuid(rest)
+                .or_else(|| self.hash(rest))
+                .or_else(|| self.temporary(rest))
+                .or_else(|| self.who(rest));
+            if found.is_some() {
+                return found;
+            }
+        }
+        if first.is_ascii_digit() && self.before.is_none_or(|byte| !byte.is_ascii_digit()) {
+            return self
+                .date(rest)
+                .or_else(|| self.epoch(rest))
+                .or_else(|| self.number(rest, open));
+        }
+        None
+    }
+
+    fn pattern(&self, rest: &[u8]) -> Option<Found> {
+        self.context.patterns.iter().find_map(|pattern| {
+            let len = pattern.match_len(rest)?;
+            let to = pattern.placeholder();
+            Found::new(len, to, Rule::Pattern(pattern.text().to_owned()))
+        })
+    }
+
+    /// Working directory, home, folder of temporary files at the beginning of an absolute path.
+    fn folder(&self, rest: &[u8]) -> Option<Found> {
+        if self
+            .before
+            .is_some_and(|byte| byte.is_ascii_alphanumeric() || b"/._-~>".contains(&byte))
+        {
+            return None;
+        }
+        let context = self.context;
+        let folders = [
+            (&context.cwd, &b"<CWD>"[..], Rule::WorkingDirectory),
+            (&context.temporary, b"<TMPDIR>", Rule::TemporaryFolder),
+            (&context.home, b"<HOME>", Rule::Home),
+        ];
+        folders.into_iter().find_map(|(folder, to, rule)| {
+            // `/` and `/tmp` are no places of a run.
+            if folder.len() < 2 || folder.as_slice() == b"/tmp" {
+                return None;
+            }
+            let after = rest.strip_prefix(folder.as_slice())?;
+            let ends = after
+                .first()
+                .is_none_or(|byte| !byte.is_ascii_alphanumeric() && !b"._-".contains(byte));
+            ends.then(|| Found::new(folder.len(), to, rule))?
+        })
+    }
+
+    fn uuid(rest: &[u8]) -> Option<Found> {
+        const GROUPS: [usize; 5] = [8, 4, 4, 4, 12];
+        let mut at = 0;
+        for (index, len) in GROUPS.into_iter().enumerate() {
+            if index > 0 {
+                if rest.get(at) != Some(&b'-') {
+                    return None;
+                }
+                at += 1;
+            }
+            if hex_len(rest.get(at..)?) != len {
+                return None;
+            }
+            at += len;
+        }
+        ends_word(rest, at).then(|| Found::new(at, *b"<UUID>", Rule::Uuid))?
+    }
+
+    fn hash(&self, rest: &[u8]) -> Option<Found> {
+        if let Some(digits) = rest.strip_prefix(b"0x") {
+            let len = hex_len(digits);
+            return (len >= 6 && ends_word(digits, len))
+                .then(|| Found::new(len + 2, *b"<ADDR>", Rule::Address))?;
+        }
+        // Nix: 32 characters of its own base 32, then the name that stays.
+        if self
+            .name
+            .get(..self.at)
+            .is_some_and(|before| before.ends_with(b"/nix/store/"))
+        {
+            let len = rest
+                .iter()
+                .take_while(|byte| byte.is_ascii_alphanumeric())
+                .count();
+            return (len == 32).then(|| Found::new(32, *b"<HASH>", Rule::Hash))?;
+        }
+        let len = hex_len(rest);
+        if len < MIXED_HASH_LEN_MIN || !ends_word(rest, len) {
+            return None;
+        }
+        let word = rest.get(..len)?;
+        let numbers = word.iter().filter(|byte| byte.is_ascii_digit()).count();
+        let letters = len - numbers;
+        let mixed = numbers >= 2 && letters >= 2;
+        let is_hash = mixed || len >= HASH_LEN_MIN && letters > 0;
+        is_hash.then(|| Found::new(len, *b"<HASH>", Rule::Hash))?
+    }
+
+    fn date(&self, rest: &[u8]) -> Option<Found> {
+        let (dated, len) = date(rest)?;
+        let followed_by_digit = |len: usize| rest.get(len).is_some_and(u8::is_ascii_digit);
+        let context = self.context;
+        let (mut to, rule) = match (dated, context.anchor_days) {
+            (Dated::Day(_), None) => ("<DATE>".to_owned(), Rule::Date),
+            (Dated::Day(day), Some(anchor)) if (day - anchor).abs() <= NEAR_DAYS => {
+                (format!("<D{:+}>", day - anchor), Rule::Date)
+            }
+            (Dated::Month(month), Some(anchor)) if (month - month_of(anchor)).abs() <= 2 => {
+                (format!("<M{:+}>", month - month_of(anchor)), Rule::Month)
+            }
+            (Dated::Week(week), Some(anchor)) if (week - week_of(anchor)).abs() <= 6 => {
+                (format!("<W{:+}>", week - week_of(anchor)), Rule::Week)
+            }
+            _ => return None,
+        };
+        if matches!(dated, Dated::Day(_)) {
+            let gap = match rest.get(len) {
+                Some(b'T' | b'_' | b'-' | b' ' | b'.') => 1,
+                _ => 0,
+            };
+            if let Some(time) = rest.get(len + gap..).and_then(time) {
+                to.push_str("<TIME>");
+                return Found::new(len + gap + time, to, rule);
+            }
+        }
+        if followed_by_digit(len) {
+            return None;
+        }
+        Found::new(len, to, rule)
+    }
+
+    fn epoch(&self, rest: &[u8]) -> Option<Found> {
+        let start_days = self.context.start_ns?.div_euclid(86_400_000_000_000);
+        let len = digits(rest);
+        let per_day: u128 = match len {
+            10 => 86_400,
+            13 => 86_400_000,
+            16 => 86_400_000_000,
+            19 => 86_400_000_000_000,
+            _ => return None,
+        };
+        let value: u128 = std::str::from_utf8(rest.get(..len)?).ok()?.parse().ok()?;
+        let days = i64::try_from(value / per_day).ok()?;
+        let near = (days - start_days).abs() <= NEAR_EPOCH_DAYS;
+        near.then(|| Found::new(len, *b"<T>", Rule::Epoch))?
+    }
+
+    fn number(&self, rest: &[u8], open: bool) -> Option<Found> {
+        let len = digits(rest);
+        if !ends_word(rest, len) {
+            return None;
+        }
+        if open && self.before == Some(b'[') && rest.get(len) == Some(&b']') {
+            let before = self.name.get(..self.at).unwrap_or_default();
+            if before.ends_with(b"pipe:[") || before.ends_with(b"socket:[") {
+                return Found::new(len, *b"<N>", Rule::Inode);
+            }
+        }
+        if len >= NUMBER_LEN_MIN {
+            return Found::new(len, *b"<N>", Rule::Number);
+        }
+        let value: u32 = std::str::from_utf8(rest.get(..len)?).ok()?.parse().ok()?;
+        let context = self.context;
+        let is_pid = len >= 3 && context.pids.binary_search(&value).is_ok();
+        if open && is_pid && self.may_hold_pids() {
+            return Found::new(len, *b"<PID>", Rule::Pid);
+        }
+        let port = u16::try_from(value).ok()?;
+        let chosen = context.ports.binary_search(&port).is_ok()
+            || self.before == Some(b':') && port >= super::EPHEMERAL_PORT_MIN;
+        (self.kind == Kind::Word && chosen).then(|| Found::new(len, *b"<PORT>", Rule::Port))?
+    }
+
+    /// Whether a number that is also one of a process is likely to be meant as that.
+    fn may_hold_pids(&self) -> bool {
+        self.kind == Kind::TemporaryPath
+            || self.in_temporary_folder()
+            || self.name.starts_with(b"/proc/")
+            || self.name.starts_with(b"/run/")
+            || self.name.starts_with(b"/var/run/")
+    }
+
+    fn in_temporary_folder(&self) -> bool {
+        let before = self.name.get(..self.at).unwrap_or_default();
+        [&b"tmp/"[..], b"temp/", b"/dev/shm/", b"<TMPDIR>/"]
+            .iter()
+            .any(|folder| find(before, folder))
+    }
+
+    /// Random parts: `tmp.Xk3fQ9aB2z`, `tmpab12cd_3`, `ccXk3fQ9.o`, `name.Xk3fQ9`.
+    fn temporary(&self, rest: &[u8]) -> Option<Found> {
+        let len = rest
+            .iter()
+            .take_while(|byte| byte.is_ascii_alphanumeric() || **byte == b'_')
+            .count();
+        let word = rest.get(..len)?;
+        let temporary = self.kind == Kind::TemporaryPath || self.in_temporary_folder();
+        if !temporary {
+            return None;
+        }
+        let ends = rest
+            .get(len)
+            .is_none_or(|byte| !byte.is_ascii_alphanumeric());
+        if !ends || len < 6 {
+            return None;
+        }
+        // What a run makes and removes in a folder for such things has a name by chance.
+        let chance = word
+            .iter()
+            .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || *byte == b'_')
+            && (len == 8 || word.iter().any(u8::is_ascii_digit));
+        if self.kind == Kind::TemporaryPath
+            && chance
+            && len <= 16
+            && self.before == Some(b'/')
+            && rest.get(len).is_none()
+        {
+            return Found::new(len, *b"<TMP>", Rule::Temporary);
+        }
+        // Python's tempfile: `tmp` and eight of a-z, 0-9 and _; gcc: `cc` and six.
+        if word.starts_with(b"tmp") && len == 11 {
+            return Found::new(len, *b"tmp<TMP>", Rule::Temporary);
+        }
+        if word.starts_with(b"cc") && len == 8 && matches!(rest.get(8), None | Some(b'.')) {
+            return Found::new(len, *b"cc<TMP>", Rule::Temporary);
+        }
+        // A fixed word before six random ones: `sedAb3xYz`, `sortK2j9Qw`.
+        let split = len - 6;
+        let (stem, random) = word.split_at(split);
+        if (1..=8).contains(&split)
+            && stem.iter().all(u8::is_ascii_lowercase)
+            && looks_random(random)
+        {
+            let mut to = stem.to_vec();
+            to.extend_from_slice(b"<TMP>");
+            return Found::new(len, to, Rule::Temporary);
+        }
+        // mktemp: `tmp.` and ten.
+        let after_tmp = self
+            .name
+            .get(..self.at)
+            .is_some_and(|before| before.ends_with(b"tmp."));
+        if after_tmp && len == 10 || looks_random(word) {
+            return Found::new(len, *b"<TMP>", Rule::Temporary);
+        }
+        None
+    }
+
+    /// User and host as whole words.
+    fn who(&self, rest: &[u8]) -> Option<Found> {
+        let context = self.context;
+        let whole = |word: &[u8]| -> Option<usize> {
+            let after = rest.strip_prefix(word).filter(|_| word.len() >= 4)?;
+            after
+                .first()
+                .is_none_or(|byte| !byte.is_ascii_alphanumeric() && !b"_-".contains(byte))
+                .then_some(word.len())
+        };
+        if let Some(len) = whole(&context.host) {
+            return Found::new(len, *b"<HOST>", Rule::Host);
+        }
+        // Names such as `root` and `daemon` are folders and programs too.
+        let common: [&[u8]; 6] = [b"root", b"daemon", b"nobody", b"user", b"mail", b"backup"];
+        if common.contains(&context.user.as_slice()) {
+            return None;
+        }
+        let len = whole(&context.user)?;
+        Found::new(len, *b"<USER>", Rule::User)
+    }
+}
+
+/// Whether letters and digits alternate as only random names do. `CamelCase`, `sha256sum` and `x86` do not.
+fn looks_random(word: &[u8]) -> bool {
+    if !(6..=24).contains(&word.len()) {
+        return false;
+    }
+    let class = |byte: &u8| match byte {
+        b'a'..=b'z' => 0,
+        b'A'..=b'Z' => 1,
+        b'0'..=b'9' => 2,
+        _ => 3,
+    };
+    let mut turns = 0;
+    for pair in word.windows(2) {
+        if let [one, other] = pair {
+            let (one, other) = (class(one), class(other));
+            // An upper-case letter before lower-case ones begins a word.
+            if one != other && !(one == 1 && other == 0) {
+                turns += 1;
+            }
+        }
+    }
+    let capitals_inside = word.windows(2).filter(|pair| {
+        matches!(pair, [one, other] if one.is_ascii_uppercase() && other.is_ascii_uppercase())
+    });
+    turns >= 3 || turns >= 2 && capitals_inside.count() > 0
+}
+
+/// What the scrubber leaves of a secret; its number is another one in every run.
+const REDACTED: &[u8] = "‹redacted:".as_bytes();
+
+fn redacted(rest: &[u8]) -> Option<Found> {
+    let hash = rest.strip_prefix(REDACTED)?;
+    let len = hash
+        .iter()
+        .take(32)
+        .take_while(|byte| byte.is_ascii_alphanumeric())
+        .count();
+    let close = "›".as_bytes();
+    let closed = hash.get(len..)?.starts_with(close);
+    closed.then(|| {
+        Found::new(
+            REDACTED.len() + len + close.len(),
+            *b"<SECRET>",
+            Rule::Secret,
+        )
+    })?
+}
+
+fn hex_len(bytes: &[u8]) -> usize {
+    let lower = bytes
+        .iter()
+        .take_while(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(byte))
+        .count();
+    let upper = bytes
+        .iter()
+        .take_while(|byte| byte.is_ascii_digit() || (b'A'..=b'F').contains(byte))
+        .count();
+    lower.max(upper)
+}
+
+fn ends_word(bytes: &[u8], len: usize) -> bool {
+    len > 0
+        && bytes
+            .get(len)
+            .is_none_or(|byte| !byte.is_ascii_alphanumeric())
+}
+
+fn find(bytes: &[u8], part: &[u8]) -> bool {
+    bytes.windows(part.len()).any(|window| window == part)
+}

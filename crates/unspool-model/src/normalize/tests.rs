@@ -1,0 +1,126 @@
+use super::{Anchor, Context, DateCount, Kind, Pattern, learn};
+
+/// 2026-11-20.
+const DAY: i64 = 20_777;
+
+fn context() -> Context {
+    Context {
+        anchor_days: Some(DAY),
+        start_ns: Some(DAY * 86_400_000_000_000),
+        home: b"/home/ann".to_vec(),
+        cwd: b"/srv/job".to_vec(),
+        user: b"anne".to_vec(),
+        host: b"db-7.example".to_vec(),
+        pids: vec![4711, 4712],
+        ports: vec![8123],
+        patterns: vec![Pattern::parse("batch-#").expect("a pattern")],
+        ..Context::default()
+    }
+}
+
+#[track_caller]
+fn check(kind: Kind, name: &str, expect: &str) {
+    let normalized = context().normalize(kind, name.as_bytes());
+    assert_eq!(String::from_utf8_lossy(&normalized.text), expect, "{name}");
+    let again = context().normalize(kind, &normalized.text);
+    assert_eq!(again.text, normalized.text, "twice is once: {name}");
+    assert!(again.changes.is_empty(), "{name}: {:?}", again.changes);
+}
+
+#[test]
+fn paths_that_survive_days() {
+    let check = |name, expect| check(Kind::Path, name, expect);
+    check("/data/orders-2026-11-20.csv", "/data/orders-<D+0>.csv");
+    check("/data/orders-20261119.csv.gz", "/data/orders-<D-1>.csv.gz");
+    check("/data/2026/11/20/part-0", "/data/<D+0>/part-0");
+    check("/log/run_20261120T031500Z.log", "/log/run_<D+0><TIME>.log");
+    check("/log/run-20261120031500.log", "/log/run-<D+0><TIME>.log");
+    check("/data/202611/x", "/data/<M+0>/x");
+    check("/data/2026-W47/x", "/data/<W+0>/x");
+    check(
+        "/usr/share/leap-20160708.txt",
+        "/usr/share/leap-20160708.txt",
+    );
+    check("/srv/job/in/a.csv", "<CWD>/in/a.csv");
+    check("/srv/jobs/in/a.csv", "/srv/jobs/in/a.csv");
+    check("/home/ann/.cache/x", "<HOME>/.cache/x");
+    check("/tmp/tmp.Xk3fQ9aB2z/out", "/tmp/tmp.<TMP>/out");
+    check("/tmp/tmpab_d3fgh/x.json", "/tmp/tmp<TMP>/x.json");
+    check("/tmp/ccWk3fQ9.o", "/tmp/cc<TMP>.o");
+    check("/tmp/sortK2j9Qw", "/tmp/sort<TMP>");
+    check(
+        "/tmp/settings/MyClassName.txt",
+        "/tmp/settings/MyClassName.txt",
+    );
+    check("/var/run/app.4711.lock", "/var/run/app.<PID>.lock");
+    check("/opt/app-4711/x", "/opt/app-4711/x");
+    check("/v/550e8400-e29b-41d4-a716-446655440000/x", "/v/<UUID>/x");
+    check(
+        "/o/ab/0123456789abcdef0123456789abcdef012345",
+        "/o/ab/<HASH>",
+    );
+    check(
+        "/nix/store/0c7c6pd8wm0sr5q3v3l9p1zj8n3xj5dm-zlib-1.3",
+        "/nix/store/<HASH>-zlib-1.3",
+    );
+    check("/usr/lib/libz.so.1.2.13", "/usr/lib/libz.so.1.2.13");
+    check("/x/a.pyc.139874563214896", "/x/a.pyc.<N>");
+    check("/data/batch-1234/x", "/data/batch-<N>/x");
+    check("pipe:[12345]", "pipe:[<N>]");
+}
+
+#[test]
+fn words_of_command_lines() {
+    let check = |name, expect| check(Kind::Word, name, expect);
+    check("--day=2026-11-20", "--day=<D+0>");
+    check("http://127.0.0.1:43127/x", "http://127.0.0.1:<PORT>/x");
+    check("--port=8123", "--port=<PORT>");
+    check("--since=1795132800", "--since=<T>");
+    check("--in=/srv/job/x", "--in=<CWD>/x");
+    check("-O2", "-O2");
+    check("0x7ffd1234abcd", "<ADDR>");
+    check("anne@db-7.example", "<USER>@<HOST>");
+}
+
+#[test]
+fn addresses_keep_known_ports() {
+    assert_eq!(context().address(b"10.0.0.1:5432"), b"10.0.0.1:5432");
+    assert_eq!(context().address(b"10.0.0.1:51234"), b"10.0.0.1:<PORT>");
+    assert_eq!(context().address(b"[::1]:80"), b"[::1]:80");
+}
+
+#[test]
+fn the_day_of_a_run() {
+    let mut dates = DateCount::default();
+    dates.name(b"/in/a-2026-11-19.csv");
+    dates.name(b"/in/a-2026-11-20.csv");
+    assert_eq!(dates.anchor(Some(DAY)), Anchor::Clock);
+    assert_eq!(dates.days(Anchor::Clock, Some(DAY)), Some(DAY));
+    dates.argument(b"--day=2026-11-19");
+    assert_eq!(dates.anchor(Some(DAY)), Anchor::Argument);
+    assert_eq!(dates.days(Anchor::Argument, Some(DAY)), Some(DAY - 1));
+    let mut old = DateCount::default();
+    old.name(b"/in/2024-01-01/a");
+    assert_eq!(old.anchor(Some(DAY)), Anchor::Majority);
+}
+
+#[test]
+fn folders_are_learnt_when_their_content_agrees() {
+    let from: Vec<&[u8]> = vec![b"/w/alpha/a", b"/w/alpha/b", b"/w/alpha/c/d", b"/w/x"];
+    let to: Vec<&[u8]> = vec![b"/w/beta/a", b"/w/beta/b", b"/w/beta/c/d", b"/w/y"];
+    let folders = learn::folders(&from, &to);
+    assert_eq!(folders.len(), 1);
+    assert_eq!(
+        learn::renamed(&folders, b"/w/alpha/new"),
+        Some(b"/w/beta/new".to_vec())
+    );
+    assert_eq!(learn::renamed(&folders, b"/w/alphabet"), None);
+}
+
+#[test]
+fn counters_pair_and_versions_do_not() {
+    let from: Vec<(u64, &[u8])> = vec![(1, b"/d/order_1234.json"), (1, b"/l/libz.so.1.2.11")];
+    let to: Vec<(u64, &[u8])> = vec![(1, b"/l/libz.so.1.2.13"), (1, b"/d/order_9876.json")];
+    assert_eq!(learn::pairs(&from, &to), vec![(0, 1)]);
+    assert_eq!(learn::skeleton(b"/usr/lib/python3.11/os.py"), None);
+}
