@@ -17,7 +17,9 @@ usage: cargo xtask tidy                         check edges, licences, advisorie
        cargo xtask docs [--check]               write the generated reference pages, or fail if one is stale
        cargo xtask bench decode [--smoke]       throughput of decoding, against memchr and peers
        cargo xtask bench record [--smoke]       cost of recording, against plain runs and strace
-       cargo xtask bench diff [--smoke]         where the causes of injected faults stand in the ranked difference";
+       cargo xtask bench diff [--smoke]         where the causes of injected faults stand in the ranked difference
+       cargo xtask bench record --peers [--rounds N] [--workload NAME] [--recorder NAME] [--smoke]
+                                                cost and loss of every recorder and every installed peer";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -29,6 +31,9 @@ fn main() -> ExitCode {
         ["bench", ..] if cfg!(debug_assertions) && !words.contains(&"--smoke") => optimised(&words),
         ["bench", "decode"] => bench::decode::run(bench::Size::Full),
         ["bench", "decode", "--smoke"] => bench::decode::run(bench::Size::Smoke),
+        ["bench", "record", rest @ ..] if rest.contains(&"--peers") => {
+            bench::peers::Options::parse(rest).and_then(|options| bench::peers::run(&options))
+        }
         ["bench", "record"] => bench::record::run(bench::Size::Full),
         ["bench", "diff"] => bench::diff::run(bench::Size::Full),
         ["bench", "diff", "--smoke"] => bench::diff::run(bench::Size::Smoke),

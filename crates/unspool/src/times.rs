@@ -53,7 +53,8 @@ pub(crate) fn parse_interval(text: &str) -> Result<Interval, String> {
     if text == "0" {
         return Ok(Interval(None));
     }
-    match relative(text) {
+    let is_number = text.starts_with(|first: char| first.is_ascii_digit());
+    match relative(text).filter(|_| is_number) {
         Some(0) => Ok(Interval(None)),
         Some(ns @ INTERVAL_NS_MIN..=INTERVAL_NS_MAX) => {
             let interval = std::time::Duration::from_nanos(ns.unsigned_abs());

@@ -191,6 +191,10 @@ fn options_text(args: &RecordArgs, recorder: RecorderChoice) -> Vec<String> {
         format!("detail={detail}"),
         format!("wait={wait}"),
         format!("payload={}", args.payload),
+        match sample(args).filter(|_| !is_external(recorder)) {
+            Some(every) => format!("sample={every:?}"),
+            None => "sample=0".to_owned(),
+        },
     ];
     if recorder == RecorderChoice::Ptrace && filter(args) == Filter::Seccomp {
         options.push("filter=seccomp".to_owned());
@@ -261,10 +265,13 @@ fn sample(args: &RecordArgs) -> Option<std::time::Duration> {
     }
 }
 
+fn is_external(recorder: RecorderChoice) -> bool {
+    matches!(recorder, RecorderChoice::Strace | RecorderChoice::Ltrace)
+}
+
 /// Only the native recorders know the processes while they run.
 fn check_sampling(args: &RecordArgs, recorder: RecorderChoice) -> Result<()> {
-    let is_external = matches!(recorder, RecorderChoice::Strace | RecorderChoice::Ltrace);
-    if is_external && args.sample.is_some_and(|Interval(every)| every.is_some()) {
+    if is_external(recorder) && args.sample.is_some_and(|Interval(every)| every.is_some()) {
         let name = recorder_name(recorder);
         return Err(Failure::usage(format!("{name} cannot sample"))
             .hint("leave `--sample` out, or record with `--recorder ptrace`")
