@@ -18,7 +18,7 @@ const WORKLOADS: &[Workload] = &[
     Workload {
         name: "storm",
         script: "exec dd if=/dev/zero of=/dev/null bs=1 count=$N 2>/dev/null",
-        full: 20_000,
+        full: 50_000,
         smoke: 2000,
     },
     Workload {
@@ -30,7 +30,7 @@ const WORKLOADS: &[Workload] = &[
     Workload {
         name: "compile",
         script: "i=0; while [ $i -lt $N ]; do printf '#include <stdio.h>\\n#include <stdlib.h>\\nint main(void){puts(\"x\");return 0;}\\n' > c$i.c; gcc -O1 -o c$i c$i.c; i=$((i+1)); done",
-        full: 6,
+        full: 8,
         smoke: 1,
     },
 ];
