@@ -1,7 +1,8 @@
 //! Many calls in little time.
 
 use std::io::{Read as _, Write as _};
-use std::time::{Duration, Instant};
+use std::os::unix::fs::FileExt as _;
+use std::time::{Duration, Instant, SystemTime};
 
 use serde_json::json;
 
@@ -27,6 +28,19 @@ pub(crate) fn flood(numbers: &[u64]) -> Outcome {
             .map_err(|_| Trouble::Failed("a thread panicked".to_owned()))?;
     }
     Ok(json!({"processes": 1, "threads": threads + 1, "calls": {"getppid": threads * calls}}))
+}
+
+/// Writes of the time into the file `marks` of the working directory, 8 bytes each, one after the other: the file says when each
+/// call happened, whether or not somebody recorded it.
+pub(crate) fn marks(numbers: &[u64]) -> Outcome {
+    let calls = numbers.first().copied().unwrap_or_default();
+    let file = std::fs::File::create_new("marks")?;
+    for call in 0..calls {
+        let since_epoch = SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default();
+        let nanoseconds = u64::try_from(since_epoch.as_nanos()).unwrap_or(u64::MAX);
+        file.write_all_at(&nanoseconds.to_le_bytes(), 8 * call)?;
+    }
+    Ok(json!({"processes": 1, "calls": {"pwrite64": calls}}))
 }
 
 /// Bytes from a child through a pipe.

@@ -59,6 +59,12 @@ static WORKLOADS: &[Workload] = &[
         run: floods::pipe_flood,
     },
     Workload {
+        name: "marks",
+        numbers: "CALLS",
+        defaults: &[60_000],
+        run: floods::marks,
+    },
+    Workload {
         name: "busy",
         numbers: "THREADS MILLISECONDS",
         defaults: &[64, 2000],

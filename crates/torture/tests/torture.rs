@@ -5,12 +5,11 @@
     reason = "tests wait for a condition with a deadline"
 )]
 
+mod recorder;
 mod support;
 
 use std::fs;
-use std::io::{BufRead as _, BufReader};
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use support::{
@@ -236,69 +235,6 @@ fn exit_status_is_that_of_the_command() {
     }
 }
 
-/// The recorder is killed at different moments: the job ends as if nothing had happened, the run is readable and says so.
-#[test]
-fn a_killed_recorder_harms_neither_job_nor_run() {
-    let scratch = Scratch::new("killed");
-    let mut found = 0;
-    for round in 0..20_u64 {
-        let (run, done) = (
-            scratch.0.join(format!("run{round}")),
-            scratch.0.join(format!("done{round}")),
-        );
-        let script = format!(
-            ": > '{}.started' && '{}' flood 1 60000 > '{}.part' && mv '{}.part' '{}'",
-            done.display(),
-            torture(),
-            done.display(),
-            done.display(),
-            done.display()
-        );
-        let mut command = Command::new(unspool());
-        command
-            .args(["record", "--quiet", "-o"])
-            .arg(&run)
-            .args(["--", "sh", "-c", &script]);
-        let mut recorder = command
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let start = Instant::now();
-        while start.elapsed() < Duration::from_millis(40 + round * 17)
-            && recorder.try_wait().unwrap().is_none()
-        {
-            std::thread::yield_now();
-        }
-        let was_running = recorder.try_wait().unwrap().is_none();
-        recorder.kill().unwrap();
-        recorder.wait().unwrap();
-        // On a busy disk the recorder may be killed before it started the job: no job, no harm.
-        let started = done.with_file_name(format!("done{round}.started"));
-        let job_runs = started.exists();
-        let deadline = Instant::now() + Duration::from_secs(30);
-        while job_runs && !done.exists() && Instant::now() < deadline {
-            std::thread::yield_now();
-        }
-        if !job_runs {
-            continue;
-        }
-        let truth = fs::read_to_string(&done)
-            .unwrap_or_else(|_| panic!("round {round}: the job did not end well"));
-        assert!(truth.contains("60000"), "round {round}: {truth}");
-        if was_running && run.exists() {
-            let tree = show(&run, "tree");
-            assert_ne!(tree["state"], "complete", "round {round}");
-            found += u64::from(!rows(&tree).is_empty());
-        }
-    }
-    assert!(
-        found >= 10,
-        "only {found} of 20 killed recordings held a process"
-    );
-}
-
 #[test]
 fn a_full_disk_is_said_and_harms_no_job() {
     if !is_root() {
@@ -335,49 +271,4 @@ fn a_full_disk_is_said_and_harms_no_job() {
         serde_json::from_slice(&fs::read(done.with_extension("json")).unwrap()).unwrap();
     assert_eq!(tree["state"], "incomplete");
     assert!(!rows(&tree).is_empty(), "what was flushed is readable");
-}
-
-/// Attaches to a busy program and lets it go: it ends as if nothing had happened, and the run holds all its threads.
-#[test]
-fn attach_and_detach_leave_all_threads_running() {
-    let scratch = Scratch::new("attach");
-    let mut command = Command::new(torture());
-    let mut busy = command
-        .args(["busy", "16", "2500"])
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let run = scratch.0.join("run");
-    let mut command = Command::new(unspool());
-    command
-        .args(["record", "-o"])
-        .arg(&run)
-        .args(["-p", &busy.id().to_string()]);
-    let mut recorder = command
-        .stdin(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
-    let start = Instant::now();
-    while start.elapsed() < Duration::from_millis(900) {
-        std::thread::yield_now();
-    }
-    let interrupted = Command::new("kill")
-        .args(["-INT", &recorder.id().to_string()])
-        .status()
-        .unwrap();
-    assert!(interrupted.success());
-    let status = recorder.wait().unwrap();
-    assert!(busy.try_wait().unwrap().is_none(), "the program lives on");
-    assert_eq!(status.code(), Some(0), "detaching is not an error");
-    let mut truth = String::new();
-    BufReader::new(busy.stdout.take().unwrap())
-        .read_line(&mut truth)
-        .unwrap();
-    assert!(busy.wait().unwrap().success());
-    assert!(truth.contains("\"threads\":17"), "{truth}");
-    let tree = show(&run, "tree");
-    assert_eq!(rows(&tree).len(), 1, "{tree}");
-    let threads = rows(&tree)[0]["threads"].as_u64();
-    assert_eq!(threads, Some(17), "{tree}");
 }

@@ -129,6 +129,16 @@ pub(crate) fn contained(name: &str, words: &[&str]) -> Output {
     output
 }
 
+/// A command that gets nothing but what it needs of the environment of the test, so that nothing of it shows in a run.
+pub(crate) fn plain_command(program: impl AsRef<std::ffi::OsStr>) -> Command {
+    let mut command = Command::new(program);
+    command.env_clear();
+    if let Some(path) = std::env::var_os("PATH") {
+        command.env("PATH", path);
+    }
+    command
+}
+
 pub(crate) fn is_root() -> bool {
     fs::read_to_string("/proc/self/status")
         .is_ok_and(|status| status.lines().any(|line| line.starts_with("Uid:\t0\t")))
@@ -210,9 +220,61 @@ fn count_by(rows: &[&Value], key: &str) -> std::collections::BTreeMap<String, u6
     counts
 }
 
+/// How often something is tried: the full number with `TORTURE_FULL=1`, else what fits into a minute.
+pub(crate) fn rounds(usual: u64, full: u64) -> u64 {
+    if std::env::var_os("TORTURE_FULL").is_some_and(|value| value == "1") {
+        full
+    } else {
+        usual
+    }
+}
+
+/// Whether a program that a test needs is here. CI installs them, so there a missing one is an error.
+pub(crate) fn has_tool(name: &str) -> bool {
+    let is_here = Command::new("sh")
+        .args(["-c", &format!("command -v {name} > /dev/null")])
+        .status()
+        .is_ok_and(|status| status.success());
+    assert!(
+        is_here || std::env::var_os("CI").is_none_or(|value| value != "true"),
+        "`{name}` is missing"
+    );
+    if !is_here {
+        eprintln!("skipped: no `{name}` here");
+    }
+    is_here
+}
+
+/// What the recorder saw is in the run, all of it: the manifest says so, and the seal counted the same.
+pub(crate) fn conserved(run: &Path) {
+    let text = fs::read(run.join("run.json")).expect("a manifest");
+    let manifest: Value = serde_json::from_slice(&text).expect("JSON");
+    let counts = &manifest["counts"];
+    let count = |key: &str| counts[key].as_u64().expect("a count");
+    assert_eq!(
+        count("seen"),
+        count("recorded") + count("folded") + count("lost"),
+        "{counts}"
+    );
+    assert_eq!((count("folded"), count("lost")), (0, 0), "{counts}");
+    assert!(count("seen") > 0, "{counts}");
+    let in_tables = manifest["seal"]["events"].as_u64().expect("a count");
+    if in_tables != count("recorded") {
+        // Notes of the recorder itself are rows, and no events that it saw.
+        let events = show(run, "events");
+        let notes = rows(&events).iter().filter(|row| row["kind"] == "note");
+        assert_eq!(
+            in_tables,
+            count("recorded") + notes.count() as u64,
+            "the tables hold what was recorded"
+        );
+    }
+}
+
 /// Holds a run against the truth; panics with what differs.
 pub(crate) fn compare(recorded: &Recorded) {
     let Recorded { truth, run, .. } = recorded;
+    conserved(run);
     let tree = show(run, "tree");
     assert_eq!(tree["state"], "complete", "{truth}");
     assert!(

@@ -69,7 +69,7 @@ impl State {
         let done = match record.kind {
             kind::CALL | kind::CALL_BEGIN => self.call(record, sink),
             kind::STREAM => self.start(record),
-            kind::CLOCK => self.jump(record),
+            kind::CLOCK => self.jump(record, sink),
             kind::EXEC => self.exec(record, sink),
             kind::PROCESS => self.process(record, sink),
             kind::SAMPLE => self.sample(record, sink),
@@ -133,10 +133,19 @@ impl State {
         Some(end)
     }
 
-    fn jump(&mut self, record: &Record<'_>) -> Option<ItemsEnd> {
+    /// The wall clock jumped. Times go on without the jump: with it, what happened later could come earlier, and ends before
+    /// their beginnings.
+    fn jump(&mut self, record: &Record<'_>, sink: &mut dyn EventSink) -> Option<ItemsEnd> {
         let mut body = record.body;
-        self.offset_ns = body.i64()?;
-        self.stats.steering += 1;
+        let jump_ns = i128::from(body.i64()?) - i128::from(self.offset_ns);
+        let seconds = jump_ns / 1_000_000_000;
+        let milliseconds = (jump_ns / 1_000_000 % 1000).unsigned_abs();
+        let sign = if jump_ns < 0 { '-' } else { '+' };
+        let text = format!(
+            "the wall clock jumped to {sign}{}.{milliseconds:03} s of what it was when recording began; times here go on without the jump",
+            seconds.unsigned_abs()
+        );
+        self.give(record, &Kind::Note(text.as_bytes()), sink);
         Some(walk(body, |_| false))
     }
 

@@ -307,7 +307,20 @@ fn times_become_the_epoch_and_follow_clock_records() {
     writer.u32(19);
     writer.u32(0);
     writer.end();
-    check(&writer, &["1000010 7 Continue", "5 7 Stop(19)"]);
+    let (lines, stats) = decode(&[writer.bytes()]);
+    let lines: Vec<_> = lines.text.lines().collect();
+    assert_eq!(
+        (lines[0], lines[2]),
+        ("1000010 7 Continue", "1000010 7 Stop(19)")
+    );
+    // A millisecond and 5 ns back.
+    let told = format!("{:?}", b"the wall clock jumped to -0.001 s");
+    assert!(
+        lines[1].contains(told.trim_matches(['[', ']'])),
+        "{}",
+        lines[1]
+    );
+    assert!(stats.is_conserved(), "{stats:?}");
 }
 
 #[test]
