@@ -13,8 +13,10 @@ pub mod fds;
 pub mod files;
 pub mod filter;
 pub mod flow;
+pub mod http;
 pub mod net;
 pub mod phases;
+pub mod sql;
 pub mod state;
 pub mod summary;
 #[cfg(test)]
@@ -203,6 +205,22 @@ pub static ANALYSES: &[AnalysisSpec] = &[
         needs_args: false,
         needs_steps: true,
         new: phases::new,
+    },
+    AnalysisSpec {
+        name: "sql",
+        doc: "SQL statements seen in the data that calls moved (`--payload`), by template.",
+        shape: sql::SHAPE,
+        needs_args: true,
+        needs_steps: true,
+        new: sql::new,
+    },
+    AnalysisSpec {
+        name: "http",
+        doc: "HTTP/1 requests seen in the data that calls moved (`--payload`), by route, with their responses.",
+        shape: http::SHAPE,
+        needs_args: true,
+        needs_steps: true,
+        new: http::new,
     },
 ];
 

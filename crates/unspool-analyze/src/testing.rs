@@ -201,6 +201,17 @@ pub(crate) fn shown(name: &str, options: &ViewOptions, filter: Option<&str>) -> 
     report
 }
 
+/// A view of other lines.
+pub(crate) fn viewed(name: &str, lines: &[Line], filter: Option<&str>) -> Report {
+    let spec = view(name).expect("the view exists");
+    let filter = filter.map(|filter| Filter::parse(filter).expect("the filter is one"));
+    let mut report = Report::new(&spec.shape);
+    let mut view = View::new(spec, &ViewOptions::default(), filter, &mut report);
+    let world = track(lines, &mut view);
+    let _flow: ControlFlow<()> = view.finish(&world);
+    report
+}
+
 /// A cell of a report.
 #[track_caller]
 pub(crate) fn cell(report: &Report, row: usize, column: &str) -> Cell {

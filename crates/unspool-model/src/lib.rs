@@ -14,6 +14,7 @@ pub mod ids;
 pub mod map;
 pub mod normalize;
 pub mod objects;
+pub mod payload;
 pub mod report;
 pub mod sample;
 pub mod signal;

@@ -18,7 +18,7 @@ unspool - a flight recorder for batch jobs and services
 RECORD   record   run a command, or attach with -p, and record it
          import   read strace and ltrace logs of any version
 LOOK     show     summary, tree, files, net, fds, events, time,
-                  state, flow, phases
+                  state, flow, phases, sql, http
          diff     why was this run different?
 USE      export   write a view as csv, json, xml, md, html
          dockit   record and summarise with dockit's options and files
@@ -248,6 +248,9 @@ pub(crate) struct ImportArgs {
     /// Tag the run; may be repeated
     #[arg(long, value_name = "KEY=VALUE")]
     pub(crate) tag: Vec<String>,
+    /// Keep what the log has of data read and written
+    #[arg(long)]
+    pub(crate) payload: bool,
     /// Secrets to scrub: default, or none
     #[arg(
         long,
@@ -270,7 +273,7 @@ pub(crate) struct ImportArgs {
 #[derive(Args, Debug)]
 #[command(override_usage = "unspool show [OPTIONS] [RUN] [VIEW]")]
 #[command(
-    after_help = "VIEW: summary (default), tree, files, net, fds, events, time, state,\n      flow, phases\nEXPR: `fd.name contains /etc and evt.failed`; fields: docs/fields.md"
+    after_help = "VIEW: summary (default), tree, files, net, fds, events, time, state,\n      flow, phases, sql, http\nEXPR: `fd.name contains /etc and evt.failed`; fields: docs/fields.md"
 )]
 pub(crate) struct ShowArgs {
     /// Run and view, in any order
@@ -425,6 +428,9 @@ pub(crate) struct DockitArgs {
     /// Keep the tracer's log
     #[arg(short, long)]
     pub(crate) duplicate: bool,
+    /// Look for SQL in what is read and written
+    #[arg(long)]
+    pub(crate) payload: bool,
     /// The command
     #[arg(trailing_var_arg = true, value_name = "COMMAND", hide = true)]
     pub(crate) command: Vec<OsString>,

@@ -14,6 +14,7 @@ use unspool_model::event::ExitStatus;
 use unspool_model::ids::ProcessId;
 use unspool_model::map::Map;
 use unspool_model::objects::{Accessed, Object, ObjectGroup, Value};
+use unspool_model::payload;
 use unspool_model::step::{Action, Step};
 use unspool_model::world::{Access, Process, Resource, ResourceKind, World};
 
@@ -34,10 +35,25 @@ pub struct Machine {
     pub address: String,
 }
 
-/// Collects what the world does not keep: when files were opened and closed.
+/// SQL statements that are kept of one process and file.
+pub const STATEMENTS_PER_ACCESS_MAX: usize = 100;
+/// SQL statements that are kept in all.
+pub const STATEMENTS_MAX: usize = 100_000;
+
+/// Collects what the world does not keep: when files were opened and closed, and SQL statements.
 #[derive(Debug, Default)]
 pub struct Collector {
     opened: Map<(u32, u32), Opened>,
+    looks_for_statements: bool,
+    statements: Map<(u32, u32), Statements>,
+    statement_count: usize,
+}
+
+/// Statements of one process and file.
+#[derive(Debug, Default)]
+struct Statements {
+    written: Vec<Vec<u8>>,
+    read: Vec<Vec<u8>>,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -47,10 +63,48 @@ struct Opened {
 }
 
 impl Collector {
+    /// One that looks for SQL statements in the data of calls, too; it needs their arguments.
+    pub fn with_statements() -> Self {
+        Self {
+            looks_for_statements: true,
+            ..Self::default()
+        }
+    }
+
+    /// Keeps the statements in the data of a step.
+    fn find_statements(&mut self, step: &Step<'_>) {
+        let Some((touch, resource)) = step.touch.and_then(|touch| Some((touch, touch.resource?)))
+        else {
+            return;
+        };
+        let mut data = Vec::new();
+        if !payload::data(step, &mut data) {
+            return;
+        }
+        payload::statements(&data, &mut |statement| {
+            let kept = self
+                .statements
+                .entry((step.process.0, resource.0))
+                .or_default();
+            let list = if touch.action.is_output() {
+                &mut kept.written
+            } else {
+                &mut kept.read
+            };
+            if list.len() < STATEMENTS_PER_ACCESS_MAX && self.statement_count < STATEMENTS_MAX {
+                self.statement_count += 1;
+                list.push(statement.text.to_vec());
+            }
+        });
+    }
+
     /// Takes a step.
     pub fn step(&mut self, step: &Step<'_>) {
         if step.outcome.failed().is_some() {
             return;
+        }
+        if self.looks_for_statements {
+            self.find_statements(step);
         }
         for touch in [step.touch, step.second].into_iter().flatten() {
             let Some(resource) = touch.resource else {
@@ -193,9 +247,11 @@ impl Collector {
                 attributes.push((name, Value::Number(number)));
             }
         }
+        let statements = self.statements.get(&(access.process.0, access.resource.0));
         Accessed {
             attributes,
-            ..Accessed::default()
+            written_statements: statements.map_or_else(Vec::new, |kept| kept.written.clone()),
+            read_statements: statements.map_or_else(Vec::new, |kept| kept.read.clone()),
         }
     }
 }

@@ -70,7 +70,7 @@ impl Filter {
         let tree = parse::parse(expression)?;
         let mut needs_args = false;
         parse::each_field(&tree, &mut |field: &Field| {
-            needs_args |= field.name == "evt.args";
+            needs_args |= field.needs_args();
         });
         Ok(Self {
             test: compile::compile(tree),

@@ -83,6 +83,13 @@ pub static FIELDS: &[Field] = &[
     field("fd.port", &[], Number, "Other end's port; own port of a socket without other end.", |step, world, _| socket(step, world).map_or(Value::Absent, |name| Value::int_or_absent(split_port(far_end(name)).1))),
     field("fd.lport", &[], Number, "Own port.", |step, world, _| socket(step, world).map_or(Value::Absent, |name| Value::int_or_absent(split_port(&name.local).1))),
     field("fd.rport", &[], Number, "Other end's port.", |step, world, _| socket(step, world).map_or(Value::Absent, |name| Value::int_or_absent(split_port(&name.remote).1))),
+    field("sql.text", &[], Text, "First SQL statement in the data that the call moved; needs `--payload`.", |step, _, scratch| super::data::sql(step, scratch, super::data::SqlPart::Text)),
+    field("sql.template", &[], Text, "The same without its literals.", |step, _, scratch| super::data::sql(step, scratch, super::data::SqlPart::Template)),
+    field("sql.dialect", &[], Text, "Whose message it stood in: `mysql`, `postgresql`, `oracle`, `sqlite`, `text`.", |step, _, scratch| super::data::sql(step, scratch, super::data::SqlPart::Dialect)),
+    field("http.method", &[], Text, "Method of the HTTP/1 request in the data that the call moved; needs `--payload`.", |step, _, scratch| super::data::http(step, scratch, super::data::HttpPart::Method)),
+    field("http.route", &[], Text, "Its target without query, with `{id}` for what names one thing.", |step, _, scratch| super::data::http(step, scratch, super::data::HttpPart::Route)),
+    field("http.host", &[], Text, "Its header `Host`.", |step, _, scratch| super::data::http(step, scratch, super::data::HttpPart::Host)),
+    field("http.status", &[], Number, "Status of the HTTP/1 response in the data that the call moved.", |step, _, scratch| super::data::status(step, scratch)),
 ];
 
 fn first(step: &Step<'_>) -> Option<Touch> {

@@ -5,6 +5,7 @@
     reason = "few lines; `write!` to a string would have an error to throw away"
 )]
 
+mod data;
 mod list;
 #[cfg(test)]
 mod tests;
@@ -96,6 +97,13 @@ impl<'a> Value<'a> {
         } else {
             Self::Text(bytes)
         }
+    }
+}
+
+impl Field {
+    /// Whether it reads the arguments of steps.
+    pub fn needs_args(&self) -> bool {
+        self.name == "evt.args" || self.name.starts_with("sql.") || self.name.starts_with("http.")
     }
 }
 

@@ -11,7 +11,7 @@ use unspool_model::event::{ClockKind, EventSink};
 use unspool_model::step::{Step, StepSink};
 use unspool_model::tracker::{Retention, TrackContext};
 use unspool_model::world::World;
-use unspool_record::scrub::{Policy, Scrubber};
+use unspool_record::scrub::{Payload, Policy, Rules, Scrubber};
 use unspool_store::{Closing, Manifest, RawPolicy, Source as SourceInfo, TableWriter};
 
 use super::{create_run, nearest};
@@ -31,7 +31,8 @@ pub(crate) fn run(settings: &Settings, args: &ImportArgs) -> Result<u8> {
         RedactChoice::Default => Policy::Default,
         RedactChoice::None => Policy::None,
     };
-    let scrubber = Scrubber::new(policy, random()?);
+    let rules = rules(args.payload);
+    let scrubber = Scrubber::with_rules(policy, random()?, &rules);
     if args.stats {
         // Nothing reaches the disk: there is nothing to scrub.
         let walked = input.walk(None, &mut Nothing)?;
@@ -78,6 +79,18 @@ pub(crate) fn run(settings: &Settings, args: &ImportArgs) -> Result<u8> {
         say(&walked, &manifest, &folder);
     }
     Ok(0)
+}
+
+/// Rules of a scrubber that keeps the data of calls, or does not.
+pub(crate) fn rules(keeps_payload: bool) -> Rules {
+    Rules {
+        payload: if keeps_payload {
+            Payload::Scrubbed
+        } else {
+            Payload::Never
+        },
+        ..Rules::default()
+    }
 }
 
 /// Takes back a run that was begun in vain. A folder that the user named stays, without our files.

@@ -13,4 +13,5 @@ mod dockit;
 mod export;
 mod flow;
 mod jobs;
+mod payload;
 mod program;

@@ -14,6 +14,7 @@ use unspool_record::{Command, Control, Exit, RecordSink, SinkError, Wait};
 use super::{base, ini, with_ending};
 use crate::cli::DockitArgs;
 use crate::clock::{now_ns, random};
+use crate::commands::import::rules;
 use crate::failure::{Failure, status};
 use crate::report::eprint_line;
 use crate::settings::Settings;
@@ -123,7 +124,7 @@ fn trace(
     part: &Path,
     sink: &mut LogSink,
 ) -> Result<unspool_record::Outcome> {
-    let mut scrubber = Scrubber::new(Policy::Default, random()?);
+    let mut scrubber = Scrubber::with_rules(Policy::Default, random()?, &rules(args.payload));
     let argv: Vec<Vec<u8>> = args
         .command
         .iter()

@@ -60,7 +60,7 @@ pub(crate) fn run(settings: &Settings, args: &DockitArgs) -> Result<u8> {
         .unwrap_or_else(|| PathBuf::from(PREFIX_DEFAULT));
     let tracer = tracer(args)?;
     if let Some(log) = &args.input {
-        let replay = replay::Replay::open(log, tracer)?;
+        let replay = replay::Replay::open(log, tracer, args.payload)?;
         let base = base(&prefix, replay.tracer, replay.top_pid());
         if args.duplicate {
             live::keep_log(log, &base)?;
@@ -69,7 +69,7 @@ pub(crate) fn run(settings: &Settings, args: &DockitArgs) -> Result<u8> {
         return Ok(0);
     }
     let recorded = live::record(settings, args, tracer.unwrap_or("strace"), &prefix)?;
-    let replay = replay::Replay::open(&recorded.log, Some(recorded.tracer))?;
+    let replay = replay::Replay::open(&recorded.log, Some(recorded.tracer), args.payload)?;
     replay.write(&recorded.base, &wanted)?;
     if args.log.is_none() && !args.duplicate {
         recorded.forget()?;

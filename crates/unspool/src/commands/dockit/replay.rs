@@ -21,6 +21,7 @@ use unspool_record::scrub::{Policy, Scrubber};
 use super::ini::Ini;
 use super::{SummaryForm, Wanted, with_ending};
 use crate::commands::export::write_whole;
+use crate::commands::import::rules;
 use crate::failure::Failure;
 use crate::pipeline::{Source as _, Walked, walk_events};
 use crate::report::eprint_line;
@@ -38,8 +39,9 @@ pub(super) struct Replay {
 }
 
 impl Replay {
-    /// Reads the log. `tracer`: what wrote it; by its name or its content where nobody says so.
-    pub(super) fn open(log: &Path, tracer: Option<&'static str>) -> Result<Self> {
+    /// Reads the log. `tracer`: what wrote it; by its name or its content where nobody says so. `payload`: whether SQL is
+    /// looked for in its data.
+    pub(super) fn open(log: &Path, tracer: Option<&'static str>, payload: bool) -> Result<Self> {
         let format = format(log, tracer)?;
         let ini = Ini::beside(log)?;
         let options = DecoderOptions {
@@ -50,8 +52,11 @@ impl Replay {
             cwd: ini.context.cwd.clone().unwrap_or_default(),
             top_pid: ini.context.top_pid,
         };
-        let scrubber = Scrubber::new(Policy::Default, key_of(log)?);
+        let scrubber = Scrubber::with_rules(Policy::Default, key_of(log)?, &rules(payload));
         let mut told = Told::default();
+        if payload {
+            told.collector = Collector::with_statements();
+        }
         let feed = |events: &mut dyn EventSink| {
             let mut source = ReadSource::open(log)?;
             let mut decoder = (format.decoder)(&options);
