@@ -328,7 +328,7 @@ pub(crate) struct ShowArgs {
 /// Options of `export`.
 #[derive(Args, Debug)]
 #[command(
-    override_usage = "unspool export [OPTIONS] [RUN] VIEW\n       unspool export [OPTIONS] --form cim-xml [RUN]"
+    override_usage = "unspool export [OPTIONS] [RUN] [VIEW]\n       unspool export [OPTIONS] --form cim-xml [RUN]"
 )]
 #[command(
     after_help = "FORM: txt, csv, json, jsonl, xml, md, html-table; by default what FILE ends in, else\ncsv. `cim-xml`, `cim-txt`: processes and files as CIM objects, instead of a view.\nColumns and schemas: docs/reference/views.md, docs/schema."

@@ -93,7 +93,6 @@ fn bad_wishes_are_answered() {
             "did you mean `json`",
         ),
         (&["export", "fils"], 2, "did you mean `files`"),
-        (&["export"], 2, "required"),
         (
             &["export", "files", "-o", "/nonexistent/x.csv"],
             74,
