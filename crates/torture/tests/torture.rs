@@ -13,8 +13,8 @@ use std::process::{Command, Stdio};
 
 use serde_json::Value;
 use support::{
-    Scratch, compare, contained, from_hex, is_root, record, rows, show, show_text, torture,
-    unescape, unspool,
+    Scratch, compare, conserved, contained, from_hex, is_root, record, rows, show, show_text,
+    torture, unescape, unspool,
 };
 
 fn check(words: &[&str]) {
@@ -178,20 +178,53 @@ fn hostile_names_do_not_reach_the_terminal() {
     }
 }
 
+/// What a shell does before it becomes the program, plain or recorded.
+const PREPARATIONS: [&str; 6] = [
+    "true",
+    "trap '' PIPE CHLD INT QUIT HUP TERM USR1; umask 027",
+    "exec 2<&-; exec 7</etc/hostname; ulimit -c 4096; ulimit -n 100; ulimit -s 4096; export X='a b' Y=",
+    "exec 0<&-; exec 0<&- 2>&-; cd /",
+    "renice -n 7 $$ > /dev/null; echo 500 > /proc/self/oom_score_adj",
+    "unset PATH HOME; cd /usr",
+];
+
 #[test]
 fn a_recorded_program_inherits_what_a_plain_one_does() {
-    let plain = contained("state-plain", &[torture(), "state"]);
-    let expect: Value = serde_json::from_slice(&plain.stdout).unwrap();
-    let Some(recorded) = record(&["state"], &["--recorder", "ptrace"]) else {
-        return;
-    };
-    for (key, value) in expect.as_object().unwrap() {
-        let mut value = value.clone();
-        if key == "status" {
-            // Signals that are queued for any process of the user: no state of the program.
-            value["SigQ"] = recorded.truth[key]["SigQ"].clone();
+    for (number, preparation) in PREPARATIONS.iter().enumerate() {
+        let scratch = Scratch::new(&format!("state-{number}"));
+        let run = scratch.0.join("run");
+        let script = format!("{preparation}; exec \"$@\"");
+        let prepared = ["sh", "-c", &script, "sh"];
+        let recorder = [
+            unspool().to_str().unwrap(),
+            "record",
+            "--quiet",
+            "--recorder",
+            "ptrace",
+            "-o",
+            run.to_str().unwrap(),
+            "--",
+        ];
+        let job = [torture(), "state"];
+        let state = |words: &[&str]| -> Value {
+            let output = contained(&format!("state-{number}"), words);
+            assert!(output.status.success(), "{preparation}: {output:?}");
+            serde_json::from_slice(&output.stdout).expect("JSON")
+        };
+        let plain = state(&[&prepared[..], &job].concat());
+        let recorded = state(&[&prepared[..], &recorder, &job].concat());
+        for (key, value) in plain.as_object().unwrap() {
+            let mut value = value.clone();
+            if key == "status" {
+                // Signals that are queued for any process of the user: no state of the program.
+                value["SigQ"] = recorded[key]["SigQ"].clone();
+            }
+            assert_eq!(
+                recorded[key], value,
+                "after `{preparation}`: {key} differs from a plain run"
+            );
         }
-        assert_eq!(recorded.truth[key], value, "{key} differs from a plain run");
+        conserved(&run);
     }
 }
 

@@ -8,5 +8,6 @@
 mod attach;
 mod clocks;
 mod killed;
+mod live;
 mod memory;
 mod secrets;
