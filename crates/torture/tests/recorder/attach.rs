@@ -13,12 +13,19 @@ use crate::support::{Scratch, conserved, rounds, rows, show, torture, unspool};
 struct Busy(Child);
 
 impl Busy {
-    fn start(threads: &str, milliseconds: u64) -> Self {
+    /// Starts it, and waits until all its threads are there.
+    fn start(threads: usize, milliseconds: u64) -> Self {
         // Nice: so many busy threads would keep the recorder waiting for a CPU, and everybody else.
         let mut command = Command::new("nice");
-        let command = command.args(["-n", "19", torture(), "busy", threads]);
-        let command = command.arg(milliseconds.to_string());
-        Self(command.stdout(Stdio::piped()).spawn().unwrap())
+        let command = command.args(["-n", "19", torture(), "busy"]);
+        let command = command.args([threads.to_string(), milliseconds.to_string()]);
+        let program = Self(command.stdout(Stdio::piped()).spawn().unwrap());
+        let deadline = Instant::now() + Duration::from_secs(60);
+        while held(program.0.id()).0 <= threads {
+            assert!(Instant::now() < deadline, "{threads} threads start");
+            std::thread::yield_now();
+        }
+        program
     }
 
     fn runs(&mut self) -> bool {
@@ -91,7 +98,7 @@ fn held(pid: u32) -> (usize, usize) {
 #[test]
 fn attach_and_detach_leave_all_threads_running() {
     let scratch = Scratch::new("attach");
-    let mut program = Busy::start("16", 3000);
+    let mut program = Busy::start(16, 3000);
     let run = scratch.0.join("run");
     let output = attach_once(program.0.id(), &run, Duration::from_millis(300));
     assert!(program.runs(), "the program lives on");
@@ -110,7 +117,7 @@ fn attach_and_detach_leave_all_threads_running() {
 fn many_attaches_leave_no_thread_behind() {
     let scratch = Scratch::new("attaches");
     let cycles = rounds(10, 200);
-    let mut program = Busy::start("64", 1000 * 60 * 10);
+    let mut program = Busy::start(64, 1000 * 60 * 10);
     let mut longest = Duration::ZERO;
     for cycle in 0..cycles {
         let run = scratch.0.join(cycle.to_string());

@@ -115,70 +115,104 @@ pub(crate) fn signal_info(tid: Tid) -> Result<SignalInfo, i32> {
     Ok(SignalInfo { code, pid })
 }
 
-/// Byte offset in `struct user` of the register that holds the first argument of a call.
+#[cfg(not(target_arch = "x86_64"))]
+use register_set as registers;
 #[cfg(target_arch = "x86_64")]
-fn first_argument_offset(is_32_bit: bool) -> usize {
-    if is_32_bit {
-        std::mem::offset_of!(libc::user_regs_struct, rbx)
-    } else {
-        std::mem::offset_of!(libc::user_regs_struct, rdi)
-    }
-}
+use user_area as registers;
 
 /// Changes the first argument of the call that a stopped thread enters, or puts it back at its exit.
-#[cfg(target_arch = "x86_64")]
 pub(crate) fn set_first_argument(tid: Tid, is_32_bit: bool, value: u64) -> Result<(), i32> {
-    request(
-        libc::PTRACE_POKEUSER,
-        tid,
-        first_argument_offset(is_32_bit),
-        usize::try_from(value).map_err(|_| libc::EINVAL)?,
-    )
-}
-
-/// Changes the first argument of the call that a stopped thread enters.
-///
-/// At the exit `x0` holds the result, so nothing is put back: [`restores_first_argument`] says so.
-#[cfg(not(target_arch = "x86_64"))]
-pub(crate) fn set_first_argument(tid: Tid, _is_32_bit: bool, value: u64) -> Result<(), i32> {
-    // NT_PRSTATUS of aarch64: x0-x30, sp, pc, pstate.
-    let mut registers = [0_u64; 34];
-    let mut area = libc::iovec {
-        iov_base: registers.as_mut_ptr().cast(),
-        iov_len: size_of_val(&registers),
-    };
-    request(libc::PTRACE_GETREGSET, tid, 1, &raw mut area as usize)?;
-    registers[0] = value;
-    request(libc::PTRACE_SETREGSET, tid, 1, &raw mut area as usize)
+    registers::set_first_argument(tid, is_32_bit, value)
 }
 
 /// Whether the first argument's register survives the call and must be put back.
 pub(crate) const fn restores_first_argument() -> bool {
-    cfg!(target_arch = "x86_64")
+    registers::RESTORES_FIRST_ARGUMENT
 }
 
 /// Makes the kernel skip the call that a thread stopped in by seccomp, as it does when there is no tracer (`ENOSYS`).
+pub(crate) fn skip_call(tid: Tid) -> Result<(), i32> {
+    registers::skip_call(tid)
+}
+
+/// Registers as `x86_64` has them: one by one, in `struct user`.
 #[cfg(target_arch = "x86_64")]
-pub(crate) fn skip_call(tid: Tid) -> Result<(), i32> {
-    request(
-        libc::PTRACE_POKEUSER,
-        tid,
-        std::mem::offset_of!(libc::user_regs_struct, orig_rax),
-        usize::MAX,
-    )
+mod user_area {
+    use super::{Tid, request};
+
+    pub(super) const RESTORES_FIRST_ARGUMENT: bool = true;
+
+    pub(super) fn set_first_argument(tid: Tid, is_32_bit: bool, value: u64) -> Result<(), i32> {
+        let offset = if is_32_bit {
+            std::mem::offset_of!(libc::user_regs_struct, rbx)
+        } else {
+            std::mem::offset_of!(libc::user_regs_struct, rdi)
+        };
+        let value = usize::try_from(value).map_err(|_| libc::EINVAL)?;
+        request(libc::PTRACE_POKEUSER, tid, offset, value)
+    }
+
+    pub(super) fn skip_call(tid: Tid) -> Result<(), i32> {
+        let offset = std::mem::offset_of!(libc::user_regs_struct, orig_rax);
+        request(libc::PTRACE_POKEUSER, tid, offset, usize::MAX)
+    }
 }
 
-/// Makes the kernel skip the call that a thread stopped in by seccomp, as it does when there is no tracer (`ENOSYS`).
-#[cfg(not(target_arch = "x86_64"))]
-pub(crate) fn skip_call(tid: Tid) -> Result<(), i32> {
-    // NT_ARM_SYSTEM_CALL is 0x404; the result is what x0 holds.
-    let mut number: i32 = -1;
-    let area = libc::iovec {
-        iov_base: (&raw mut number).cast(),
-        iov_len: size_of::<i32>(),
-    };
-    request(libc::PTRACE_SETREGSET, tid, 0x404, &raw const area as usize)?;
-    set_first_argument(tid, false, (-i64::from(libc::ENOSYS)).cast_unsigned())
+/// Registers as aarch64 has them: as sets. Compiled for tests everywhere, since few machines can compile for aarch64.
+#[cfg(any(test, not(target_arch = "x86_64")))]
+mod register_set {
+    use super::{Tid, request};
+
+    /// `NT_PRSTATUS`.
+    const GENERAL: usize = 1;
+    /// `NT_ARM_SYSTEM_CALL`.
+    const SYSTEM_CALL: usize = 0x404;
+    /// x0-x30, sp, pc, pstate.
+    const GENERAL_WORDS: usize = 34;
+
+    /// At the exit `x0` holds the result, so nothing is put back.
+    pub(super) const RESTORES_FIRST_ARGUMENT: bool = false;
+
+    /// The set of which the kernel reads or writes as much as there is of it.
+    fn area<T>(place: &mut T) -> libc::iovec {
+        libc::iovec {
+            iov_base: std::ptr::from_mut(place).cast(),
+            iov_len: size_of::<T>(),
+        }
+    }
+
+    pub(super) fn set_first_argument(tid: Tid, _is_32_bit: bool, value: u64) -> Result<(), i32> {
+        let mut registers = [0_u64; GENERAL_WORDS];
+        let mut place = area(&mut registers);
+        let place = &raw mut place as usize;
+        request(libc::PTRACE_GETREGSET, tid, GENERAL, place)?;
+        registers[0] = value;
+        let mut place = area(&mut registers);
+        let place = &raw mut place as usize;
+        request(libc::PTRACE_SETREGSET, tid, GENERAL, place)
+    }
+
+    pub(super) fn skip_call(tid: Tid) -> Result<(), i32> {
+        let mut number: i32 = -1;
+        let mut place = area(&mut number);
+        let place = &raw mut place as usize;
+        request(libc::PTRACE_SETREGSET, tid, SYSTEM_CALL, place)?;
+        // The result is what x0 holds.
+        set_first_argument(tid, false, (-i64::from(libc::ENOSYS)).cast_unsigned())
+    }
+
+    #[cfg(test)]
+    mod tests {
+        use super::*;
+
+        #[test]
+        fn a_thread_that_is_not_held_is_refused() {
+            let own = crate::sys::current_tid();
+            const { assert!(!RESTORES_FIRST_ARGUMENT) };
+            assert_eq!(set_first_argument(own, false, 1), Err(libc::ESRCH));
+            assert_eq!(skip_call(own), Err(libc::ESRCH));
+        }
+    }
 }
 
 /// What [`wait`] found.

@@ -1,6 +1,6 @@
 //! Processes that begin, change their image and end; signals; stops.
 
-use unspool_decode::native::format::{architecture, kind};
+use unspool_decode::native::format::kind;
 
 use super::process::Image;
 use super::{ANNOUNCE_NS, Newborn, Phase, Tracer};
@@ -59,7 +59,7 @@ impl Tracer<'_> {
         let Some(parent) = self.tracees.get(&tid) else {
             return;
         };
-        let is_32_bit = parent.pending.architecture == architecture::I386;
+        let architecture = parent.pending.architecture;
         let parent_tgid = parent.tgid;
         let asked = parent
             .pending
@@ -83,11 +83,7 @@ impl Tracer<'_> {
         // A child that shares memory was put right with its parent.
         tracee.restore = restore
             .filter(|restore| matches!(restore, Restore::Register(_)) || flags & CLONE_VM == 0);
-        tracee.pending.architecture = if is_32_bit {
-            architecture::I386
-        } else {
-            architecture::X86_64
-        };
+        tracee.pending.architecture = architecture;
         self.usage.began(child, tgid, parent_tgid, now);
         self.tracees.insert(child, tracee);
         self.write_fork(tid, child, tgid, flags, now);
