@@ -21,3 +21,4 @@ pub use options::{
     Command, Control, Counts, Detail, Exit, Filter, Outcome, RecordError, RecordOptions, Wait,
 };
 pub use seam::{NoScrub, RecordSink, Scrub, SinkError, TextKind};
+pub use sys::exchange;

@@ -22,7 +22,8 @@ LOOK     show     summary, tree, files, net, fds, events, time,
          diff     why was this run different?
 USE      export   write a view as csv, json, xml, md, html
          dockit   record and summarise with dockit's options and files
-MANAGE   runs     list, rm, name, tag, prune, recover stored runs
+MANAGE   runs     list, rm, name, tag, prune, scrub, recover runs
+         secrets  what was redacted in a run, what was not
          doctor   check this machine: recorders, permissions, tools
 
 A RUN is `@` (the latest), `@1` (the one before), a name, a unique beginning of
@@ -92,6 +93,15 @@ pub(crate) enum Command {
     /// Say what this machine allows, and how to enable the rest.
     #[command(help_template = COMMAND_TEMPLATE)]
     Doctor(DoctorArgs),
+    /// List what was redacted in a run, and what should have been.
+    #[command(help_template = COMMAND_TEMPLATE)]
+    Secrets(SecretsArgs),
+    /// Write completions for a shell.
+    #[command(help_template = COMMAND_TEMPLATE)]
+    Completions(CompletionsArgs),
+    /// Write manual pages.
+    #[command(help_template = COMMAND_TEMPLATE)]
+    Man(ManArgs),
 }
 
 /// Which recorder.
@@ -489,12 +499,51 @@ pub(crate) enum RunsOperation {
         #[arg(long, value_name = "DAYS")]
         max_days: Option<u32>,
     },
+    /// Remove the secrets of runs by the rules as they are now.
+    Scrub {
+        /// Runs to scrub.
+        #[arg(required = true, value_name = "RUN")]
+        runs: Vec<String>,
+    },
     /// Close a run whose recorder died, with all that can be read.
     Recover {
         /// Runs to recover.
         #[arg(required = true, value_name = "RUN")]
         runs: Vec<String>,
     },
+}
+
+/// Options of `secrets`.
+#[derive(Args, Debug)]
+#[command(
+    after_help = "Shows rules, places, tokens and counts, never a secret. The exit status is 1 when\nsome are open: `unspool runs scrub RUN` removes them."
+)]
+pub(crate) struct SecretsArgs {
+    /// The run
+    #[arg(default_value = "@", hide_default_value = true)]
+    pub(crate) run: String,
+    /// JSON for programs
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Options of `completions`.
+#[derive(Args, Debug)]
+#[command(
+    after_help = "bash: unspool completions bash > ~/.local/share/bash-completion/completions/unspool\nzsh:  unspool completions zsh > a folder of $fpath, as _unspool\nfish: unspool completions fish > ~/.config/fish/completions/unspool.fish"
+)]
+pub(crate) struct CompletionsArgs {
+    /// bash, zsh, fish, elvish, powershell
+    #[arg(value_enum, hide_possible_values = true)]
+    pub(crate) shell: clap_complete::Shell,
+}
+
+/// Options of `man`.
+#[derive(Args, Debug)]
+pub(crate) struct ManArgs {
+    /// Folder for the pages: one for each command
+    #[arg(value_name = "DIR")]
+    pub(crate) folder: PathBuf,
 }
 
 /// Options of `doctor`.

@@ -40,6 +40,9 @@ fn main() -> ExitCode {
         Command::Diff(args) => commands::diff::run(&settings, args),
         Command::Runs(args) => commands::runs::run(&settings, args),
         Command::Doctor(args) => commands::doctor::run(&settings, args),
+        Command::Secrets(args) => commands::secrets::run(&settings, args),
+        Command::Completions(args) => commands::pages::completions(args),
+        Command::Man(args) => commands::pages::man(args),
     };
     match done {
         Ok(code) => ExitCode::from(code),

@@ -72,6 +72,8 @@ const CONFINED: &[(&str, &[&str])] = &[
     ("regex-lite", &["unspool-analyze"]),
     ("anyhow", &["unspool"]),
     ("clap", &["unspool"]),
+    ("clap_complete", &["unspool"]),
+    ("clap_mangen", &["unspool"]),
     ("jiff", &["unspool"]),
     ("indicatif", &["unspool"]),
     ("strsim", &["unspool", "unspool-model"]),

@@ -96,6 +96,29 @@ pub(crate) fn read_link<'a>(path: &CStr, buffer: &'a mut [u8]) -> Result<&'a [u8
     buffer.get(..count).ok_or(libc::EOVERFLOW)
 }
 
+/// Puts each of two files or folders into the other's place, at one instant. Both must be on one file system that can do it
+/// (renameat2 with `RENAME_EXCHANGE`: ext4, xfs, btrfs, tmpfs).
+pub fn exchange(one: &std::path::Path, other: &std::path::Path) -> io::Result<()> {
+    use std::os::unix::ffi::OsStrExt as _;
+    let text = |path: &std::path::Path| std::ffi::CString::new(path.as_os_str().as_bytes());
+    let (one, other) = (text(one)?, text(other)?);
+    // SAFETY: both paths are NUL-terminated and live through the call.
+    let status = unsafe {
+        libc::renameat2(
+            libc::AT_FDCWD,
+            one.as_ptr(),
+            libc::AT_FDCWD,
+            other.as_ptr(),
+            libc::RENAME_EXCHANGE,
+        )
+    };
+    if status == 0 {
+        Ok(())
+    } else {
+        Err(io::Error::last_os_error())
+    }
+}
+
 /// Kernel number of the calling thread.
 pub(crate) fn current_tid() -> Tid {
     // SAFETY: takes nothing and cannot fail.

@@ -5,8 +5,11 @@ pub(crate) mod dockit;
 pub(crate) mod doctor;
 pub(crate) mod export;
 pub(crate) mod import;
+pub(crate) mod pages;
 pub(crate) mod record;
 pub(crate) mod runs;
+pub(crate) mod scrub;
+pub(crate) mod secrets;
 pub(crate) mod show;
 
 use std::path::{Path, PathBuf};

@@ -62,6 +62,12 @@ pub(crate) fn run(settings: &Settings, args: &RunsArgs) -> Result<u8> {
             max_size.as_deref(),
             *max_days,
         ),
+        Some(RunsOperation::Scrub { runs }) => {
+            for run in runs {
+                super::scrub::scrub(&find_run(settings, run)?)?;
+            }
+            Ok(0)
+        }
         Some(RunsOperation::Recover { runs }) => {
             for run in runs {
                 recover(&find_run(settings, run)?)?;

@@ -8,6 +8,7 @@
 )]
 
 mod behaviour;
+mod comforts;
 mod corpus;
 mod dockit;
 mod export;
