@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
-use unspool_model::step::{Step, StepArgs, StepSink};
+use unspool_model::step::{Step, StepArgs, StepSink as _};
 use unspool_model::world::{Image, Process, World};
 use unspool_record::Scrub as _;
 use unspool_record::scrub::Scrubber;
@@ -117,7 +117,7 @@ fn close(
     if let RunState::Incomplete(recovered) = reader.state() {
         of_new.stopped.get_or_insert_with(|| recovered.why.clone());
     }
-    of_new.redact = "default".to_owned();
+    "default".clone_into(&mut of_new.redact);
     let closing = Closing {
         tables: Some(summary),
         raw: RawPolicy::Remove,
