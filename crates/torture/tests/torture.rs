@@ -23,6 +23,43 @@ fn check(words: &[&str]) {
     }
 }
 
+/// With fewer calls recorded everything else is as before; the calls that are left out are.
+#[test]
+fn reduced_detail_loses_no_process_and_no_signal() {
+    let workloads: [&[&str]; 10] = [
+        &["flood", "2", "2000"],
+        &["forks", "50"],
+        &["vforks", "50"],
+        &["spawns", "20"],
+        &["threads", "50"],
+        &["exec-thread", "5", "2"],
+        &["untraced", "100"],
+        &["signals", "500"],
+        &["stops", "10"],
+        &["kill-race", "20"],
+    ];
+    for detail in ["io", "names", "tree"] {
+        for words in workloads {
+            // Nothing stops where a child asks not to be traced, so it cannot be followed.
+            if detail == "tree" && words[0] == "untraced" {
+                continue;
+            }
+            let options = ["--recorder", "ptrace", "--detail", detail];
+            let Some(mut recorded) = record(words, &options) else {
+                continue;
+            };
+            let truth = recorded.truth.as_object_mut().unwrap();
+            let calls = truth.remove("calls");
+            compare(&recorded);
+            let time = show(&recorded.run, "time");
+            let is_there = |name: &str| rows(&time).iter().any(|row| row["name"] == name);
+            assert!(!is_there("getppid"), "{detail}: {words:?}: {calls:?}");
+            assert_eq!(is_there("openat"), detail != "tree", "{detail}: {words:?}");
+            assert_eq!(is_there("read"), detail == "io", "{detail}: {words:?}");
+        }
+    }
+}
+
 #[test]
 fn floods_are_complete() {
     check(&["flood", "1", "20000"]);
@@ -279,7 +316,7 @@ fn a_full_disk_is_said_and_harms_no_job() {
     fs::create_dir(&disk).unwrap();
     let script = format!(
         "mount -t tmpfs -o size=1m none '{disk}' && '{unspool}' record --quiet -o '{disk}/run' -- sh -c \"'{torture}' flood 1 60000 > '{done}'\"; \
-         status=$?; '{unspool}' show '{disk}/run' tree --json > '{done}.json'; exit $status",
+         status=$?; '{unspool}' show '{disk}/run' tree --json > '{done}.json'; cp '{disk}/run/run.json' '{done}.manifest'; exit $status",
         disk = disk.display(),
         unspool = unspool().display(),
         torture = torture(),
@@ -304,4 +341,17 @@ fn a_full_disk_is_said_and_harms_no_job() {
         serde_json::from_slice(&fs::read(done.with_extension("json")).unwrap()).unwrap();
     assert_eq!(tree["state"], "incomplete");
     assert!(!rows(&tree).is_empty(), "what was flushed is readable");
+    let manifest: Value =
+        serde_json::from_slice(&fs::read(done.with_extension("manifest")).unwrap()).unwrap();
+    let count = |key: &str| manifest["counts"][key].as_u64().unwrap();
+    assert!(count("lost") > 0 && count("recorded") > 0, "{manifest}");
+    assert_eq!(
+        count("seen"),
+        count("recorded") + count("folded") + count("lost"),
+        "{manifest}"
+    );
+    assert!(
+        count("seen") > 60_000,
+        "what is lost was seen all the same: {manifest}"
+    );
 }
