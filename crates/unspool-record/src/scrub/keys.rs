@@ -172,9 +172,17 @@ impl Keys {
         let extra: Vec<Vec<u8>> = extra.iter().map(fold).collect();
         let mut letters: Vec<u32> = extra.iter().map(|word| letters_of(word)).collect();
         letters.extend(WORDS.iter().chain(PARTS).map(|word| letters_of(word)));
+        // A name with all letters of a word has those of every word that has fewer.
+        letters.sort_by_key(|letters| letters.count_ones());
+        let mut fewest: Vec<u32> = Vec::new();
+        for word in letters {
+            if fewest.iter().all(|fewer| fewer & !word != 0) {
+                fewest.push(word);
+            }
+        }
         Self {
             extra,
-            letters,
+            letters: fewest,
             extra_environment: extra_environment.to_vec(),
         }
     }

@@ -166,9 +166,14 @@ const GROUPS: [[&[u8]; 3]; 8] = [
     [b"-", b"-", b"-"],
 ];
 
+/// The bit of a separator between a key and its value, beside those of the groups.
+const SEPARATOR: u16 = 1 << GROUPS.len();
+
 /// For each byte the groups in which it may come first, second, third: one bit each.
-static BEGINNINGS: [[u8; 256]; 3] = {
-    let mut tables = [[0; 256]; 3];
+static BEGINNINGS: [[u16; 256]; 3] = {
+    let mut tables = [[0; 256], [SEPARATOR; 256], [SEPARATOR; 256]];
+    tables[0][b'=' as usize] = SEPARATOR;
+    tables[0][b':' as usize] = SEPARATOR;
     let mut group = 0;
     while group < GROUPS.len() {
         let mut place = 0;
@@ -186,27 +191,65 @@ static BEGINNINGS: [[u8; 256]; 3] = {
     tables
 };
 
-/// Whether `text` holds three bytes with which a shape may begin.
-pub(super) fn may_hold_shape(text: &[u8]) -> bool {
-    let [first, second, third] = &BEGINNINGS;
-    let begins = |bytes: &[u8]| {
-        first[usize::from(bytes[0])] & second[usize::from(bytes[1])] & third[usize::from(bytes[2])]
-    };
-    // Without a branch for every byte; overlapping by two, so that none is missed.
-    let mut rest = text;
-    while rest.len() >= STEP + 2 {
-        let window = &rest[..STEP + 2];
-        let any = window.windows(3).fold(0, |any, bytes| any | begins(bytes));
-        if any != 0 {
-            return true;
-        }
-        rest = &rest[STEP..];
-    }
-    rest.windows(3).any(|bytes| begins(bytes) != 0)
+/// What may begin in a text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Beginning {
+    /// A shape, somewhere.
+    Shape,
+    /// A value, behind the separator at this place. No shape begins before.
+    Separator(usize),
 }
 
-/// Places that [`may_hold_shape`] looks at between two branches.
+/// Places that [`next_beginning`] looks at between two branches.
 const STEP: usize = 16;
+
+/// The bits of what may begin with these three bytes.
+fn begins(bytes: &[u8]) -> u16 {
+    let [first, second, third] = &BEGINNINGS;
+    first[usize::from(bytes[0])] & second[usize::from(bytes[1])] & third[usize::from(bytes[2])]
+}
+
+/// The first thing that may begin in `text` at or after `from`; a shape that begins a little behind a separator may be
+/// told before it.
+pub(super) fn next_beginning(text: &[u8], from: usize) -> Option<Beginning> {
+    let mut at = from;
+    // Without a branch for every byte; overlapping by two, so that none is missed.
+    while let Some(window) = text.get(at..at + STEP + 2) {
+        let any = window.windows(3).fold(0, |any, bytes| any | begins(bytes));
+        if any != 0 {
+            return Some(first_of(any, window, at));
+        }
+        at += STEP;
+    }
+    let window = text.get(at..)?;
+    let any = window.windows(3).fold(0, |any, bytes| any | begins(bytes));
+    // The last two bytes begin no shape.
+    let last = window.iter().any(|byte| is_separator(*byte));
+    (any != 0 || last).then(|| first_of(any, window, at))
+}
+
+fn first_of(any: u16, window: &[u8], at: usize) -> Beginning {
+    match window.iter().position(|byte| is_separator(*byte)) {
+        Some(place) if any & !SEPARATOR == 0 => Beginning::Separator(at + place),
+        _ => Beginning::Shape,
+    }
+}
+
+fn is_separator(byte: u8) -> bool {
+    matches!(byte, b'=' | b':')
+}
+
+/// Whether `text` holds three bytes with which a shape may begin.
+pub(super) fn may_hold_shape(text: &[u8]) -> bool {
+    let mut from = 0;
+    while let Some(found) = next_beginning(text, from) {
+        match found {
+            Beginning::Shape => return true,
+            Beginning::Separator(at) => from = at + 1,
+        }
+    }
+    false
+}
 
 /// Whether there may be a secret that is known by its look in `text` or in a longer one that goes on with no letter: false
 /// only when [`find`] finds nothing.

@@ -1,7 +1,7 @@
 //! Secrets in running text: `key=value`, headers, URLs, and the shapes of [`super::shapes`].
 
 use super::keys::{self, Keys};
-use super::shapes;
+use super::shapes::{self, Beginning};
 use memchr::memchr2_iter;
 use std::ops::Range;
 
@@ -47,11 +47,29 @@ pub(super) fn find(text: &[u8], escapes: Escapes, keys: &Keys, found: &mut Vec<R
 /// Whether there may be a secret in `text`, which may be a part of a longer one that goes on with neither letters nor blanks:
 /// false only when [`find`] finds nothing, whatever follows.
 pub(super) fn may_find(text: &[u8], keys: &Keys) -> bool {
-    shapes::may_find(text)
-        || memchr2_iter(b'=', b':', text).any(|at| {
-            let url = text[at] == b':' && text[at + 1..].starts_with(b"//");
-            url || key_before(text, at).is_some_and(|key| is_secret_pair(text, &key, at, keys))
-        })
+    // One pass for both: most texts hold neither.
+    let mut from = 0;
+    while let Some(found) = shapes::next_beginning(text, from) {
+        let at = match found {
+            Beginning::Shape => return shapes::may_find(text) || may_find_pair(text, from, keys),
+            Beginning::Separator(at) => at,
+        };
+        if is_secret_separator(text, at, keys) {
+            return true;
+        }
+        from = at + 1;
+    }
+    false
+}
+
+/// Whether a separator from `from` on may stand before a secret.
+fn may_find_pair(text: &[u8], from: usize, keys: &Keys) -> bool {
+    memchr2_iter(b'=', b':', &text[from..]).any(|at| is_secret_separator(text, from + at, keys))
+}
+
+fn is_secret_separator(text: &[u8], at: usize, keys: &Keys) -> bool {
+    let url = text[at] == b':' && text[at + 1..].starts_with(b"//");
+    url || key_before(text, at).is_some_and(|key| is_secret_pair(text, &key, at, keys))
 }
 
 /// Whether the pair of `key` and what follows the separator at `at` holds a secret.

@@ -1,18 +1,18 @@
 //! One declaration per table: its columns give the row type, the builder of batches and the reader of batches.
 
-use arrow_array::builder::{ArrayBuilder, BooleanBuilder, ListBuilder, PrimitiveBuilder};
+use arrow_array::builder::{BooleanBuilder, ListBuilder, PrimitiveBuilder};
 use arrow_array::cast::AsArray as _;
 use arrow_array::types::{
-    ArrowPrimitiveType as _, Int32Type, Int64Type, UInt8Type, UInt16Type, UInt32Type, UInt64Type,
+    ArrowPrimitiveType, Int32Type, Int64Type, UInt8Type, UInt16Type, UInt32Type, UInt64Type,
 };
-use arrow_array::{Array, BooleanArray, ListArray, PrimitiveArray};
+use arrow_array::{Array, ArrayRef, BooleanArray, ListArray, PrimitiveArray};
 use arrow_schema::{DataType, Field};
 use std::sync::Arc;
 
 /// A Rust type that a column can hold.
 pub(crate) trait Cell: Default {
     /// Collects values.
-    type Builder: ArrayBuilder + Default;
+    type Builder: Default;
     /// Holds them.
     type Array: Array + 'static;
     /// Whether a value may be absent.
@@ -21,16 +21,75 @@ pub(crate) trait Cell: Default {
     fn data_type() -> DataType;
     /// Adds this value.
     fn append(self, builder: &mut Self::Builder);
+    /// The column of the values so far; the builder is empty afterwards.
+    fn finish(builder: &mut Self::Builder) -> ArrayRef;
     /// Gives the value of a row.
     fn get(array: &Self::Array, row: usize) -> Self;
     /// The column as it should be; `None` when it has another type.
     fn downcast(array: &dyn Array) -> Option<&Self::Array>;
 }
 
+/// Collects numbers.
+#[derive(Debug)]
+pub(crate) struct Numbers<T: ArrowPrimitiveType>(Vec<T::Native>);
+
+impl<T: ArrowPrimitiveType> Default for Numbers<T> {
+    fn default() -> Self {
+        Self(Vec::new())
+    }
+}
+
+/// Collects numbers that may be absent. Those at the end that are absent are only counted: in most columns most are.
+#[derive(Debug)]
+pub(crate) struct Optional<T: ArrowPrimitiveType> {
+    len: usize,
+    values: Vec<T::Native>,
+    present: Vec<bool>,
+}
+
+impl<T: ArrowPrimitiveType> Default for Optional<T> {
+    fn default() -> Self {
+        Self {
+            len: 0,
+            values: Vec::new(),
+            present: Vec::new(),
+        }
+    }
+}
+
+impl<T: ArrowPrimitiveType> Optional<T> {
+    #[inline]
+    fn append(&mut self, value: Option<T::Native>) {
+        if let Some(value) = value {
+            self.catch_up();
+            self.values.push(value);
+            self.present.push(true);
+        }
+        self.len += 1;
+    }
+
+    #[inline]
+    fn catch_up(&mut self) {
+        if self.values.len() < self.len {
+            self.values.resize(self.len, T::Native::default());
+            self.present.resize(self.len, false);
+        }
+    }
+
+    fn finish(&mut self) -> ArrayRef {
+        self.catch_up();
+        let len = std::mem::take(&mut self.len);
+        let values = std::mem::replace(&mut self.values, Vec::with_capacity(len));
+        let present = std::mem::replace(&mut self.present, Vec::with_capacity(len));
+        let absent = (!present.iter().all(|present| *present)).then(|| present.into());
+        Arc::new(PrimitiveArray::<T>::new(values.into(), absent))
+    }
+}
+
 macro_rules! primitive_cell {
     ($($rust:ty => $arrow:ty),*) => { $(
         impl Cell for $rust {
-            type Builder = PrimitiveBuilder<$arrow>;
+            type Builder = Numbers<$arrow>;
             type Array = PrimitiveArray<$arrow>;
             const NULLABLE: bool = false;
             fn data_type() -> DataType {
@@ -38,7 +97,12 @@ macro_rules! primitive_cell {
             }
             #[inline]
             fn append(self, builder: &mut Self::Builder) {
-                builder.append_value(self);
+                builder.0.push(self);
+            }
+            fn finish(builder: &mut Self::Builder) -> ArrayRef {
+                let next = Vec::with_capacity(builder.0.len());
+                let values = std::mem::replace(&mut builder.0, next);
+                Arc::new(PrimitiveArray::<$arrow>::new(values.into(), None))
             }
             #[inline]
             fn get(array: &Self::Array, row: usize) -> Self {
@@ -50,7 +114,7 @@ macro_rules! primitive_cell {
         }
 
         impl Cell for Option<$rust> {
-            type Builder = PrimitiveBuilder<$arrow>;
+            type Builder = Optional<$arrow>;
             type Array = PrimitiveArray<$arrow>;
             const NULLABLE: bool = true;
             fn data_type() -> DataType {
@@ -58,7 +122,10 @@ macro_rules! primitive_cell {
             }
             #[inline]
             fn append(self, builder: &mut Self::Builder) {
-                builder.append_option(self);
+                builder.append(self);
+            }
+            fn finish(builder: &mut Self::Builder) -> ArrayRef {
+                builder.finish()
             }
             #[inline]
             fn get(array: &Self::Array, row: usize) -> Self {
@@ -83,6 +150,9 @@ macro_rules! primitive_cell {
             fn append(self, builder: &mut Self::Builder) {
                 builder.values().append_slice(&self);
                 builder.append(true);
+            }
+            fn finish(builder: &mut Self::Builder) -> ArrayRef {
+                Arc::new(builder.finish())
             }
             #[inline]
             fn get(array: &Self::Array, row: usize) -> Self {
@@ -123,6 +193,9 @@ impl Cell for bool {
     fn append(self, builder: &mut Self::Builder) {
         builder.append_value(self);
     }
+    fn finish(builder: &mut Self::Builder) -> ArrayRef {
+        Arc::new(builder.finish())
+    }
     #[inline]
     fn get(array: &Self::Array, row: usize) -> Self {
         row < array.len() && array.value(row)
@@ -142,6 +215,9 @@ impl Cell for Option<bool> {
     #[inline]
     fn append(self, builder: &mut Self::Builder) {
         builder.append_option(self);
+    }
+    fn finish(builder: &mut Self::Builder) -> ArrayRef {
+        Arc::new(builder.finish())
     }
     #[inline]
     fn get(array: &Self::Array, row: usize) -> Self {
@@ -191,7 +267,7 @@ macro_rules! table {
             /// The columns so far; the builder is empty afterwards.
             pub(crate) fn take_columns(&mut self) -> Vec<arrow_array::ArrayRef> {
                 self.rows = 0;
-                vec![$(arrow_array::builder::ArrayBuilder::finish(&mut self.$field)),*]
+                vec![$(<$type as crate::tables::cells::Cell>::finish(&mut self.$field)),*]
             }
         }
 

@@ -212,7 +212,20 @@ fn layouts(id: TableId) -> &'static [(Layout, &'static [&'static str])] {
         TableId::Events => &[
             (Differences, &["seq", "time_us"]),
             (Plain, &["session"]),
-            (Bytes, &["duration_us", "process", "pid", "resource"]),
+            (
+                Bytes,
+                &[
+                    "time_sub_ns",
+                    "duration_us",
+                    "duration_sub_ns",
+                    "process",
+                    "pid",
+                    "kind",
+                    "outcome",
+                    "fd",
+                    "resource",
+                ],
+            ),
         ],
         TableId::Sessions => &[(Differences, &["id", "opened_seq", "opened_us", "closed_us"])],
         TableId::Descriptors => &[(Differences, &["session", "opened_us", "closed_us"])],

@@ -92,15 +92,31 @@ enum Class {
     Control,
 }
 
-fn class_of(byte: u8) -> Class {
-    match byte {
-        b'0'..=b'9' => Class::Digit,
-        b'"' => Class::Quote,
-        b'<' => Class::Less,
-        NAME..=LITERAL => Class::Control,
-        b'_' | b'a'..=b'z' | b'A'..=b'Z' => Class::Word,
-        _ => Class::Plain,
+static CLASSES: [Class; 256] = {
+    let mut classes = [Class::Plain; 256];
+    let mut rest: &mut [Class] = &mut classes;
+    let mut byte = 0u8;
+    while let Some((class, after)) = rest.split_first_mut() {
+        *class = match byte {
+            b'0'..=b'9' => Class::Digit,
+            b'"' => Class::Quote,
+            b'<' => Class::Less,
+            NAME..=LITERAL => Class::Control,
+            b'_' | b'a'..=b'z' | b'A'..=b'Z' => Class::Word,
+            _ => Class::Plain,
+        };
+        byte = byte.wrapping_add(1);
+        rest = after;
     }
+    classes
+};
+
+#[inline]
+fn class_of(byte: u8) -> Class {
+    CLASSES
+        .get(usize::from(byte))
+        .copied()
+        .unwrap_or(Class::Plain)
 }
 
 impl Forms {
