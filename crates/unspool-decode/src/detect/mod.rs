@@ -3,7 +3,9 @@
 #[cfg(test)]
 mod tests;
 
-use unspool_model::event::EventSink;
+use std::collections::BTreeMap;
+
+use unspool_model::event::{Diagnostic, Event, EventSink, Reason};
 
 use crate::decoder::{DecodeStats, Decoder, DecoderOptions};
 use crate::ltrace;
@@ -33,7 +35,7 @@ pub static FORMATS: &[Format] = &[
         name: "unspool-record",
         doc: "record format of unspool's own recorders",
         score: native_score,
-        decoder: |_| Box::new(Native(NativeDecoder::new())),
+        decoder: |_| Box::new(Native::default()),
     },
     Format {
         name: "strace",
@@ -82,23 +84,58 @@ fn native_score(head: &[u8]) -> u8 {
 }
 
 /// The native decoder behind the common trait.
-struct Native(NativeDecoder);
+#[derive(Default)]
+struct Native {
+    decoder: NativeDecoder,
+    by_reason: BTreeMap<Reason, u64>,
+}
+
+impl Native {
+    /// Lets the decoder work, and counts the diagnostics on their way.
+    fn counted(
+        &mut self,
+        sink: &mut dyn EventSink,
+        work: impl FnOnce(&mut NativeDecoder, &mut dyn EventSink),
+    ) {
+        let mut counting = Counting {
+            inner: sink,
+            by_reason: &mut self.by_reason,
+        };
+        work(&mut self.decoder, &mut counting);
+    }
+}
+
+struct Counting<'s> {
+    inner: &'s mut dyn EventSink,
+    by_reason: &'s mut BTreeMap<Reason, u64>,
+}
+
+impl EventSink for Counting<'_> {
+    fn event(&mut self, event: &Event<'_>) {
+        self.inner.event(event);
+    }
+
+    fn diagnostic(&mut self, diagnostic: Diagnostic) {
+        *self.by_reason.entry(diagnostic.reason).or_default() += 1;
+        self.inner.diagnostic(diagnostic);
+    }
+}
 
 impl Decoder for Native {
     fn push(&mut self, chunk: &[u8], sink: &mut dyn EventSink) {
-        self.0.push(chunk, sink);
+        self.counted(sink, |decoder, sink| decoder.push(chunk, sink));
     }
 
     fn finish(&mut self, sink: &mut dyn EventSink) {
-        self.0.finish(sink);
+        self.counted(sink, NativeDecoder::finish);
     }
 
     fn resync(&mut self, sink: &mut dyn EventSink) {
-        self.0.resync(sink);
+        self.counted(sink, NativeDecoder::resync);
     }
 
     fn stats(&self) -> DecodeStats {
-        let stats = self.0.stats();
+        let stats = self.decoder.stats();
         DecodeStats {
             bytes: stats.bytes,
             lines: stats.records,
@@ -107,7 +144,8 @@ impl Decoder for Native {
             note_lines: stats.steering + stats.samples,
             reported_lines: stats.unknown_kinds + stats.damaged,
             calls: stats.calls,
-            clock: self.0.clock(),
+            clock: self.decoder.clock(),
+            by_reason: self.by_reason.clone(),
             ..DecodeStats::default()
         }
     }

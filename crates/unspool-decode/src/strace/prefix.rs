@@ -6,6 +6,8 @@ use crate::decoder::Features;
 
 /// Numbers from here on are seconds of a clock, not pids (`PID_MAX_LIMIT` of 64-bit Linux).
 const PID_LIMIT: u64 = 4 << 20;
+/// Digits of the largest pid.
+const PID_DIGITS_MAX: usize = 7;
 /// Most elements before a line: pid, context, time, difference, number, pointer.
 const ELEMENTS_MAX: usize = 8;
 const SECOND_NS: i64 = 1_000_000_000;
@@ -42,7 +44,41 @@ impl Prefix {
 }
 
 /// Reads the front of a line. What does not look like one belongs to the body.
+#[inline]
 pub(super) fn parse(line: &[u8]) -> Prefix {
+    pid_and_epoch(line).unwrap_or_else(|| parse_elements(line))
+}
+
+/// `1234  1700000052.321000 ` and nothing more before the body: the form of most logs.
+#[inline]
+fn pid_and_epoch(line: &[u8]) -> Option<Prefix> {
+    let (value, end) = digits(line, 0);
+    if end == 0 || end > PID_DIGITS_MAX || value >= PID_LIMIT {
+        return None;
+    }
+    let mut at = end + 1;
+    if line.get(end) != Some(&b' ') {
+        return None;
+    }
+    while line.get(at) == Some(&b' ') {
+        at += 1;
+    }
+    let ns = epoch(line.get(at..)?)?;
+    let body = at + EPOCH_BYTES;
+    // What may be another element is for the loop over elements.
+    if matches!(line.get(body)?, b' ' | b'0'..=b'9' | b'[' | b'(') {
+        return None;
+    }
+    Some(Prefix {
+        tid: u32::try_from(value).ok(),
+        time: Time::Seconds(ns),
+        body,
+        features: Features::PID,
+    })
+}
+
+/// The same for any line, element by element.
+pub(super) fn parse_elements(line: &[u8]) -> Prefix {
     let mut prefix = Prefix {
         tid: None,
         time: Time::None,

@@ -632,3 +632,20 @@ proptest! {
         prop_assert_eq!(back.0, vec![expected]);
     }
 }
+
+proptest! {
+    #[test]
+    fn the_common_prefix_reads_as_any_prefix_does(pieces in proptest::collection::vec(prop_oneof![
+        Just("1234"), Just("4194304"), Just("12345678"), Just(" "), Just("1700000052.321000 "), Just("1700000052.32100 "),
+        Just("1700000052.3210000 "), Just("0.000123 "), Just("[pid 7] "), Just("["), Just("("), Just("(+     0.1) "),
+        Just("close(3) = 0"), Just("<... read resumed>"), Just("+++ exited with 0 +++"), Just("x"),
+    ], 0..7)) {
+        let line = pieces.concat();
+        let shown = |prefix: prefix::Prefix| format!("{prefix:?}");
+        prop_assert_eq!(
+            shown(prefix::parse(line.as_bytes())),
+            shown(prefix::parse_elements(line.as_bytes())),
+            "{}", line
+        );
+    }
+}

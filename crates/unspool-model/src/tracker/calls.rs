@@ -4,30 +4,12 @@ use super::Tracker;
 use super::files::{NewDescriptor, NewSession, Resolved};
 use crate::args::{Args, FdArg};
 use crate::event::{Call, Errno, Event, Outcome};
+use crate::flags;
 use crate::ids::{Fd, Pid, ProcessId, ResourceId, Tid};
 use crate::step::{Action, Touch};
 use crate::syscalls::{Operation, Role, SyscallRow};
 use crate::world::{Image, LinkKind, Origin, ResourceKind, Traffic};
 
-/// Open flags that matter to the tracker (`include/uapi/asm-generic/fcntl.h`; x86 values).
-const OPEN_FLAGS: &[(&str, u64)] = &[
-    ("O_RDONLY", 0),
-    ("O_CLOEXEC", O_CLOEXEC),
-    ("O_WRONLY", 1),
-    ("O_RDWR", 2),
-    ("O_CREAT", O_CREAT),
-    ("O_EXCL", O_EXCL),
-    ("O_TRUNC", O_TRUNC),
-    ("O_APPEND", 0o2000),
-    ("O_NONBLOCK", 0o4000),
-    ("O_DIRECTORY", O_DIRECTORY),
-    ("O_PATH", 0o10_000_000),
-    ("O_TMPFILE", 0o20_200_000),
-    ("O_SYNC", 0o4_010_000),
-    ("O_DSYNC", 0o10_000),
-    ("O_DIRECT", 0o40_000),
-    ("O_NOFOLLOW", 0o400_000),
-];
 const O_CREAT: u64 = 0o100;
 const O_EXCL: u64 = 0o200;
 const O_TRUNC: u64 = 0o1000;
@@ -658,11 +640,13 @@ fn open_flags(doing: &Doing<'_, '_>) -> u64 {
     }
     if doing.row.operation == Operation::OpenAt2 {
         let how = doing.place(0, |role| matches!(role, Role::OpenHow));
-        return how.map_or(0, |index| doing.args().open_how_flags(index, OPEN_FLAGS));
+        return how.map_or(0, |index| {
+            doing.args().open_how_flags(index, flags::OPEN_FLAGS)
+        });
     }
     doing
         .place(0, |role| matches!(role, Role::Flags(_)))
-        .map_or(0, |index| doing.args().flags(index, OPEN_FLAGS))
+        .map_or(0, |index| doing.args().flags(index, flags::OPEN_FLAGS))
 }
 
 /// Object behind a descriptor that needs no name (`/proc/pid/fd` shows them so).

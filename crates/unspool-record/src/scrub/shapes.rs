@@ -191,64 +191,48 @@ static BEGINNINGS: [[u16; 256]; 3] = {
     tables
 };
 
-/// What may begin in a text.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Beginning {
-    /// A shape, somewhere.
-    Shape,
-    /// A value, behind the separator at this place. No shape begins before.
-    Separator(usize),
-}
-
-/// Places that [`next_beginning`] looks at between two branches.
+/// Places that are looked at between two branches.
 const STEP: usize = 16;
 
 /// The bits of what may begin with these three bytes.
+#[inline]
 fn begins(bytes: &[u8]) -> u16 {
     let [first, second, third] = &BEGINNINGS;
     first[usize::from(bytes[0])] & second[usize::from(bytes[1])] & third[usize::from(bytes[2])]
 }
 
-/// The first thing that may begin in `text` at or after `from`; a shape that begins a little behind a separator may be
-/// told before it.
-pub(super) fn next_beginning(text: &[u8], from: usize) -> Option<Beginning> {
-    let mut at = from;
-    // Without a branch for every byte; overlapping by two, so that none is missed.
-    while let Some(window) = text.get(at..at + STEP + 2) {
-        let any = window.windows(3).fold(0, |any, bytes| any | begins(bytes));
-        if any != 0 {
-            return Some(first_of(any, window, at));
+/// Looks at a text once. Calls `separator` for the place of every `=` and `:` until it gives true; gives whether it did,
+/// or a shape may begin somewhere: then not every separator was looked at.
+pub(super) fn any_beginning(text: &[u8], mut separator: impl FnMut(usize) -> bool) -> bool {
+    let mut at = 0;
+    while at < text.len() {
+        let step = STEP.min(text.len() - at);
+        // Overlapping by two, so that no beginning is missed. The last two bytes begin no shape.
+        let any = match text[at..].first_chunk::<{ STEP + 2 }>() {
+            Some(window) => (0..STEP).fold(0, |any, place| any | begins(&window[place..place + 3])),
+            None => text[at..]
+                .windows(3)
+                .fold(SEPARATOR, |any, bytes| any | begins(bytes)),
+        };
+        if any & !SEPARATOR != 0 {
+            return true;
         }
-        at += STEP;
+        if any != 0 {
+            let places = text[at..at + step].iter().enumerate();
+            for (place, _) in places.filter(|(_, byte)| matches!(**byte, b'=' | b':')) {
+                if separator(at + place) {
+                    return true;
+                }
+            }
+        }
+        at += step;
     }
-    let window = text.get(at..)?;
-    let any = window.windows(3).fold(0, |any, bytes| any | begins(bytes));
-    // The last two bytes begin no shape.
-    let last = window.iter().any(|byte| is_separator(*byte));
-    (any != 0 || last).then(|| first_of(any, window, at))
-}
-
-fn first_of(any: u16, window: &[u8], at: usize) -> Beginning {
-    match window.iter().position(|byte| is_separator(*byte)) {
-        Some(place) if any & !SEPARATOR == 0 => Beginning::Separator(at + place),
-        _ => Beginning::Shape,
-    }
-}
-
-fn is_separator(byte: u8) -> bool {
-    matches!(byte, b'=' | b':')
+    false
 }
 
 /// Whether `text` holds three bytes with which a shape may begin.
 pub(super) fn may_hold_shape(text: &[u8]) -> bool {
-    let mut from = 0;
-    while let Some(found) = next_beginning(text, from) {
-        match found {
-            Beginning::Shape => return true,
-            Beginning::Separator(at) => from = at + 1,
-        }
-    }
-    false
+    any_beginning(text, |_| false)
 }
 
 /// Whether there may be a secret that is known by its look in `text` or in a longer one that goes on with no letter: false

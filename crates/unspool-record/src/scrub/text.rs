@@ -1,7 +1,7 @@
 //! Secrets in running text: `key=value`, headers, URLs, and the shapes of [`super::shapes`].
 
 use super::keys::{self, Keys};
-use super::shapes::{self, Beginning};
+use super::shapes;
 use memchr::memchr2_iter;
 use std::ops::Range;
 
@@ -48,23 +48,15 @@ pub(super) fn find(text: &[u8], escapes: Escapes, keys: &Keys, found: &mut Vec<R
 /// false only when [`find`] finds nothing, whatever follows.
 pub(super) fn may_find(text: &[u8], keys: &Keys) -> bool {
     // One pass for both: most texts hold neither.
-    let mut from = 0;
-    while let Some(found) = shapes::next_beginning(text, from) {
-        let at = match found {
-            Beginning::Shape => return shapes::may_find(text) || may_find_pair(text, from, keys),
-            Beginning::Separator(at) => at,
-        };
-        if is_secret_separator(text, at, keys) {
-            return true;
-        }
-        from = at + 1;
-    }
-    false
-}
-
-/// Whether a separator from `from` on may stand before a secret.
-fn may_find_pair(text: &[u8], from: usize, keys: &Keys) -> bool {
-    memchr2_iter(b'=', b':', &text[from..]).any(|at| is_secret_separator(text, from + at, keys))
+    let mut secret = false;
+    let begins = shapes::any_beginning(text, |at| {
+        secret = is_secret_separator(text, at, keys);
+        secret
+    });
+    secret
+        || (begins
+            && (shapes::may_find(text)
+                || memchr2_iter(b'=', b':', text).any(|at| is_secret_separator(text, at, keys))))
 }
 
 fn is_secret_separator(text: &[u8], at: usize, keys: &Keys) -> bool {

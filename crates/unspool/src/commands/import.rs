@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 use unspool_decode::{DecodeStats, DecoderOptions, FORMATS, Format, TraceContext, detect, merge};
-use unspool_model::event::{ClockKind, EventSink};
+use unspool_model::event::{ClockKind, EventSink, Reason};
 use unspool_model::step::{Step, StepSink};
 use unspool_model::tracker::{Retention, TrackContext};
 use unspool_model::world::World;
@@ -23,6 +23,9 @@ use crate::report::{count, eprint_line, print, size};
 use crate::scrubbed::ScrubbedEvents;
 use crate::settings::Settings;
 use crate::sources::ReadSource;
+
+/// Name of the format of our own recorders.
+const OWN_FORMAT: &str = "unspool-record";
 
 /// Imports and gives the exit status.
 pub(crate) fn run(settings: &Settings, args: &ImportArgs) -> Result<u8> {
@@ -49,11 +52,11 @@ pub(crate) fn run(settings: &Settings, args: &ImportArgs) -> Result<u8> {
         exit: None,
     };
     // Raw records were scrubbed by their recorder.
-    let is_text = input.format.name != "unspool-record";
+    let is_text = input.format.name != OWN_FORMAT;
     let scrubber = (policy == Policy::Default && is_text).then_some(&scrubber);
     let walked = input.walk(scrubber, &mut bounds);
     let refused = match &walked {
-        Ok(walked) => args.strict && walked.diagnostics.losses() > 0,
+        Ok(walked) => args.strict && has_doubts(walked, input.format),
         Err(_) => true,
     };
     if refused {
@@ -91,6 +94,13 @@ pub(crate) fn rules(keeps_payload: bool) -> Rules {
         },
         ..Rules::default()
     }
+}
+
+/// Whether `--strict` refuses it. A log may end anywhere; records of our own come whole, so that a cut one is damage.
+fn has_doubts(walked: &Walked, format: &Format) -> bool {
+    let diagnostics = &walked.diagnostics;
+    let is_cut = format.name == OWN_FORMAT && diagnostics.counts.contains_key(&Reason::CutAtEnd);
+    is_cut || diagnostics.losses() > 0
 }
 
 /// Takes back a run that was begun in vain. A folder that the user named stays, without our files.
@@ -487,8 +497,8 @@ fn missing(stats: &DecodeStats) {
     }
 }
 
-fn status_of(args: &ImportArgs, walked: &Walked) -> u8 {
-    if args.strict && walked.diagnostics.losses() > 0 {
+fn status_of(args: &ImportArgs, walked: &Walked, format: &Format) -> u8 {
+    if args.strict && has_doubts(walked, format) {
         status::NO
     } else {
         0
@@ -499,7 +509,7 @@ fn status_of(args: &ImportArgs, walked: &Walked) -> u8 {
 fn answer(args: &ImportArgs, walked: &Walked, format: &Format) -> Result<u8> {
     if args.json {
         print(&format!("{}\n", stats_json(walked, format)))?;
-        return Ok(status_of(args, walked));
+        return Ok(status_of(args, walked, format));
     }
     let stats = &walked.stats;
     let mut text = format!("format            {}\n", format.name);
@@ -523,7 +533,7 @@ fn answer(args: &ImportArgs, walked: &Walked, format: &Format) -> Result<u8> {
         ));
     }
     print(&text)?;
-    Ok(status_of(args, walked))
+    Ok(status_of(args, walked, format))
 }
 
 fn figures(walked: &Walked) -> Vec<(&'static str, u64)> {

@@ -39,6 +39,38 @@ fn exit_statuses_are_the_commands_own() {
 }
 
 #[test]
+fn strict_import_refuses_damaged_records_of_our_own() {
+    use unspool_decode::native::format::kind;
+    use unspool_decode::native::write::{RecordWriter, StreamHead};
+    let mut writer = RecordWriter::default();
+    let head = StreamHead {
+        architecture: 0,
+        clock: 0,
+        recorder: 1,
+        offset_ns: 0,
+    };
+    writer.stream(0, head);
+    writer.begin(kind::CONTINUE, 7, 10);
+    writer.u64(0);
+    writer.end();
+    let whole = writer.bytes().to_vec();
+    let program = Program::new();
+    let file = program.work().join("records");
+    let status = |bytes: &[u8], option: &str| {
+        std::fs::write(&file, bytes).expect("the file can be written");
+        let name = file.to_string_lossy();
+        program.run(&["import", option, &name]).status.code()
+    };
+    assert_eq!(status(&whole, "--strict"), Some(0));
+    let cut = &whole[..whole.len() - 4];
+    assert_eq!(status(cut, "--strict"), Some(1));
+    assert_eq!(status(cut, "--quiet"), Some(0));
+    let mut damaged = whole.clone();
+    damaged.extend([kind::CONTINUE, 0x31, 0, 0]);
+    assert_eq!(status(&damaged, "--strict"), Some(1));
+}
+
+#[test]
 fn the_commands_streams_are_its_own() {
     let program = Program::new();
     let output = program
