@@ -1,0 +1,366 @@
+// System calls: what is kept at their entry, and the record that is written at their end.
+#pragma once
+#include "look.h"
+
+#define STATUS_COMPAT 2 // TS_COMPAT of arch/x86/include/asm/thread_info.h
+#define X32_BIT 0x40000000
+#define EINPROGRESS 115
+
+INLINE u32 architecture_of(struct task_struct *task, u64 number)
+{
+#ifdef __TARGET_ARCH_x86
+	if (task->thread_info.status & STATUS_COMPAT)
+		return ARCH_I386;
+	return number & X32_BIT && !(number >> 32) ? ARCH_OTHER : ARCH_X86_64;
+#else
+	return ARCH_AARCH64;
+#endif
+}
+
+INLINE struct call *call_of(u32 architecture, u64 number)
+{
+	// The last place of the last architecture stands for calls that no table has.
+	u32 place = 4 * CALLS_PER_ARCHITECTURE - 1;
+	if (architecture < ARCH_OTHER && number < CALLS_PER_ARCHITECTURE)
+		place = architecture * CALLS_PER_ARCHITECTURE + number;
+	return bpf_map_lookup_elem(&calls, &place);
+}
+
+INLINE void keep_arguments(struct thread *thread, struct pt_regs *regs, u32 architecture)
+{
+	u64 *to = thread->arguments;
+#ifdef __TARGET_ARCH_x86
+	if (architecture == ARCH_I386) {
+		to[0] = (u32)regs->bx;
+		to[1] = (u32)regs->cx;
+		to[2] = (u32)regs->dx;
+		to[3] = (u32)regs->si;
+		to[4] = (u32)regs->di;
+		to[5] = (u32)regs->bp;
+		return;
+	}
+	to[0] = regs->di;
+	to[1] = regs->si;
+	to[2] = regs->dx;
+	to[3] = regs->r10;
+	to[4] = regs->r8;
+	to[5] = regs->r9;
+#else
+	to[0] = regs->regs[0];
+	to[1] = regs->regs[1];
+	to[2] = regs->regs[2];
+	to[3] = regs->regs[3];
+	to[4] = regs->regs[4];
+	to[5] = regs->regs[5];
+#endif
+}
+
+// Head, body and slots of a call; returns where the items begin. With a serial number it is a `call on file`.
+INLINE u32 put_call(u8 *record, struct thread *thread, u32 count, u32 serial, s64 result, u64 now)
+{
+	u64 took = now - thread->enter_ns;
+	u64 widths = (u64)thread->architecture << 14;
+	u64 at = 24;
+	*(u32 *)(record + 4) = thread->tid;
+	*(u64 *)(record + 8) = thread->enter_ns;
+	*(u32 *)(record + 16) = took < LONG_DURATION ? took : LONG_DURATION;
+	*(u16 *)(record + 20) = thread->number;
+	if (serial) {
+		*(u32 *)(record + 24) = serial;
+		at = 28;
+	}
+	if (count > 0)
+		PUT_SLOT(record, at, widths, 0, thread->arguments[0]);
+	if (count > 1)
+		PUT_SLOT(record, at, widths, 1, thread->arguments[1]);
+	if (count > 2)
+		PUT_SLOT(record, at, widths, 2, thread->arguments[2]);
+	if (count > 3)
+		PUT_SLOT(record, at, widths, 3, thread->arguments[3]);
+	if (count > 4)
+		PUT_SLOT(record, at, widths, 4, thread->arguments[4]);
+	if (count > 5)
+		PUT_SLOT(record, at, widths, 5, thread->arguments[5]);
+	PUT_SLOT(record, at, widths, 6, result);
+	*(u16 *)(record + 22) = widths;
+	if (took >= LONG_DURATION) {
+		OPAQUE(at);
+		at &= 127;
+		*(u32 *)(record + at) = TAG_LONG_DURATION | INDEX_NONE << 8 | 8 << 16;
+		*(u64 *)(record + at + 4) = took;
+		at += 12;
+	}
+	return at;
+}
+
+// A call whose record has no items.
+INLINE int write_plain(struct thread *thread, u32 kind, u32 count, u32 serial, s64 result, u64 now)
+{
+	u64 at = put_call(thread->record, thread, count, serial, result, now);
+	OPAQUE(at);
+	at &= 127;
+	if (kind == KIND_CALL_BEGIN) {
+		*(u32 *)(thread->record + 16) = 0;
+	}
+	*(u32 *)thread->record = first_word(kind, at);
+	return put_event(thread->record, at, now);
+}
+
+struct message {
+	u64 name;
+	u32 name_len, unused;
+	u64 vectors, vector_count;
+	u64 control, control_len;
+};
+
+struct small_message {
+	u32 name, name_len, vectors, vector_count, control, control_len;
+};
+
+// Reads the head of a message.
+INLINE int read_message(struct message *message, u64 address, u32 is_small)
+{
+	if (!is_small)
+		return !bpf_probe_read_user(message, sizeof(*message), (void *)address);
+	struct small_message small = {};
+	if (bpf_probe_read_user(&small, sizeof(small), (void *)address))
+		return 0;
+	message->name = small.name;
+	message->name_len = small.name_len;
+	message->vectors = small.vectors;
+	message->vector_count = small.vector_count;
+	message->control = small.control;
+	message->control_len = small.control_len;
+	return 1;
+}
+
+// Address and passed descriptors of a message.
+SEPARATE int put_message(u32 index, u64 address, u32 is_small, u32 is_received)
+{
+	struct message message = {};
+	u64 at = 0;
+	u32 word = is_small ? 4 : 8;
+	if (!read_message(&message, address, is_small))
+		return 0;
+	if (message.name && message.name_len)
+		put_memory(TAG_SOCKADDR, index, message.name, message.name_len > 128 ? 128 : message.name_len);
+	// Credentials and the like may stand before the descriptors.
+	for (int turn = 0; turn < 4; turn++) {
+		u64 len = 0;
+		s32 head[2] = {};
+		if (!message.control || at + word + 8 > message.control_len)
+			break;
+		if (bpf_probe_read_user(&len, word, (void *)(message.control + at)) ||
+		    bpf_probe_read_user(head, 8, (void *)(message.control + at + word)))
+			break;
+		if (len < word + 8 || len > message.control_len - at)
+			break;
+		if (head[0] == 1 && head[1] == 1) {
+			put_descriptors(index, message.control + at + word + 8, (len - word - 8) / 4, is_received);
+			break;
+		}
+		at += (len + word - 1) & ~(u64)(word - 1);
+	}
+	return 1;
+}
+
+struct summing {
+	u64 address;
+	u64 total;
+	u32 stride;
+	u32 unused;
+};
+
+static long sum_messages(u64 turn, struct summing *summing)
+{
+	u32 len = 0;
+	bpf_probe_read_user(&len, sizeof(len), (void *)(summing->address + (turn + 1) * summing->stride - (summing->stride >> 3)));
+	summing->total += len;
+	return 0;
+}
+
+// Bytes that sendmmsg or recvmmsg moved.
+SEPARATE int put_messages(u32 index, u64 address, u32 count, u32 is_small)
+{
+	struct summing summing = {.address = address, .stride = is_small ? 32 : 64};
+	bpf_loop(count > 1024 ? 1024 : count, sum_messages, &summing, 0);
+	return put_number(TAG_TOTAL, index, summing.total);
+}
+
+// Strings of the argument vector of an exec that failed: the first few.
+SEPARATE int put_strings(u32 index, u64 address, u32 is_small)
+{
+	for (int place = 0; place < 16; place++) {
+		u64 pointer = 0;
+		u32 word = is_small ? 4 : 8;
+		if (bpf_probe_read_user(&pointer, word, (void *)(address + place * word)) || !pointer)
+			break;
+		struct scratch *s = scratch();
+		if (!s)
+			break;
+		u32 at = s->len;
+		if (!put_string(index, pointer))
+			break;
+		if (at <= SCRATCH_ROOM)
+			s->data[at] = TAG_RAW_ARGV;
+	}
+	return 0;
+}
+
+// What a call was given and gave back, for one argument.
+SEPARATE int put_role(u32 role, u32 index)
+{
+	struct scratch *s = scratch();
+	if (!s || index > 5)
+		return 0;
+	u64 address = s->arguments[index];
+	u64 next = s->arguments[index < 5 ? index + 1 : 5];
+	s64 result = s->result;
+	u32 is_small = s->serial; // kept here by write_rich
+	u32 word = 0;
+	int made = result >= 0;
+	switch (role) {
+	case ROLE_TEXT:
+		return put_string(index, address);
+	case ROLE_NAME:
+		return s->arguments[0] == 15 ? put_string(index, address) : 0;
+	case ROLE_STRINGS:
+		return made ? 0 : put_strings(index, address, is_small);
+	case ROLE_OPEN_HOW:
+		return put_memory(TAG_STRUCT, index, address, next > 64 ? 64 : next);
+	case ROLE_CLONE_ARGUMENTS:
+		return put_memory(TAG_STRUCT, index, address, next > 128 ? 128 : next);
+	case ROLE_CALL_ARGUMENTS:
+		return put_memory(TAG_STRUCT, index, address, 24);
+	case ROLE_ADDRESS_IN:
+		return put_memory(TAG_SOCKADDR, index, address, next > 128 ? 128 : next);
+	}
+	if (!made || !address)
+		return 0;
+	switch (role) {
+	case ROLE_ADDRESS_OUT:
+		if (next && !bpf_probe_read_user(&word, 4, (void *)next))
+			put_memory(TAG_SOCKADDR, index, address, word > 128 ? 128 : word);
+		break;
+	case ROLE_MESSAGE_IN:
+		return put_message(index, address, is_small, 0);
+	case ROLE_MESSAGE_OUT:
+		return put_message(index, address, is_small, 1);
+	case ROLE_MESSAGES:
+		return put_messages(index, address, result, is_small);
+	case ROLE_PAIR:
+		return put_descriptors(index, address, 2, 1);
+	case ROLE_STATUS:
+		return result ? put_memory(TAG_STATUS, index, address, 4) : 0;
+	case ROLE_SIGNAL_INFO:
+		return put_memory(TAG_RAW_SIGINFO, index, address, 32);
+	}
+	return 0;
+}
+
+// Facts about what a successful call made.
+INLINE void put_result(struct call *call, struct thread *thread, s64 result)
+{
+	struct fs_struct *fs;
+	u32 is_copy = call->result == RESULT_COPY;
+	switch (call->result) {
+	case RESULT_COPY_OF_FCNTL:
+		// F_DUPFD is 0, F_DUPFD_CLOEXEC 1030 on every architecture.
+		if (thread->arguments[1] != 0 && thread->arguments[1] != 1030)
+			break;
+		is_copy = 1;
+		// fallthrough
+	case RESULT_COPY:
+	case RESULT_NEW_FILE:
+	case RESULT_ACCEPTED:
+		put_made_file(INDEX_RESULT, result, !is_copy);
+		if (call->result == RESULT_ACCEPTED)
+			put_socket(INDEX_RESULT, result);
+		break;
+	case RESULT_SOCKET_OF_FIRST:
+		put_socket(0, thread->arguments[0]);
+		break;
+	case RESULT_DIRECTORY:
+		fs = bpf_get_current_task_btf()->fs;
+		if (fs) {
+			struct path path = {};
+			u64 inode = 0;
+			bpf_probe_read_kernel(&path, sizeof(path), (void *)fs + OFFSET(struct fs_struct, pwd));
+			bpf_probe_read_kernel(&inode, sizeof(inode), (void *)path.dentry + OFFSET(struct dentry, d_inode));
+			put_path(TAG_CWD, INDEX_NONE, (u64)path.mnt, (u64)path.dentry, inode);
+		}
+		break;
+	}
+}
+
+// A call with items.
+SEPARATE int write_rich(u32 serial, s64 result, u64 now)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct thread *thread = bpf_task_storage_get(&threads, task, NULL, 0);
+	struct scratch *s = scratch();
+	if (!thread || !s)
+		return 0;
+	struct call *call = call_of(thread->architecture, thread->number);
+	if (!call)
+		return 0;
+	u64 at = put_call(s->data, thread, call->arguments, serial, result, now);
+	OPAQUE(at);
+	at &= 127;
+	s->len = at;
+	s->result = result;
+	s->serial = thread->architecture == ARCH_I386;
+	for (int place = 0; place < 6; place++)
+		s->arguments[place] = thread->arguments[place];
+	if (may_read(task)) {
+		for (u32 place = 0; place < 6; place++) {
+			u32 role = call->roles[place];
+			if (role)
+				put_role(role, place);
+		}
+	}
+	if (result >= 0 || (result == -EINPROGRESS && call->result == RESULT_SOCKET_OF_FIRST))
+		put_result(call, thread, result);
+	u32 len = end_record(s, serial ? KIND_CALL_ON_FILE : KIND_CALL);
+	OPAQUE(len);
+	if (len > SCRATCH_ROOM + 2 * 4096)
+		return 0;
+	return put_event(s->data, len, now);
+}
+
+// A call with three arguments, the first a descriptor, and plain numbers: the most frequent of all.
+INLINE int write_short(struct thread *thread, u32 serial, s64 result, u64 now)
+{
+	u64 took = now - thread->enter_ns;
+	struct short_call record = {
+		.word = first_word(KIND_CALL_ON_FILE, sizeof(record)),
+		.tid = thread->tid,
+		.time = thread->enter_ns,
+		.took = took,
+		.number = thread->number,
+		// u32, u64, u32, nothing, nothing, nothing, i32.
+		.widths = 1 | 3 << 2 | 1 << 4 | 2 << 12 | thread->architecture << 14,
+		.serial = serial,
+		.fd = thread->arguments[0],
+		.address = thread->arguments[1],
+		.count = thread->arguments[2],
+		.result = result,
+	};
+	return put_event(&record, sizeof(record), now);
+}
+
+// A call that was entered and that nobody saw returning.
+SEPARATE int write_unfinished(u64 now)
+{
+	struct thread *thread = bpf_task_storage_get(&threads, bpf_get_current_task_btf(), NULL, 0);
+	if (!thread)
+		return 0;
+	struct call *call = call_of(thread->architecture, thread->number);
+	u64 at = put_call(thread->record, thread, call ? call->arguments : 6, 0, 0, now);
+	OPAQUE(at);
+	at &= 127;
+	*(u32 *)(thread->record + at) = TAG_NO_RESULT | INDEX_NONE << 8;
+	at += 4;
+	*(u32 *)thread->record = first_word(KIND_CALL, at);
+	return put_event(thread->record, at, now);
+}

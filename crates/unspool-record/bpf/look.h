@@ -1,0 +1,426 @@
+// Looks at the kernel's own objects and at the memory of the thread that runs, and appends items to the record in the scratch.
+#pragma once
+#include "emit.h"
+
+#define MAGIC_PIPE 0x50495045
+#define MAGIC_SOCKET 0x534F434B
+#define MAGIC_ANONYMOUS 0x09041934
+#define MAGIC_NAMESPACE 0x6e736673
+#define MAGIC_PID 0x50494446
+
+#define TYPE_MASK 0170000
+#define TYPE_SOCKET 0140000
+
+#define STRING_BYTES_MAX 4096
+#define COMPONENTS_MAX 512
+#define PASSED_MAX 60
+
+// Head of an item: the value has to follow.
+INLINE void item_head(struct scratch *s, u32 at, u32 tag, u32 index, u32 len)
+{
+	if (at <= SCRATCH_ROOM + 4096)
+		*(u32 *)(s->data + at) = tag | index << 8 | len << 16;
+}
+
+// Whether the memory of the thread that runs may be read: as for ptrace.
+INLINE int may_read(struct task_struct *task)
+{
+	const struct cred *cred = task->cred;
+	if (may_read_all)
+		return 1;
+	return cred && cred->uid.val == own_uid && cred->euid.val == own_uid && cred->suid.val == own_uid &&
+	       cred->gid.val == cred->egid.val && cred->gid.val == cred->sgid.val;
+}
+
+SEPARATE int put_number(u32 tag, u32 index, u64 number)
+{
+	struct scratch *s = scratch();
+	if (!s)
+		return 0;
+	u32 at = s->len;
+	if (at > SCRATCH_ROOM)
+		return 0;
+	item_head(s, at, tag, index, 8);
+	*(u64 *)(s->data + at + 4) = number;
+	s->len = at + 12;
+	return 1;
+}
+
+// A string of user memory.
+SEPARATE int put_string(u32 index, u64 address)
+{
+	struct scratch *s = scratch();
+	if (!s || !address)
+		return 0;
+	u32 at = s->len;
+	if (at > SCRATCH_ROOM)
+		return 0;
+	long count = bpf_probe_read_user_str(s->data + at + 4, STRING_BYTES_MAX + 1, (void *)address);
+	if (count <= 0 || count > STRING_BYTES_MAX + 1)
+		return 0;
+	u32 len = count - 1;
+	u32 tag = TAG_STRING;
+	if (len == STRING_BYTES_MAX)
+		tag = TAG_STRING_CUT;
+	item_head(s, at, tag, index, len);
+	s->len = at + 4 + len;
+	return 1;
+}
+
+// Bytes of user memory, 256 at most.
+SEPARATE int put_memory(u32 tag, u32 index, u64 address, u64 len)
+{
+	struct scratch *s = scratch();
+	if (!s || !address)
+		return 0;
+	u32 at = s->len;
+	if (at > SCRATCH_ROOM)
+		return 0;
+	if (len > 255)
+		len = 255;
+	OPAQUE(len);
+	len &= 255;
+	if (!len || bpf_probe_read_user(s->data + at + 4, len, (void *)address))
+		return 0;
+	item_head(s, at, tag, index, len);
+	s->len = at + 4 + len;
+	return 1;
+}
+
+struct walk {
+	u64 dentry;
+	u64 mount;
+	u32 is_whole;
+};
+
+// One component of a path, the last first.
+static long walk_up(u64 turn, struct walk *walk)
+{
+	struct scratch *s = scratch();
+	u64 root = 0, parent = 0, name = 0;
+	if (!s)
+		return 1;
+	u64 vfs_mount = walk->mount + OFFSET(struct mount, mnt);
+	if (walk->dentry == root_dentry && vfs_mount == root_mount) {
+		walk->is_whole = 1;
+		return 1;
+	}
+	READ(root, struct vfsmount, vfs_mount, mnt_root);
+	READ(parent, struct dentry, walk->dentry, d_parent);
+	if (walk->dentry == root) {
+		u64 above = 0;
+		READ(above, struct mount, walk->mount, mnt_parent);
+		if (above == walk->mount) {
+			walk->is_whole = 1;
+			return 1;
+		}
+		READ(walk->dentry, struct mount, walk->mount, mnt_mountpoint);
+		walk->mount = above;
+		return 0;
+	}
+	if (parent == walk->dentry) {
+		walk->is_whole = 1;
+		return 1;
+	}
+	u32 at = s->len;
+	if (at > SCRATCH_ROOM + 4096)
+		return 1;
+	READ(name, struct dentry, walk->dentry, d_name.name);
+	long count = bpf_probe_read_kernel_str(s->data + at, 256, (void *)name);
+	if (count <= 0 || count > 256)
+		return 1;
+	s->len = at + count;
+	walk->dentry = parent;
+	return 0;
+}
+
+INLINE int is_unlinked(u64 dentry)
+{
+	u64 hashed = 0, parent = 0;
+	READ(hashed, struct dentry, dentry, d_hash.pprev);
+	READ(parent, struct dentry, dentry, d_parent);
+	return !hashed && parent != dentry;
+}
+
+// The path of a dentry, as components from the last to the first: u32 kind, u64 inode, then the components. Kinds: 0 path,
+// 1 path of a file that was unlinked, else the magic number of the file system.
+SEPARATE int put_path(u32 tag, u32 index, u64 vfs_mount, u64 dentry, u64 inode)
+{
+	struct scratch *s = scratch();
+	struct walk walk = {.dentry = dentry, .mount = vfs_mount - OFFSET(struct mount, mnt)};
+	u64 superblock = 0, number = 0, name = 0;
+	unsigned long magic = 0;
+	if (!s || !dentry)
+		return 0;
+	u32 start = s->len;
+	if (start > SCRATCH_ROOM)
+		return 0;
+	READ(superblock, struct inode, inode, i_sb);
+	READ(number, struct inode, inode, i_ino);
+	READ(magic, struct super_block, superblock, s_magic);
+	*(u64 *)(s->data + start + 8) = number;
+	u32 kind = is_unlinked(dentry);
+	if (magic == MAGIC_PIPE || magic == MAGIC_SOCKET || magic == MAGIC_ANONYMOUS || magic == MAGIC_NAMESPACE || magic == MAGIC_PID)
+		kind = magic;
+	*(u32 *)(s->data + start + 4) = kind;
+	s->len = start + 16;
+	if (kind > 1) {
+		u64 at_name = 0;
+		if (kind == MAGIC_NAMESPACE) {
+			u64 common = 0, operations = 0;
+			READ(common, struct inode, inode, i_private);
+			READ(operations, struct ns_common, common, ops);
+			READ(name, struct proc_ns_operations, operations, name);
+		} else {
+			READ(name, struct dentry, dentry, d_name.name);
+		}
+		long count = bpf_probe_read_kernel_str(s->data + start + 16, 256, (void *)name);
+		if (count > 0 && count <= 256)
+			s->len = start + 16 + count;
+	} else {
+		u64 parent = 0, root = 0;
+		READ(parent, struct dentry, dentry, d_parent);
+		READ(root, struct vfsmount, vfs_mount, mnt_root);
+		if (parent == dentry && root != dentry) {
+			// Of no file system that is mounted: memfd and the like.
+			READ(name, struct dentry, dentry, d_name.name);
+			long count = bpf_probe_read_kernel_str(s->data + start + 16, 256, (void *)name);
+			if (count > 0 && count <= 256)
+				s->len = start + 16 + count;
+			*(u32 *)(s->data + start + 4) = 1;
+		} else {
+			bpf_loop(COMPONENTS_MAX, walk_up, &walk, 0);
+			if (!walk.is_whole) {
+				s->len = start;
+				return 0;
+			}
+		}
+	}
+	u32 end = s->len;
+	item_head(s, start, tag + RAW_PATH, index, (end - start - 4) & 0xffff);
+	return 1;
+}
+
+// The open file behind a descriptor of the thread that runs; 0: none.
+INLINE u64 file_of(struct task_struct *task, u32 fd)
+{
+	struct files_struct *table = task->files;
+	u64 file = 0;
+	if (!table)
+		return 0;
+	struct fdtable *descriptors = table->fdt;
+	if (!descriptors || fd >= descriptors->max_fds)
+		return 0;
+	bpf_probe_read_kernel(&file, sizeof(file), (void *)descriptors->fd + (u64)fd * 8);
+	return file;
+}
+
+INLINE u64 inode_of(u64 file)
+{
+	u64 inode = 0;
+	READ(inode, struct file, file, f_inode);
+	return inode;
+}
+
+INLINE u32 new_serial(u64 file, u64 inode)
+{
+	struct known_file known = {
+		.inode = inode,
+		.serial = __sync_fetch_and_add(&last_serial, 1) + 1,
+	};
+	bpf_map_update_elem(&files, &file, &known, 0);
+	return known.serial;
+}
+
+// Appends the path of an open file.
+INLINE void put_file_path(u32 index, u64 file, u64 inode)
+{
+	struct path path = {};
+	bpf_probe_read_kernel(&path, sizeof(path), (void *)file + OFFSET(struct file, f_path));
+	put_path(TAG_PATH, index, (u64)path.mnt, (u64)path.dentry, inode);
+}
+
+// Begins a record in the scratch that has no body yet.
+INLINE void begin_record(struct scratch *s, u32 tid, u64 time)
+{
+	*(u32 *)(s->data + 4) = tid;
+	*(u64 *)(s->data + 8) = time;
+}
+
+// Completes the record in the scratch: its length, its kind, its padding.
+INLINE u32 end_record(struct scratch *s, u32 kind)
+{
+	u32 len = s->len;
+	if (len > SCRATCH_ROOM + 2 * 4096)
+		return 0;
+	*(u32 *)(s->data + len) = 0;
+	len = (len + 3) & ~3u;
+	*(u32 *)s->data = first_word(kind | KIND_RAW, len);
+	return len;
+}
+
+// Tells a file that was not known: its serial number and its path.
+SEPARATE u32 tell_file(u32 tid, u64 file)
+{
+	struct scratch *s = scratch();
+	u64 inode = inode_of(file);
+	if (!s || !inode)
+		return 0;
+	u32 serial = new_serial(file, inode);
+	begin_record(s, tid, bpf_ktime_get_boot_ns());
+	*(u64 *)(s->data + 16) = serial;
+	s->len = 24;
+	put_file_path(INDEX_NONE, file, inode);
+	u32 len = end_record(s, KIND_FILE);
+	OPAQUE(len);
+	if (len > SCRATCH_ROOM)
+		return serial;
+	bpf_ringbuf_output(&ring, s->data, len, RING_NO_WAKEUP);
+	return serial;
+}
+
+// The serial number of the open file behind a descriptor; 0: there is none.
+INLINE u32 serial_of(struct task_struct *task, struct thread *thread, u32 fd)
+{
+	u64 file = file_of(task, fd);
+	struct cached *cached = &thread->cache[fd & (CACHED - 1)];
+	if (!file)
+		return 0;
+	if (cached->file == file && cached->generation == last_serial)
+		return cached->serial;
+	struct known_file *known = bpf_map_lookup_elem(&files, &file);
+	u32 serial = known && known->inode == inode_of(file) ? known->serial : tell_file(thread->tid, file);
+	cached->file = file;
+	cached->serial = serial;
+	cached->generation = last_serial;
+	return serial;
+}
+
+// Identity and path of the file behind a descriptor that a call made. `is_new`: it was opened by this call.
+SEPARATE int put_made_file(u32 index, u32 fd, u32 is_new)
+{
+	u64 file = file_of(bpf_get_current_task_btf(), fd);
+	u64 inode = inode_of(file);
+	u32 serial = 0;
+	if (!file || !inode)
+		return 0;
+	if (!is_new) {
+		struct known_file *known = bpf_map_lookup_elem(&files, &file);
+		if (known && known->inode == inode)
+			serial = known->serial;
+	}
+	if (!serial)
+		serial = new_serial(file, inode);
+	put_number(TAG_IDENTITY, index, serial);
+	put_file_path(index, file, inode);
+	return 1;
+}
+
+struct raw_socket {
+	u32 head;
+	u8 family, type, protocol, path_len;
+	u16 local_port, remote_port; // local in host order, remote in network order
+	u8 local[16], remote[16];
+	u32 peer_len;
+};
+
+// Text of a unix socket's address behind the item in the scratch.
+INLINE u32 put_unix_name(struct scratch *s, u64 socket)
+{
+	u64 address = 0;
+	s32 len = 0;
+	READ(address, struct unix_sock, socket, addr);
+	if (!address)
+		return 0;
+	READ(len, struct unix_address, address, len);
+	len -= 2; // the family
+	u32 at = s->len;
+	if (at > SCRATCH_ROOM || len <= 0 || len > 108)
+		return 0;
+	u32 count = len;
+	OPAQUE(count);
+	count &= 127;
+	if (!count || bpf_probe_read_kernel(s->data + at, count, (void *)address + OFFSET(struct unix_address, name) + 2))
+		return 0;
+	s->len = at + count;
+	return count;
+}
+
+// What the socket behind a descriptor is connected with.
+SEPARATE int put_socket(u32 index, u32 fd)
+{
+	struct scratch *s = scratch();
+	u64 file = file_of(bpf_get_current_task_btf(), fd);
+	u64 inode = inode_of(file), socket = 0, sock = 0, peer = 0;
+	struct raw_socket raw = {};
+	u16 mode = 0, word = 0;
+	if (!s || !file || !inode)
+		return 0;
+	u32 at = s->len;
+	if (at > SCRATCH_ROOM)
+		return 0;
+	READ(mode, struct inode, inode, i_mode);
+	if ((mode & TYPE_MASK) != TYPE_SOCKET)
+		return 0;
+	READ(socket, struct file, file, private_data);
+	READ(sock, struct socket, socket, sk);
+	if (!sock)
+		return 0;
+	READ(word, struct sock_common, sock, skc_family);
+	raw.family = word;
+	READ(word, struct sock, sock, sk_type);
+	raw.type = word;
+	READ(word, struct sock, sock, sk_protocol);
+	raw.protocol = word;
+	if (raw.family == 2 || raw.family == 10) {
+		READ(raw.local_port, struct sock_common, sock, skc_num);
+		READ(raw.remote_port, struct sock_common, sock, skc_dport);
+	}
+	if (raw.family == 2) {
+		bpf_probe_read_kernel(raw.local, 4, (void *)sock + OFFSET(struct sock_common, skc_rcv_saddr));
+		bpf_probe_read_kernel(raw.remote, 4, (void *)sock + OFFSET(struct sock_common, skc_daddr));
+	} else if (raw.family == 10) {
+		bpf_probe_read_kernel(raw.local, 16, (void *)sock + OFFSET(struct sock_common, skc_v6_rcv_saddr));
+		bpf_probe_read_kernel(raw.remote, 16, (void *)sock + OFFSET(struct sock_common, skc_v6_daddr));
+	} else if (raw.family == 16) {
+		bpf_probe_read_kernel(raw.local, 4, (void *)sock + OFFSET(struct netlink_sock, portid));
+	}
+	s->len = at + sizeof(raw);
+	if (raw.family == 1) {
+		raw.path_len = put_unix_name(s, sock);
+		READ(peer, struct unix_sock, sock, peer);
+		if (peer)
+			raw.peer_len = put_unix_name(s, peer);
+		raw.remote[0] = peer != 0;
+	}
+	raw.head = TAG_RAW_SOCKET | index << 8 | (s->len - at - 4) << 16;
+	__builtin_memcpy(s->data + at, &raw, sizeof(raw));
+	return 1;
+}
+
+struct passing {
+	u64 address;
+	u32 index;
+	u32 with_paths;
+};
+
+static long put_passed(u64 turn, struct passing *passing)
+{
+	s32 fd = -1;
+	bpf_probe_read_user(&fd, sizeof(fd), (void *)(passing->address + turn * 4));
+	put_made_file(passing->index, fd, 0);
+	return 0;
+}
+
+// Descriptors that user memory holds, and what they are open on.
+INLINE int put_descriptors(u32 index, u64 address, u32 count, u32 with_paths)
+{
+	struct passing passing = {.address = address, .index = index};
+	if (count > PASSED_MAX)
+		count = PASSED_MAX;
+	if (!put_memory(TAG_INTS, index, address, count * 4))
+		return 0;
+	if (with_paths)
+		bpf_loop(count, put_passed, &passing, 0);
+	return 1;
+}

@@ -1,0 +1,411 @@
+// The kernel's side of the recorder `bpf`: writes docs/record-format.md to a ring. See src/bpf/mod.rs for the other side.
+#include "calls.h"
+
+char LICENSE[] SEC("license") = "Dual MIT/GPL";
+
+#define CLONE_VM 0x100
+#define CLONE_FS 0x200
+#define CLONE_FILES 0x400
+#define CLONE_VFORK 0x4000
+#define CLONE_THREAD 0x10000
+
+#define SIGNAL_GROUP_EXIT 4
+#define SIGNAL_CLD_CONTINUED 0x20
+#define SIGKILL 9
+#define SIGCONT 18
+#define SIGSTOP 19
+#define SIGTTOU 22
+
+// Whether a process that nobody told about is to be recorded.
+INLINE int is_in_scope(struct task_struct *task)
+{
+	if (scope == SCOPE_TREE || task->tgid == own_tgid)
+		return 0;
+	if (!may_read_all) {
+		const struct cred *cred = task->cred;
+		if (!cred || cred->uid.val != own_uid)
+			return 0;
+	}
+	return scope == SCOPE_ALL || bpf_get_current_ancestor_cgroup_id(cgroup_level) == cgroup;
+}
+
+// What is known of the thread that runs; NULL: it is not recorded.
+INLINE struct thread *current_thread(struct task_struct *task)
+{
+	struct thread *thread = bpf_task_storage_get(&threads, task, NULL, 0);
+	if (scope == SCOPE_TREE || (thread && !(thread->flags & THREAD_STRANGER)))
+		return thread;
+	if (!is_in_scope(task))
+		return NULL;
+	thread = bpf_task_storage_get(&threads, task, NULL, STORAGE_CREATE);
+	if (thread) {
+		thread->flags = 0;
+		thread->tid = number_of(task);
+		thread->tgid = number_of(task->group_leader);
+		__sync_fetch_and_add(&alive, 1);
+	}
+	return thread;
+}
+
+SEC("tp_btf/sys_enter")
+int enter_call(u64 *context)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct pt_regs *regs = (struct pt_regs *)context[0];
+	u64 number = context[1];
+	u32 architecture = architecture_of(task, number);
+	struct call *call = call_of(architecture, number);
+	if (!call || !(call->flags & CALL_WANTED))
+		return 0;
+	struct thread *thread = current_thread(task);
+	if (!thread)
+		return 0;
+	thread->number = number;
+	thread->architecture = architecture;
+	thread->is_in_call = 1;
+	keep_arguments(thread, regs, architecture);
+	u64 now = bpf_ktime_get_boot_ns();
+	thread->enter_ns = now;
+	if (!(call->flags & (CALL_OF_PROCESS | CALL_CLOSES)))
+		return 0;
+	if (call->flags & CALL_OF_PROCESS && !(thread->flags & THREAD_WAITS)) {
+		u64 at = put_call(thread->record, thread, call->arguments, 0, 0, now);
+		OPAQUE(at);
+		at &= 127;
+		*(u32 *)thread->record = first_word(KIND_CALL_BEGIN, at);
+		bpf_ringbuf_output(&ring, thread->record, at, RING_NO_WAKEUP);
+	}
+	flush_folds(thread);
+	return 0;
+}
+
+INLINE int is_crowded(struct thread *thread)
+{
+	struct counters *totals = counters();
+	if (!totals)
+		return 0;
+	if (!(thread->turns++ & 15))
+		totals->is_full = bpf_ringbuf_query(&ring, RING_AVAILABLE) > fold_from;
+	return totals->is_full;
+}
+
+SEC("tp_btf/sys_exit")
+int exit_call(u64 *context)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	s64 result = context[1];
+	struct thread *thread = bpf_task_storage_get(&threads, task, NULL, 0);
+	u32 serial = 0;
+	if (!thread || !thread->is_in_call)
+		return 0;
+	thread->is_in_call = 0;
+	if (thread->flags & (THREAD_WAITS | THREAD_STRANGER))
+		return 0;
+	struct call *call = call_of(thread->architecture, thread->number);
+	if (!call)
+		return 0;
+	u64 now = bpf_ktime_get_boot_ns();
+	u32 flags = call->flags;
+	u32 fd = -1;
+	if (flags & CALL_ON_FILE) {
+		fd = thread->arguments[call->fd_place & 3];
+		if (call->fd_place == 4)
+			fd = thread->arguments[4];
+		serial = serial_of(task, thread, fd);
+	}
+	if (flags & CALL_FOLDED || (flags & CALL_FOLDABLE && is_crowded(thread))) {
+		struct folded_call folded = {
+			.now = now,
+			.took = now - thread->enter_ns,
+			.result = result,
+			.serial = serial,
+			.fd = fd,
+			.moves_bytes = flags & CALL_MOVES_BYTES,
+		};
+		fold_call(thread, &folded);
+		return 0;
+	}
+	if (flags & CALL_READS_GIVEN || (flags & CALL_READS_MADE && (result >= 0 || result == -EINPROGRESS))) {
+		write_rich(call->fd_place ? 0 : serial, result, now);
+		return 0;
+	}
+	if (serial && !call->fd_place && call->arguments == 3 && !(thread->arguments[2] >> 32) && result == (s32)result &&
+	    now - thread->enter_ns < LONG_DURATION && !(thread->arguments[0] >> 32)) {
+		write_short(thread, serial, result, now);
+		return 0;
+	}
+	write_plain(thread, serial && !call->fd_place ? KIND_CALL_ON_FILE : KIND_CALL, call->arguments, call->fd_place ? 0 : serial,
+		    result, now);
+	return 0;
+}
+
+SEC("tp_btf/sched_process_fork")
+int make_thread(u64 *context)
+{
+	struct task_struct *parent = (struct task_struct *)context[0];
+	struct task_struct *child = (struct task_struct *)context[1];
+	struct thread *from = bpf_task_storage_get(&threads, parent, NULL, 0);
+	if (from && from->flags & THREAD_PROBES) {
+		struct pid *pid = parent->thread_pid;
+		struct fs_struct *fs = parent->fs;
+		struct path root = {};
+		if (pid)
+			level = pid->level;
+		if (fs)
+			bpf_probe_read_kernel(&root, sizeof(root), (void *)fs + OFFSET(struct fs_struct, root));
+		root_dentry = (u64)root.dentry;
+		root_mount = (u64)root.mnt;
+		return 0;
+	}
+	if (!from || from->flags & (THREAD_WAITS | THREAD_STRANGER))
+		return 0;
+	u32 flags = 0;
+	u64 now = bpf_ktime_get_boot_ns();
+	if (parent->tgid == child->tgid)
+		flags |= CLONE_THREAD;
+	if (parent->mm && parent->mm == child->mm)
+		flags |= CLONE_VM;
+	if (parent->fs == child->fs)
+		flags |= CLONE_FS;
+	if (parent->files == child->files)
+		flags |= CLONE_FILES;
+	if (child->vfork_done)
+		flags |= CLONE_VFORK;
+	struct thread *to = bpf_task_storage_get(&threads, child, NULL, STORAGE_CREATE);
+	struct fork_record record = {
+		.word = first_word(KIND_FORK, sizeof(record)),
+		.tid = from->tid,
+		.time = now,
+		.child = number_of(child),
+		.child_tgid = flags & CLONE_THREAD ? from->tgid : number_of(child),
+		.flags = flags,
+	};
+	put_event(&record, sizeof(record), now);
+	if (!to)
+		return 0;
+	to->tid = record.child;
+	to->tgid = record.child_tgid;
+	__sync_fetch_and_add(&alive, 1);
+	return 0;
+}
+
+struct piece {
+	u32 word, tid;
+	u64 time;
+	u32 is_environment, unused;
+};
+
+struct piecing {
+	u64 from, until;
+	u32 tid;
+	u32 is_environment;
+};
+
+#define PIECE_BYTES 8192
+
+// One part of an argument vector or environment, up to a border of pages.
+static long put_piece(u64 turn, struct piecing *piecing)
+{
+	struct scratch *s = scratch();
+	u64 len = PIECE_BYTES - (piecing->from & (PIECE_BYTES - 1));
+	if (!s || piecing->from >= piecing->until)
+		return 1;
+	if (len > piecing->until - piecing->from)
+		len = piecing->until - piecing->from;
+	u64 padded = (sizeof(struct piece) + len + 3) & ~3ull;
+	struct piece *piece = (struct piece *)s->data;
+	piece->word = first_word(KIND_PIECE, padded);
+	piece->tid = piecing->tid;
+	piece->time = 0;
+	piece->is_environment = piecing->is_environment;
+	piece->unused = len;
+	OPAQUE(len);
+	if (len > PIECE_BYTES)
+		return 1;
+	if (bpf_probe_read_user(s->data + sizeof(*piece), len, (void *)piecing->from))
+		return 1;
+	OPAQUE(padded);
+	if (padded > PIECE_BYTES + sizeof(*piece) + 4)
+		return 1;
+	bpf_ringbuf_output(&ring, s->data, padded, RING_NO_WAKEUP);
+	piecing->from += len;
+	return 0;
+}
+
+#define PIECES_MAX 256
+
+SEPARATE int put_pieces(u32 tid, u64 from, u64 until, u32 is_environment)
+{
+	struct piecing piecing = {.from = from, .until = until, .tid = tid, .is_environment = is_environment};
+	bpf_loop(PIECES_MAX, put_piece, &piecing, 0);
+	return 0;
+}
+
+// The record of a new image.
+SEPARATE int write_exec(u32 former, u64 program, u64 file, u64 now)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct thread *thread = bpf_task_storage_get(&threads, task, NULL, 0);
+	struct scratch *s = scratch();
+	if (!thread || !s)
+		return 0;
+	begin_record(s, thread->tid, now);
+	*(u32 *)(s->data + 16) = thread->tgid;
+	*(u32 *)(s->data + 20) = former;
+	s->len = 24;
+	struct path path = {};
+	u64 inode = inode_of(file);
+	bpf_probe_read_kernel(&path, sizeof(path), (void *)file + OFFSET(struct file, f_path));
+	put_path(TAG_EXE, INDEX_NONE, (u64)path.mnt, (u64)path.dentry, inode);
+	struct fs_struct *fs = task->fs;
+	if (fs) {
+		bpf_probe_read_kernel(&path, sizeof(path), (void *)fs + OFFSET(struct fs_struct, pwd));
+		bpf_probe_read_kernel(&inode, sizeof(inode), (void *)path.dentry + OFFSET(struct dentry, d_inode));
+		put_path(TAG_CWD, INDEX_NONE, (u64)path.mnt, (u64)path.dentry, inode);
+	}
+	const struct cred *cred = task->cred;
+	if (cred)
+		put_number(TAG_USER, INDEX_NONE, cred->euid.val | (u64)cred->egid.val << 32);
+	put_number(TAG_CGROUP, INDEX_NONE, bpf_get_current_cgroup_id());
+	u32 at = s->len;
+	if (at <= SCRATCH_ROOM && may_read(task)) {
+		long count = bpf_probe_read_kernel_str(s->data + at + 4, STRING_BYTES_MAX, (void *)program);
+		if (count > 0 && count <= STRING_BYTES_MAX) {
+			item_head(s, at, TAG_RAW_PROGRAM, INDEX_NONE, count - 1);
+			s->len = at + 3 + count;
+		}
+	}
+	u32 len = end_record(s, KIND_EXEC);
+	OPAQUE(len);
+	if (len > SCRATCH_ROOM + 2 * 4096)
+		return 0;
+	return put_event(s->data, len, now);
+}
+
+SEC("tp_btf/sched_process_exec")
+int replace_image(u64 *context)
+{
+	struct task_struct *task = (struct task_struct *)context[0];
+	struct linux_binprm *program = (struct linux_binprm *)context[2];
+	struct thread *thread = bpf_task_storage_get(&threads, task, NULL, 0);
+	if (!thread || thread->flags & THREAD_STRANGER)
+		return 0;
+	u64 now = bpf_ktime_get_boot_ns();
+	u32 former = thread->tid;
+	thread->flags &= ~THREAD_WAITS;
+	thread->tid = thread->tgid;
+	struct mm_struct *mm = task->mm;
+	if (mm && may_read(task)) {
+		put_pieces(thread->tid, mm->arg_start, mm->arg_end, 0);
+		put_pieces(thread->tid, mm->env_start, mm->env_end, 1);
+	}
+	u64 name = 0, file = 0;
+	READ(name, struct linux_binprm, program, filename);
+	READ(file, struct linux_binprm, program, file);
+	write_exec(former, name, file, now);
+	return 0;
+}
+
+SEC("tp_btf/sched_process_exit")
+int end_thread(u64 *context)
+{
+	struct task_struct *task = (struct task_struct *)context[0];
+	struct thread *thread = bpf_task_storage_get(&threads, task, NULL, 0);
+	if (!thread || thread->flags & (THREAD_STRANGER | THREAD_PROBES))
+		return 0;
+	u64 now = bpf_ktime_get_boot_ns();
+	flush_folds(thread);
+	if (!(thread->flags & THREAD_WAITS)) {
+		if (thread->is_in_call)
+			write_unfinished(now);
+		struct signal_struct *signal = task->signal;
+		// A leader whose place an exec takes lives on under its number.
+		int is_replaced = task->group_leader == task && signal && signal->group_exec_task && signal->group_exec_task != task;
+		struct exit_record record = {
+			.word = first_word(KIND_EXIT, sizeof(record)),
+			.tid = thread->tid,
+			.time = now,
+			.tgid = thread->tgid,
+			.status = task->exit_code,
+		};
+		if (!is_replaced)
+			put_event(&record, sizeof(record), now);
+	}
+	__sync_fetch_and_add(&alive, -1);
+	bpf_task_storage_delete(&threads, task);
+	return 0;
+}
+
+INLINE void write_signal(struct thread *thread, u32 kind, u32 number, s32 code, u32 sender)
+{
+	u64 now = bpf_ktime_get_boot_ns();
+	struct signal_record record = {
+		.word = first_word(kind, kind == KIND_SIGNAL ? sizeof(record) : sizeof(record) - 8),
+		.tid = thread->tid,
+		.time = now,
+		.number = number,
+		.code = code,
+		.sender = sender,
+	};
+	put_event(&record, record.word >> 8, now);
+}
+
+// The number of the sender, where the signal has one: kill, sigqueue, tgkill, SIGCHLD.
+INLINE u32 sender_of(struct kernel_siginfo *info, u32 number)
+{
+	u32 sender = 0;
+	s32 code = info->si_code;
+	if (code == 0 || code == -1 || code == -6 || number == 17)
+		bpf_probe_read_kernel(&sender, sizeof(sender), (void *)info + 16);
+	return sender;
+}
+
+SEC("tp_btf/signal_generate")
+int send_signal(u64 *context)
+{
+	u32 number = context[0];
+	u64 address = context[1];
+	struct kernel_siginfo *info = (struct kernel_siginfo *)context[1];
+	struct task_struct *task = (struct task_struct *)context[2];
+	struct thread *thread = bpf_task_storage_get(&threads, task, NULL, 0);
+	if (!thread || thread->flags & (THREAD_STRANGER | THREAD_PROBES | THREAD_WAITS) || context[4])
+		return 0;
+	if (number == SIGCONT) {
+		struct signal_struct *signal = task->signal;
+		if (signal && signal->flags & SIGNAL_CLD_CONTINUED)
+			write_signal(thread, KIND_CONTINUE, 0, 0, 0);
+		return 0;
+	}
+	thread->signal = number;
+	// 0 and 1 stand for `no information` and `from the kernel`.
+	thread->signal_code = address > 1 ? info->si_code : 0x80;
+	thread->signal_sender = address > 1 ? sender_of(info, number) : 0;
+	return 0;
+}
+
+SEC("tp_btf/signal_deliver")
+int take_signal(u64 *context)
+{
+	u32 number = context[0];
+	struct kernel_siginfo *info = (struct kernel_siginfo *)context[1];
+	struct k_sigaction *action = (struct k_sigaction *)context[2];
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct thread *thread = bpf_task_storage_get(&threads, task, NULL, 0);
+	if (!thread || thread->flags & (THREAD_STRANGER | THREAD_PROBES | THREAD_WAITS))
+		return 0;
+	struct signal_struct *signal = task->signal;
+	if (number == SIGKILL && signal && signal->flags & SIGNAL_GROUP_EXIT) {
+		// The kernel made SIGKILL of whatever signal was deadly: the thread that it was sent to tells the true one.
+		u32 true_number = signal->group_exit_code & 0x7f;
+		if (true_number && thread->signal == true_number && true_number != SIGKILL)
+			write_signal(thread, KIND_SIGNAL, true_number, thread->signal_code, thread->signal_sender);
+		thread->signal = 0;
+		return 0;
+	}
+	if (number == SIGKILL)
+		return 0;
+	write_signal(thread, KIND_SIGNAL, number, info->si_code, sender_of(info, number));
+	if (number >= SIGSTOP && number <= SIGTTOU && !action->sa.sa_handler)
+		write_signal(thread, KIND_STOP, number, 0, 0);
+	return 0;
+}

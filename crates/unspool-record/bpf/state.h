@@ -1,0 +1,270 @@
+// What the programs share with each other and with the recorder. The recorder's side is src/bpf/shared.rs: keep them alike.
+#pragma once
+#include "kernel.h"
+
+// Kinds and tags of docs/record-format.md.
+#define KIND_CALL 2
+#define KIND_CALL_BEGIN 3
+#define KIND_FORK 4
+#define KIND_EXEC 5
+#define KIND_EXIT 6
+#define KIND_SIGNAL 7
+#define KIND_FOLDED 10
+#define KIND_STOP 15
+#define KIND_CONTINUE 16
+#define KIND_CALL_ON_FILE 17
+#define KIND_FILE 18
+#define KIND_RING_OPERATION 19
+// A record that the recorder completes before it is written: texts are scrubbed, raw items become those of the format.
+#define KIND_RAW 0x80
+// Never written: a part of an argument vector or an environment.
+#define KIND_PIECE 0xf0
+
+#define TAG_STRING 1
+#define TAG_STRING_CUT 2
+#define TAG_SOCKADDR 4
+#define TAG_INTS 5
+#define TAG_PATH 7
+#define TAG_STATUS 8
+#define TAG_TOTAL 9
+#define TAG_LONG_DURATION 10
+#define TAG_IDENTITY 11
+#define TAG_STRUCT 12
+#define TAG_NO_RESULT 13
+#define TAG_EXE 14
+#define TAG_CWD 17
+#define TAG_USER 18
+#define TAG_CGROUP 26
+// Raw items: as the kernel has it.
+#define TAG_RAW_SOCKET 200
+#define TAG_RAW_SIGINFO 201
+#define TAG_RAW_PROGRAM 202
+#define TAG_RAW_ARGV 203
+// Added to the tag of a path.
+#define RAW_PATH 128
+
+#define INDEX_RESULT 0xfe
+#define INDEX_NONE 0xff
+#define LONG_DURATION 0xffffffffu
+
+#define ARCH_X86_64 0
+#define ARCH_AARCH64 1
+#define ARCH_I386 2
+#define ARCH_OTHER 3
+
+// What to do with a call: bits of `struct call`.
+#define CALL_WANTED 1
+#define CALL_READS_GIVEN 2   // something is read whatever came of the call
+#define CALL_READS_MADE 4    // something is read when it succeeded
+#define CALL_OF_PROCESS 8    // written at its entry as well
+#define CALL_ON_FILE 16      // argument `fd_place` is a descriptor
+#define CALL_FOLDED 32       // always counted, never written
+#define CALL_FOLDABLE 64     // counted when the ring is half full
+#define CALL_MOVES_BYTES 128 // the result is a number of bytes
+#define CALL_CLOSES 256
+#define CALL_EXECUTES 512
+
+#define ROLE_TEXT 1
+#define ROLE_NAME 2
+#define ROLE_STRINGS 3
+#define ROLE_OPEN_HOW 4
+#define ROLE_CLONE_ARGUMENTS 5
+#define ROLE_CALL_ARGUMENTS 6
+#define ROLE_ADDRESS_IN 7
+#define ROLE_ADDRESS_OUT 8
+#define ROLE_MESSAGE_IN 9
+#define ROLE_MESSAGE_OUT 10
+#define ROLE_MESSAGES 11
+#define ROLE_PAIR 12
+#define ROLE_STATUS 13
+#define ROLE_SIGNAL_INFO 14
+#define ROLE_VECTOR 15
+
+#define RESULT_NOTHING 0
+#define RESULT_NEW_FILE 1
+#define RESULT_COPY 2
+#define RESULT_COPY_OF_FCNTL 3
+#define RESULT_ACCEPTED 4
+#define RESULT_SOCKET_OF_FIRST 5
+#define RESULT_DIRECTORY 6
+
+struct call {
+	u16 flags;
+	u8 arguments; // how many it takes
+	u8 result;
+	u8 fd_place;
+	u8 unused;
+	u8 roles[6];
+};
+
+#define CALLS_PER_ARCHITECTURE 512
+
+// Calls counted on one file.
+struct fold {
+	u64 first_ns;
+	u64 calls;
+	u64 errors;
+	u64 bytes;
+	u64 total_ns;
+	u32 serial;
+	s32 fd;
+	u16 number;
+	u8 architecture;
+	u8 unused[5];
+};
+
+#define FOLDS 8
+#define CACHED 4
+
+// A file that the thread used last, valid while no other became known.
+struct cached {
+	u64 file;
+	u32 generation;
+	u32 serial;
+};
+
+#define THREAD_WAITS 1 // for its exec: nothing of it is recorded before
+#define THREAD_PROBES 2 // the recorder itself: tells its place among the pid namespaces
+#define THREAD_STRANGER 4 // looked at, not to be recorded
+
+// What is kept of each thread of the job.
+struct thread {
+	u32 tid;
+	u32 tgid;
+	u8 flags;
+	u8 is_in_call;
+	u8 architecture;
+	u8 unused;
+	u16 number;
+	u16 turns;
+	u64 enter_ns;
+	u64 arguments[6];
+	// The last deadly signal that was sent to it.
+	u32 signal;
+	s32 signal_code;
+	u32 signal_sender;
+	u32 unused2;
+	struct cached cache[CACHED];
+	struct fold folds[FOLDS];
+	u8 record[160];
+};
+
+// A file that has a serial number.
+struct known_file {
+	u64 inode;
+	u32 serial;
+	u32 unused;
+};
+
+// Totals of one CPU.
+struct counters {
+	u64 seen;
+	u64 folded;
+	u64 lost;
+	u64 lost_first_ns;
+	u64 lost_last_ns;
+	u64 is_full;
+};
+
+#define SCRATCH_ROOM 24576
+#define SCRATCH_BYTES (SCRATCH_ROOM + 3 * 4096)
+
+// Where a record with items is built.
+struct scratch {
+	u32 len;
+	u32 serial;
+	u64 arguments[6];
+	s64 result;
+	u64 deleted;
+	u8 data[SCRATCH_BYTES];
+};
+
+// Set by the recorder before loading.
+#define SCOPE_TREE 0
+#define SCOPE_CGROUP 1
+#define SCOPE_ALL 2
+const volatile u32 scope = SCOPE_TREE;
+const volatile u32 own_tgid = 0;
+const volatile u32 own_uid = 0;
+// Whether memory of every process may be read (CAP_SYS_PTRACE).
+const volatile u32 may_read_all = 0;
+// Ring fill from which calls are counted instead of written, in bytes.
+const volatile u64 fold_from = ~0ull;
+// Ring fill at which threads wait for the recorder; 0: they never do.
+const volatile u64 wait_from = 0;
+const volatile u64 cgroup = 0;
+const volatile u32 cgroup_level = 0;
+
+// Changed by the programs.
+u32 last_serial = 0;
+u32 alive = 0;
+u32 level = 0;
+u64 root_dentry = 0;
+u64 root_mount = 0;
+
+struct {
+	uint(type, MAP_TYPE_TASK_STORAGE);
+	uint(map_flags, MAP_NO_PREALLOC);
+	type(key, int);
+	type(value, struct thread);
+} threads SEC(".maps");
+
+struct {
+	uint(type, MAP_TYPE_RINGBUF);
+	uint(max_entries, 64 << 20);
+} ring SEC(".maps");
+
+struct {
+	uint(type, MAP_TYPE_LRU_HASH);
+	uint(max_entries, 65536);
+	type(key, u64);
+	type(value, struct known_file);
+} files SEC(".maps");
+
+struct {
+	uint(type, MAP_TYPE_ARRAY);
+	uint(max_entries, 4 * CALLS_PER_ARCHITECTURE);
+	type(key, u32);
+	type(value, struct call);
+} calls SEC(".maps");
+
+struct {
+	uint(type, MAP_TYPE_PERCPU_ARRAY);
+	uint(max_entries, 1);
+	type(key, u32);
+	type(value, struct counters);
+} totals SEC(".maps");
+
+struct {
+	uint(type, MAP_TYPE_ARRAY);
+	uint(max_entries, 1); // the recorder asks for one for each CPU
+	type(key, u32);
+	type(value, struct scratch);
+} scratches SEC(".maps");
+
+INLINE struct scratch *scratch(void)
+{
+	u32 cpu = bpf_get_smp_processor_id();
+	return bpf_map_lookup_elem(&scratches, &cpu);
+}
+
+INLINE struct counters *counters(void)
+{
+	u32 zero = 0;
+	return bpf_map_lookup_elem(&totals, &zero);
+}
+
+// Number of a thread in the recorder's pid namespace; 0: it is not visible there.
+INLINE u32 number_of(struct task_struct *task)
+{
+	struct pid *pid = task->thread_pid;
+	u32 at = level;
+	u32 number = 0;
+	if (at == 0)
+		return task->pid;
+	if (!pid || pid->level < at)
+		return 0;
+	// Each level has a number and a pointer to its namespace.
+	bpf_probe_read_kernel(&number, sizeof(number), (void *)pid + OFFSET(struct pid, numbers) + (at & 31) * 16);
+	return number;
+}
