@@ -312,7 +312,8 @@ SEPARATE int write_rich(u32 serial, s64 result, u64 now)
 	s->serial = thread->architecture == ARCH_I386;
 	for (int place = 0; place < 6; place++)
 		s->arguments[place] = thread->arguments[place];
-	if (may_read(task)) {
+	// The memory of a new image is not what the call was given: its record has the facts.
+	if (may_read(task) && !(call->flags & CALL_EXECUTES && result >= 0)) {
 		for (u32 place = 0; place < 6; place++) {
 			u32 role = call->roles[place];
 			if (role)

@@ -139,25 +139,27 @@ int exit_call(u64 *context)
 	return 0;
 }
 
+// Where the recorder stands: its depth among the pid namespaces, and its root.
+INLINE void learn_place(struct task_struct *task)
+{
+	struct pid *pid = task->thread_pid;
+	struct fs_struct *fs = task->fs;
+	struct path root = {};
+	if (pid)
+		level = pid->level;
+	if (fs)
+		bpf_probe_read_kernel(&root, sizeof(root), (void *)fs + OFFSET(struct fs_struct, root));
+	root_dentry = (u64)root.dentry;
+	root_mount = (u64)root.mnt;
+}
+
 SEC("tp_btf/sched_process_fork")
 int make_thread(u64 *context)
 {
 	struct task_struct *parent = (struct task_struct *)context[0];
 	struct task_struct *child = (struct task_struct *)context[1];
 	struct thread *from = bpf_task_storage_get(&threads, parent, NULL, 0);
-	if (from && from->flags & THREAD_PROBES) {
-		struct pid *pid = parent->thread_pid;
-		struct fs_struct *fs = parent->fs;
-		struct path root = {};
-		if (pid)
-			level = pid->level;
-		if (fs)
-			bpf_probe_read_kernel(&root, sizeof(root), (void *)fs + OFFSET(struct fs_struct, root));
-		root_dentry = (u64)root.dentry;
-		root_mount = (u64)root.mnt;
-		return 0;
-	}
-	if (!from || from->flags & (THREAD_WAITS | THREAD_STRANGER))
+	if (!from || from->flags & (THREAD_WAITS | THREAD_STRANGER | THREAD_PROBES))
 		return 0;
 	u32 flags = 0;
 	u64 now = bpf_ktime_get_boot_ns();
@@ -266,7 +268,7 @@ SEPARATE int write_exec(u32 former, u64 program, u64 file, u64 now)
 	const struct cred *cred = task->cred;
 	if (cred)
 		put_number(TAG_USER, INDEX_NONE, cred->euid.val | (u64)cred->egid.val << 32);
-	put_number(TAG_CGROUP, INDEX_NONE, bpf_get_current_cgroup_id());
+	put_number(TAG_RAW_CGROUP, INDEX_NONE, bpf_get_current_cgroup_id());
 	u32 at = s->len;
 	if (at <= SCRATCH_ROOM && may_read(task)) {
 		long count = bpf_probe_read_kernel_str(s->data + at + 4, STRING_BYTES_MAX, (void *)program);
@@ -292,6 +294,8 @@ int replace_image(u64 *context)
 		return 0;
 	u64 now = bpf_ktime_get_boot_ns();
 	u32 former = thread->tid;
+	if (thread->flags & THREAD_WAITS)
+		learn_place(task);
 	thread->flags &= ~THREAD_WAITS;
 	thread->tid = thread->tgid;
 	struct mm_struct *mm = task->mm;
@@ -311,8 +315,12 @@ int end_thread(u64 *context)
 {
 	struct task_struct *task = (struct task_struct *)context[0];
 	struct thread *thread = bpf_task_storage_get(&threads, task, NULL, 0);
-	if (!thread || thread->flags & (THREAD_STRANGER | THREAD_PROBES))
+	if (!thread || thread->flags & THREAD_STRANGER)
 		return 0;
+	if (thread->flags & THREAD_PROBES) {
+		learn_place(task);
+		return 0;
+	}
 	u64 now = bpf_ktime_get_boot_ns();
 	flush_folds(thread);
 	if (!(thread->flags & THREAD_WAITS)) {

@@ -34,7 +34,7 @@
 #define TAG_EXE 14
 #define TAG_CWD 17
 #define TAG_USER 18
-#define TAG_CGROUP 26
+#define TAG_RAW_CGROUP 204
 // Raw items: as the kernel has it.
 #define TAG_RAW_SOCKET 200
 #define TAG_RAW_SIGINFO 201
@@ -78,7 +78,7 @@
 #define ROLE_PAIR 12
 #define ROLE_STATUS 13
 #define ROLE_SIGNAL_INFO 14
-#define ROLE_VECTOR 15
+#define ROLE_NOTHING 0
 
 #define RESULT_NOTHING 0
 #define RESULT_NEW_FILE 1
@@ -124,7 +124,7 @@ struct cached {
 };
 
 #define THREAD_WAITS 1 // for its exec: nothing of it is recorded before
-#define THREAD_PROBES 2 // the recorder itself: tells its place among the pid namespaces
+#define THREAD_PROBES 2 // a child of the recorder that ends at once: tells the recorder's place
 #define THREAD_STRANGER 4 // looked at, not to be recorded
 
 // What is kept of each thread of the job.

@@ -4,6 +4,8 @@
 //! The only crate of the workspace with `unsafe` code.
 
 mod containers;
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+pub mod bpf;
 pub mod external;
 mod harden;
 mod launch;

@@ -209,6 +209,11 @@ pub enum RecordError {
     },
     /// The kernel has no `PTRACE_GET_SYSCALL_INFO` (before 5.3).
     KernelTooOld,
+    /// The BPF programs cannot be loaded.
+    Bpf {
+        /// What the kernel or the loader said.
+        source: std::io::Error,
+    },
     /// The external tracer is not installed.
     TracerMissing {
         /// Name of its program, which is the name of its package as well.
@@ -231,6 +236,7 @@ impl RecordError {
             Self::NotExecutable { .. } => 126,
             Self::Trace { .. }
             | Self::KernelTooOld
+            | Self::Bpf { .. }
             | Self::TracerMissing { .. }
             | Self::Failed { .. } => 125,
         }
@@ -247,6 +253,9 @@ impl RecordError {
                 "another tracer may hold it, it may be another user's, or kernel.yama.ptrace_scope forbids it: `unspool doctor` says which",
             ),
             Self::KernelTooOld => Some("record with `--recorder strace`"),
+            Self::Bpf { .. } => Some(
+                "`unspool doctor` prints the command that allows it; or record with `--recorder ptrace`",
+            ),
             Self::TracerMissing { tracer: "strace" } => Some(
                 "`apt install strace` (or dnf, apk, pacman), or record with `--recorder ptrace`",
             ),
@@ -278,6 +287,9 @@ impl fmt::Display for RecordError {
                 formatter,
                 "cannot record with {tracer}: it is not installed"
             ),
+            Self::Bpf { source } => {
+                write!(formatter, "cannot load the BPF programs: {source}")
+            }
             Self::Failed { action, source } => write!(formatter, "cannot {action}: {source}"),
         }
     }
@@ -288,6 +300,7 @@ impl std::error::Error for RecordError {
         match self {
             Self::NotExecutable { source, .. }
             | Self::Trace { source, .. }
+            | Self::Bpf { source }
             | Self::Failed { source, .. } => Some(source),
             Self::NotFound { .. } | Self::KernelTooOld | Self::TracerMissing { .. } => None,
         }

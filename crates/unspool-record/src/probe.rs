@@ -158,6 +158,19 @@ fn seccomp_actions() -> Vec<String> {
     actions.split_whitespace().map(str::to_owned).collect()
 }
 
+/// Whether this process has a capability that recorders care about, by name.
+pub(crate) fn has_capability(name: &str) -> bool {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let effective = status
+        .lines()
+        .find_map(|line| line.strip_prefix("CapEff:"))
+        .and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok())
+        .unwrap_or(0);
+    CAPABILITIES
+        .iter()
+        .any(|&(known, bit)| known == name && effective >> bit & 1 == 1)
+}
+
 /// Whether the kernel's seccomp filters can hand a call to a tracer, which [`crate::Filter::Seccomp`] needs.
 pub fn has_seccomp_trace() -> bool {
     seccomp_actions().iter().any(|action| action == "trace")

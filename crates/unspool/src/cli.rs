@@ -109,6 +109,8 @@ pub(crate) enum Command {
 pub(crate) enum RecorderChoice {
     /// The cheapest that this machine allows.
     Auto,
+    /// BPF programs in the kernel, built in.
+    Bpf,
     /// ptrace, built in.
     Ptrace,
     /// strace as a child.
@@ -169,7 +171,7 @@ pub(crate) struct RecordArgs {
     /// Record running processes; Ctrl-C lets them go
     #[arg(short, long, value_name = "PID")]
     pub(crate) pid: Vec<u32>,
-    /// auto (default), ptrace, strace, ltrace
+    /// auto (default), bpf, ptrace, strace, ltrace
     #[arg(
         long,
         value_enum,

@@ -63,6 +63,7 @@ const CONFINED: &[(&str, &[&str])] = &[
         ],
     ),
     ("libc", &["unspool-record", "unspool", "torture", "xtask"]),
+    ("aya", &["unspool-record"]),
     ("hmac", &["unspool-record"]),
     ("sha2", &["unspool-record"]),
     (

@@ -5,6 +5,7 @@ use unspool_model::event::{Call, CallName, Errno, Event, EventSink, Kind, Outcom
 use unspool_model::flags::open_flags_from_aarch64;
 use unspool_model::syscalls::{Architecture, FlagSet, Role, Syscall};
 
+use super::files::Files;
 use super::format::{INDEX_RESULT, LONG_DURATION, SLOT_RESULT, kind, tag};
 use super::read::{Fields, Item, Items};
 use super::record::{ItemsEnd, Record, State, architecture_of, strings, walk};
@@ -19,16 +20,22 @@ const SOCKETS_MAX: usize = 4;
 struct Head {
     duration: u32,
     number: u16,
+    /// Serial number of the file behind the first argument, 0: not told.
+    serial: u64,
     architecture: Architecture,
     /// Six arguments and the result.
     slots: [u64; SLOT_RESULT + 1],
 }
 
 impl Head {
-    fn read(body: &mut Fields<'_>) -> Option<Self> {
+    fn read(kind: u8, body: &mut Fields<'_>) -> Option<Self> {
         let duration = body.u32()?;
         let number = body.u16()?;
         let widths = body.u16()?;
+        let serial = match kind {
+            kind::CALL_ON_FILE => u64::from(body.u32()?),
+            _ => 0,
+        };
         let mut slots = [0; SLOT_RESULT + 1];
         for (slot, value) in slots.iter_mut().enumerate() {
             *value = match (widths >> (2 * slot)) & 3 {
@@ -41,6 +48,7 @@ impl Head {
         Some(Self {
             duration,
             number,
+            serial,
             architecture: architecture_of(widths.to_be_bytes()[0] >> 6),
             slots,
         })
@@ -63,6 +71,7 @@ struct Found<'a> {
     sockets: [Option<Item<'a>>; SOCKETS_MAX],
     long_duration: Option<u64>,
     is_without_result: bool,
+    has_identity: bool,
     is_damaged: bool,
 }
 
@@ -83,8 +92,9 @@ impl<'a> Found<'a> {
             }
             tag::LONG_DURATION => self.long_duration = item.fields().u64(),
             tag::NO_RESULT => self.is_without_result = true,
-            // The tracker resolves folders by itself; identities are for recorders that have no paths.
-            tag::IDENTITY | tag::CWD => {}
+            tag::IDENTITY => self.has_identity = true,
+            // The tracker resolves folders by itself.
+            tag::CWD => {}
             // Those of execve: a claim here, the record `exec` has the facts.
             tag::STRING
             | tag::STRING_CUT
@@ -141,12 +151,32 @@ impl State {
         record: &Record<'_>,
         sink: &mut dyn EventSink,
     ) -> Option<ItemsEnd> {
+        let mut files = std::mem::take(&mut self.files);
+        let end = self.call_with(record, &mut files, sink);
+        self.files = files;
+        end
+    }
+
+    fn call_with(
+        &mut self,
+        record: &Record<'_>,
+        files: &mut Files,
+        sink: &mut dyn EventSink,
+    ) -> Option<ItemsEnd> {
         let mut body = record.body;
-        let head = Head::read(&mut body)?;
+        let head = Head::read(record.kind, &mut body)?;
         let is_begin = record.kind == kind::CALL_BEGIN;
         let mut found = Found::default();
         let mut end = walk(body, |item| found.take(item));
         end.damaged |= found.is_damaged;
+        if found.has_identity {
+            files.tell_all(body);
+        }
+        if let [first @ None, ..] = &mut found.paths
+            && head.serial != 0
+        {
+            *first = Some(files.path(head.serial)).filter(|path| !path.is_empty());
+        }
 
         let known = Syscall::by_number(head.architecture, u32::from(head.number));
         self.text.clear();

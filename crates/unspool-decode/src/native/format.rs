@@ -57,6 +57,12 @@ pub mod kind {
     pub const STOP: u8 = 15;
     /// A group stop ended.
     pub const CONTINUE: u8 = 16;
+    /// A call whose first argument is a descriptor, with the serial number of the file.
+    pub const CALL_ON_FILE: u8 = 17;
+    /// The path of an open file, once.
+    pub const FILE: u8 = 18;
+    /// An operation that was given to an `io_uring`, at its end.
+    pub const RING_OPERATION: u8 = 19;
 }
 
 /// Flags of a sample.

@@ -5,6 +5,7 @@
 //! the bytes are skipped and counted until [`NativeDecoder::resync`], which the reader of frames calls at each frame.
 
 mod call;
+mod files;
 pub mod format;
 mod read;
 mod record;

@@ -7,6 +7,7 @@ use unspool_model::event::{
 use unspool_model::ids::{Fd, Pid, Tid};
 use unspool_model::syscalls::{Architecture, Syscall};
 
+use super::files::Files;
 use super::format::{HEAD_BYTES, VERSION, architecture, kind, tag};
 use super::read::{Fields, Item, Items};
 use super::{Stats, StreamInfo, diagnostic};
@@ -51,6 +52,7 @@ pub(super) struct State {
     offset_ns: i64,
     /// Descriptors of a `process` record in the form of `ProcessState::fds`.
     fds: Vec<u8>,
+    pub(super) files: Files,
     /// Names of sockets and of unknown calls of one record.
     pub(super) text: Vec<u8>,
 }
@@ -67,7 +69,8 @@ impl State {
     pub(super) fn record(&mut self, record: &Record<'_>, sink: &mut dyn EventSink) {
         self.stats.records += 1;
         let done = match record.kind {
-            kind::CALL | kind::CALL_BEGIN => self.call(record, sink),
+            kind::CALL | kind::CALL_BEGIN | kind::CALL_ON_FILE => self.call(record, sink),
+            kind::FILE => self.file(record),
             kind::STREAM => self.start(record),
             kind::CLOCK => self.jump(record, sink),
             kind::EXEC => self.exec(record, sink),
@@ -206,8 +209,8 @@ impl State {
         let mut text: &[u8] = &[];
         let mut kind = small_kind(record.kind, &mut body)?;
         let end = walk(body, |item| {
-            let is_text = item.tag == tag::TEXT;
-            if is_text {
+            let is_text = matches!(item.tag, tag::TEXT | tag::IDENTITY);
+            if item.tag == tag::TEXT {
                 text = item.value;
             }
             is_text

@@ -495,17 +495,20 @@ fn signal_info(call: CallView<'_>, address: u64, index: u8, items: &mut Vec<u8>)
     if sys::read_memory(call.tid, address, &mut bytes) != Ok(32) {
         return;
     }
-    push_item(items, tag::STRUCT, index, &bytes);
+    push_signal_info(&bytes, call.word_bytes(), index, items);
+}
+
+/// Appends what a `siginfo_t` of 32 bytes, in the layout of a word of 4 or 8 bytes, says about a child.
+pub(crate) fn push_signal_info(bytes: &[u8], word_bytes: usize, index: u8, items: &mut Vec<u8>) {
+    push_item(items, tag::STRUCT, index, bytes);
     let int = |from: usize| {
-        i32::from_ne_bytes([
-            bytes[from],
-            bytes[from + 1],
-            bytes[from + 2],
-            bytes[from + 3],
-        ])
+        bytes
+            .get(from..from + 4)
+            .and_then(|four| four.try_into().ok())
+            .map_or(0, i32::from_ne_bytes)
     };
     // signo, errno, code, (64-bit: padding), pid, uid, status.
-    let (code, status) = (int(8), int(if call.word_bytes() == 4 { 20 } else { 24 }));
+    let (code, status) = (int(8), int(if word_bytes == 4 { 20 } else { 24 }));
     let status = match code {
         libc::CLD_EXITED => (status & 0xff) << 8,
         libc::CLD_KILLED => status & 0x7f,

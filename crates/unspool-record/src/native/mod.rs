@@ -9,15 +9,15 @@
 //! with like calls. A call that is recorded stops twice either way, so a filter pays only for calls that are not wanted, and it
 //! changes the job's state: it has to be asked for. [`crate::Detail::Tree`] needs no filter and costs nothing per call.
 
-mod capture;
+pub(crate) mod capture;
 mod image;
 pub(crate) mod procfs;
-mod roles;
+pub(crate) mod roles;
 mod seccomp;
-mod socket_text;
+pub(crate) mod socket_text;
 mod tracee;
 mod tracer;
-mod writer;
+pub(crate) mod writer;
 
 use std::io;
 use std::sync::Mutex;
@@ -29,6 +29,7 @@ use crate::seam::RecordSink;
 use crate::sys;
 use crate::sys::signals::{Dispositions, current_mask};
 use tracer::Tracer;
+pub(crate) use tracer::wall_offset_ns;
 
 /// One recording at a time in a process: signals belong to the process.
 pub(crate) static RECORDING: Mutex<()> = Mutex::new(());

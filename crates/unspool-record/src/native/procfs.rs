@@ -147,3 +147,22 @@ pub(crate) fn threads(tgid: Tid) -> Vec<Tid> {
         .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
         .collect()
 }
+
+/// A call that a thread is inside of, with native registers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Call {
+    pub(crate) number: u16,
+    pub(crate) arguments: [u64; 6],
+}
+
+/// The call that a thread waits in; `None` when it runs, or may not be looked at.
+pub(crate) fn call(tid: Tid) -> Option<Call> {
+    let text = fs::read_to_string(format!("/proc/{tid}/syscall")).ok()?;
+    let mut words = text.split_whitespace();
+    let number = words.next()?.parse().ok()?;
+    let mut arguments = [0; 6];
+    for argument in &mut arguments {
+        *argument = u64::from_str_radix(words.next()?.strip_prefix("0x")?, 16).ok()?;
+    }
+    Some(Call { number, arguments })
+}

@@ -41,7 +41,7 @@ pub(crate) fn push_socket(
 }
 
 /// Appends one address: `127.0.0.1:80`, `[::1]:80`, `/run/x`, `@abstract`, `netlink:0:123`; nothing when it has no name.
-fn push_address(address: &Address, text: &mut Vec<u8>) {
+pub(crate) fn push_address(address: &Address, text: &mut Vec<u8>) {
     let bytes = address.as_bytes();
     let [low, high, rest @ ..] = bytes else {
         return;

@@ -71,6 +71,23 @@ struct Hole {
     last_ns: u64,
 }
 
+/// Whether records of this kind are events, and so counted.
+#[inline]
+pub(crate) fn is_event(kind: u8) -> bool {
+    matches!(
+        kind,
+        kind::CALL
+            | kind::CALL_ON_FILE
+            | kind::RING_OPERATION
+            | kind::FORK
+            | kind::EXEC
+            | kind::EXIT
+            | kind::SIGNAL
+            | kind::STOP
+            | kind::CONTINUE
+    )
+}
+
 /// Builds records, hands them to the sink, counts.
 pub(crate) struct Writer<'sink> {
     sink: &'sink mut dyn RecordSink,
@@ -157,16 +174,7 @@ impl<'sink> Writer<'sink> {
         let len = padded - self.start;
         let record = &mut self.buffer[self.start..];
         let kind = record[0];
-        let is_event = matches!(
-            kind,
-            kind::CALL
-                | kind::FORK
-                | kind::EXEC
-                | kind::EXIT
-                | kind::SIGNAL
-                | kind::STOP
-                | kind::CONTINUE
-        );
+        let is_event = is_event(kind);
         let fits = len <= RECORD_BYTES_MAX;
         let length = u32::try_from(len).unwrap_or(0) << 8 | u32::from(kind);
         record[..4].copy_from_slice(&length.to_le_bytes());
@@ -200,6 +208,39 @@ impl<'sink> Writer<'sink> {
         }
     }
 
+    /// Hands over whole records that were made elsewhere, behind what there is. `events` of them are events.
+    pub(crate) fn append(&mut self, records: &[u8], events: u64) {
+        self.flush();
+        self.counts.seen += events;
+        if let Some(hole) = &mut self.hole {
+            hole.lost += events;
+            self.counts.lost += events;
+            return;
+        }
+        if records.is_empty() {
+            return;
+        }
+        match self.sink.write(records) {
+            Ok(()) => self.counts.recorded += events,
+            Err(error) => self.fail(error, events, records),
+        }
+    }
+
+    /// The sink did not take `records`.
+    fn fail(&mut self, error: SinkError, events: u64, records: &[u8]) {
+        self.counts.lost += events;
+        let first_ns = records
+            .get(8..16)
+            .and_then(|bytes| bytes.try_into().ok())
+            .map_or(0, u64::from_le_bytes);
+        self.hole = Some(Hole {
+            lost: events,
+            first_ns,
+            last_ns: first_ns,
+        });
+        self.error.get_or_insert(error);
+    }
+
     /// Hands over what there is.
     pub(crate) fn flush(&mut self) {
         if self.buffer.is_empty() {
@@ -208,18 +249,9 @@ impl<'sink> Writer<'sink> {
         match self.sink.write(&self.buffer) {
             Ok(()) => self.counts.recorded += self.events_in_buffer,
             Err(error) => {
-                self.counts.lost += self.events_in_buffer;
-                let first_ns = self
-                    .buffer
-                    .get(8..16)
-                    .and_then(|bytes| bytes.try_into().ok())
-                    .map_or(0, u64::from_le_bytes);
-                self.hole = Some(Hole {
-                    lost: self.events_in_buffer,
-                    first_ns,
-                    last_ns: first_ns,
-                });
-                self.error.get_or_insert(error);
+                let records = std::mem::take(&mut self.buffer);
+                self.fail(error, self.events_in_buffer, &records);
+                self.buffer = records;
             }
         }
         self.events_in_buffer = 0;
@@ -250,11 +282,15 @@ impl<'sink> Writer<'sink> {
         }
     }
 
-    /// Ends the stream with its totals.
-    pub(crate) fn finish(mut self, now_ns: i64) -> (Counts, Option<SinkError>) {
+    /// Ends the stream with its totals, which `correct` makes of those counted here.
+    pub(crate) fn finish(
+        mut self,
+        now_ns: i64,
+        correct: impl FnOnce(Counts) -> Counts,
+    ) -> (Counts, Option<SinkError>) {
         self.flush();
         self.retry(now_ns);
-        let counts = self.counts;
+        let counts = correct(self.counts);
         if self.hole.is_none() {
             self.begin(kind::COUNTS, 0, now_ns);
             for value in [counts.seen, counts.recorded, counts.folded, counts.lost] {

@@ -12,7 +12,7 @@ use unspool_record::external::{self, Tracer, TracerOptions};
 use unspool_record::scrub::{Payload, Policy, Rules, Scrubber};
 use unspool_record::{
     Command, Control, Detail, Exit, Filter, Outcome, RecordError, RecordOptions, RecordSink,
-    SinkError, Wait, probe,
+    SinkError, Wait, bpf, probe,
 };
 use unspool_store::{
     Closing, Manifest, RawPolicy, RunReader, RunWriter, TableSummary, TableWriter,
@@ -115,6 +115,7 @@ fn choose(choice: RecorderChoice) -> RecorderChoice {
 fn recorder_name(recorder: RecorderChoice) -> &'static str {
     match recorder {
         RecorderChoice::Auto | RecorderChoice::Ptrace => "ptrace",
+        RecorderChoice::Bpf => "bpf",
         RecorderChoice::Strace => "strace",
         RecorderChoice::Ltrace => "ltrace",
     }
@@ -171,7 +172,7 @@ fn version(recorder: RecorderChoice) -> String {
     let external = match recorder {
         RecorderChoice::Strace => external::version(Tracer::Strace, None),
         RecorderChoice::Ltrace => external::version(Tracer::Ltrace, None),
-        RecorderChoice::Auto | RecorderChoice::Ptrace => None,
+        RecorderChoice::Auto | RecorderChoice::Bpf | RecorderChoice::Ptrace => None,
     };
     external.unwrap_or_else(|| env!("CARGO_PKG_VERSION").to_owned())
 }
@@ -227,7 +228,7 @@ fn record(
     let tracer = match recorder {
         RecorderChoice::Strace => Tracer::Strace,
         RecorderChoice::Ltrace => Tracer::Ltrace,
-        RecorderChoice::Auto | RecorderChoice::Ptrace => {
+        RecorderChoice::Auto | RecorderChoice::Bpf | RecorderChoice::Ptrace => {
             let options = RecordOptions {
                 payload_bytes: args.payload,
                 wait,
@@ -236,6 +237,9 @@ fn record(
                 sample: sample(args),
                 scrub: Arc::clone(scrubber) as Arc<dyn unspool_record::Scrub>,
             };
+            if recorder == RecorderChoice::Bpf {
+                return record_with_bpf(&command, &pids, &options, sink, &control);
+            }
             return if pids.is_empty() {
                 unspool_record::record_command(&command, &options, sink, &control)
             } else {
@@ -278,6 +282,22 @@ fn check_sampling(args: &RecordArgs, recorder: RecorderChoice) -> Result<()> {
             .into());
     }
     Ok(())
+}
+
+/// Records with programs in the kernel.
+fn record_with_bpf(
+    command: &Command,
+    pids: &[i32],
+    options: &RecordOptions,
+    sink: &mut FrameSink,
+    control: &Control,
+) -> Result<Outcome, RecordError> {
+    let bpf = bpf::BpfOptions::default();
+    if pids.is_empty() {
+        bpf::record_command(command, options, &bpf, sink, control)
+    } else {
+        bpf::attach(pids, options, &bpf, sink, control)
+    }
 }
 
 fn detail(choice: DetailChoice) -> Detail {
@@ -346,7 +366,10 @@ fn close(
     };
     let manifest = writer.manifest_mut();
     fill(manifest, &walked, outcome);
-    let native = matches!(recorder, RecorderChoice::Auto | RecorderChoice::Ptrace);
+    let native = matches!(
+        recorder,
+        RecorderChoice::Auto | RecorderChoice::Bpf | RecorderChoice::Ptrace
+    );
     let raw = match (args.keep_raw, native) {
         (true, _) => RawPolicy::Keep,
         (false, true) => RawPolicy::Remove,

@@ -437,7 +437,7 @@ impl<'run> Tracer<'run> {
         }
         self.take_last_samples();
         let exit = self.root_status.map_or(Exit::Running, Exit::from_status);
-        let (counts, sink_error) = self.writer.finish(now);
+        let (counts, sink_error) = self.writer.finish(now, |counts| counts);
         Outcome {
             exit,
             counts,
@@ -464,7 +464,7 @@ impl<'run> Tracer<'run> {
 }
 
 /// What makes a wall clock time of a time of the stream.
-fn wall_offset_ns() -> i64 {
+pub(crate) fn wall_offset_ns() -> i64 {
     // The clock is read on both sides of the wall clock, so that an interruption in between cannot look like a jump.
     let mut best = (i64::MAX, 0);
     for _ in 0..3 {

@@ -1,0 +1,232 @@
+//! The table of calls that the kernel's side reads: what to do with each, see `struct call` in `bpf/state.h`.
+
+use unspool_model::syscalls::{Architecture, Role as ModelRole, Syscall};
+
+use crate::native::roles::{ResultRole, Role, RoleTable, Row};
+use crate::options::Detail;
+
+/// Calls of one architecture in the table.
+pub(super) const CALLS_PER_ARCHITECTURE: usize = 512;
+/// Places of the table: three architectures, and one place for calls that no table has.
+pub(super) const CALLS: usize = 4 * CALLS_PER_ARCHITECTURE;
+/// Bytes of one place.
+pub(super) const CALL_BYTES: usize = 12;
+
+/// Bits of a call, as `bpf/state.h` has them.
+mod flag {
+    pub(super) const WANTED: u16 = 1;
+    pub(super) const READS_GIVEN: u16 = 2;
+    pub(super) const READS_MADE: u16 = 4;
+    pub(super) const OF_PROCESS: u16 = 8;
+    pub(super) const ON_FILE: u16 = 16;
+    pub(super) const FOLDED: u16 = 32;
+    pub(super) const FOLDABLE: u16 = 64;
+    pub(super) const MOVES_BYTES: u16 = 128;
+    pub(super) const CLOSES: u16 = 256;
+    pub(super) const EXECUTES: u16 = 512;
+}
+
+/// Arguments of a call that no table has.
+const ARGUMENTS_MAX: u8 = 6;
+
+/// The whole table for a detail.
+pub(super) fn table(detail: Detail) -> Vec<[u8; CALL_BYTES]> {
+    let roles = RoleTable::new();
+    (0..CALLS)
+        .map(|place| {
+            let (architecture, number) = (
+                place / CALLS_PER_ARCHITECTURE,
+                place % CALLS_PER_ARCHITECTURE,
+            );
+            let architecture = u8::try_from(architecture).unwrap_or(u8::MAX);
+            let number = u32::try_from(number).unwrap_or(u32::MAX);
+            let row = roles.row(architecture, u64::from(number));
+            let known = Syscall::by_number(architecture_of(architecture), number);
+            call(row, known, architecture, number, detail)
+        })
+        .collect()
+}
+
+fn architecture_of(number: u8) -> Architecture {
+    match number {
+        0 => Architecture::X86_64,
+        1 => Architecture::Aarch64,
+        2 => Architecture::I386,
+        _ => Architecture::Other,
+    }
+}
+
+/// One place of the table.
+fn call(
+    row: Option<&'static Row>,
+    known: Option<Syscall>,
+    architecture: u8,
+    number: u32,
+    detail: Detail,
+) -> [u8; CALL_BYTES] {
+    let model_roles = known.map_or(&[][..], |call| call.row().args);
+    let arguments = known.map_or(ARGUMENTS_MAX, |_| {
+        u8::try_from(model_roles.len())
+            .unwrap_or(ARGUMENTS_MAX)
+            .min(ARGUMENTS_MAX)
+    });
+    let fd_place = fd_place(model_roles);
+    let process = crate::native::roles::process_call(architecture, u64::from(number));
+    let mut roles = [0; 6];
+    for &(index, role) in row.map_or(&[][..], |row| row.roles) {
+        if let Some(place) = roles.get_mut(usize::from(index)) {
+            *place = role_number(role);
+        }
+    }
+    let mut flags = 0;
+    let mut set = |bit: u16, on: bool| flags |= if on { bit } else { 0 };
+    let least = row.map_or(Detail::Full, |row| row.detail);
+    let moves_data = row.is_some_and(is_data);
+    set(flag::WANTED, least <= detail);
+    set(flag::OF_PROCESS, process.is_some());
+    set(
+        flag::EXECUTES,
+        process == Some(crate::native::roles::ProcessCall::Exec),
+    );
+    set(flag::ON_FILE, fd_place.is_some());
+    set(flag::MOVES_BYTES, moves_data);
+    set(flag::FOLDED, detail == Detail::Io && moves_data);
+    let gives = row.is_some_and(|row| {
+        row.roles.iter().any(|&(_, role)| {
+            role_number(role) != 0 && (role.is_read_at_entry() || role == Role::Strings)
+        })
+    });
+    let makes = row.is_some_and(|row| {
+        row.result != ResultRole::Nothing
+            || row.roles.iter().any(|&(_, role)| {
+                role_number(role) != 0 && !role.is_read_at_entry() && role != Role::Strings
+            })
+    });
+    set(flag::READS_GIVEN, gives);
+    set(flag::READS_MADE, makes);
+    set(
+        flag::FOLDABLE,
+        least >= Detail::Io && !gives && !makes && process.is_none(),
+    );
+    set(
+        flag::CLOSES,
+        row.is_some_and(|row| matches!(row.name, "close" | "close_range" | "dup2" | "dup3")),
+    );
+    let [low, high] = flags.to_le_bytes();
+    let mut bytes = [0; CALL_BYTES];
+    bytes[..6].copy_from_slice(&[
+        low,
+        high,
+        arguments,
+        result_number(row),
+        fd_place.unwrap_or(0),
+        0,
+    ]);
+    bytes[6..].copy_from_slice(&roles);
+    bytes
+}
+
+/// Which argument is the descriptor that a call works on: the first, or the fifth (mmap).
+fn fd_place(roles: &[ModelRole]) -> Option<u8> {
+    match roles {
+        [ModelRole::Fd | ModelRole::DirFd, ..] => Some(0),
+        [_, _, _, _, ModelRole::Fd, ..] => Some(4),
+        _ => None,
+    }
+}
+
+/// Whether the call moves as many bytes as it returns, between memory and one file.
+fn is_data(row: &Row) -> bool {
+    row.roles.iter().any(|(_, role)| {
+        matches!(
+            role,
+            Role::DataIn | Role::DataOut | Role::VectorIn | Role::VectorOut
+        )
+    }) && row.detail == Detail::Io
+        && !matches!(
+            row.name,
+            "vmsplice" | "process_vm_readv" | "process_vm_writev"
+        )
+}
+
+/// `ROLE_...` of `bpf/state.h`; 0: nothing is read.
+fn role_number(role: Role) -> u8 {
+    match role {
+        Role::Path | Role::Text => 1,
+        Role::Name => 2,
+        Role::Strings => 3,
+        Role::OpenHow => 4,
+        Role::CloneArguments => 5,
+        Role::CallArguments => 6,
+        Role::AddressIn => 7,
+        Role::AddressOut => 8,
+        Role::MessageIn => 9,
+        Role::MessageOut => 10,
+        Role::MessagesIn | Role::MessagesOut => 11,
+        Role::Pair => 12,
+        Role::Status => 13,
+        Role::SignalInfo => 14,
+        Role::DataIn | Role::DataOut | Role::VectorIn | Role::VectorOut => 0,
+    }
+}
+
+/// `RESULT_...` of `bpf/state.h`.
+fn result_number(row: Option<&Row>) -> u8 {
+    let Some(row) = row else {
+        return 0;
+    };
+    match row.result {
+        ResultRole::Nothing => 0,
+        ResultRole::Descriptor if matches!(row.name, "dup" | "dup2" | "dup3" | "pidfd_getfd") => 2,
+        ResultRole::Descriptor => 1,
+        ResultRole::DescriptorOfFcntl => 3,
+        ResultRole::AcceptedSocket => 4,
+        ResultRole::SocketOfFirst => 5,
+        ResultRole::WorkingDirectory => 6,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn flags(detail: Detail, architecture: usize, number: usize) -> u16 {
+        let place = table(detail)[architecture * CALLS_PER_ARCHITECTURE + number];
+        u16::from_le_bytes([place[0], place[1]])
+    }
+
+    #[test]
+    fn details_want_what_they_say() {
+        // read 0, getppid 110, openat 257, exit_group 231 of x86_64.
+        let wanted =
+            |detail| [0, 110, 257, 231].map(|number| flags(detail, 0, number) & flag::WANTED != 0);
+        assert_eq!(wanted(Detail::Full), [true, true, true, true]);
+        assert_eq!(wanted(Detail::Io), [true, false, true, true]);
+        assert_eq!(wanted(Detail::Names), [false, false, true, true]);
+        assert_eq!(flags(Detail::Io, 0, 0) & flag::FOLDED, flag::FOLDED);
+        assert_eq!(flags(Detail::Full, 0, 0) & flag::FOLDED, 0);
+        // A call beyond the tables is recorded with all its registers.
+        let beyond = table(Detail::Full)[CALLS - 1];
+        assert_eq!(beyond[..3], [1 | 64, 0, 6]);
+    }
+
+    #[test]
+    fn structural_calls_are_never_folded() {
+        // openat, close, dup2, recvmsg (may bring descriptors), execve, wait4.
+        for number in [257, 3, 33, 47, 59, 61] {
+            assert_eq!(
+                flags(Detail::Full, 0, number) & flag::FOLDABLE,
+                0,
+                "{number}"
+            );
+        }
+        // read, write, lseek, mmap, getppid.
+        for number in [0, 1, 8, 9, 110] {
+            assert_ne!(
+                flags(Detail::Full, 0, number) & flag::FOLDABLE,
+                0,
+                "{number}"
+            );
+        }
+    }
+}

@@ -1,0 +1,291 @@
+//! Completes records that the kernel's side left raw: texts are scrubbed, paths put in order, sockets and signals made items of
+//! the format. Most records need nothing of this and go to the sink as they are.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use unspool_decode::native::format::{HEAD_BYTES, INDEX_NONE, STRINGS_BYTES_MAX, kind, tag};
+
+use super::names::{Groups, push_path, push_socket};
+use crate::native::capture::push_signal_info;
+use crate::native::roles::{ProcessCall, Role, RoleTable, process_call};
+use crate::native::writer::{push_item, push_strings};
+use crate::seam::{Scrub, TextKind};
+
+/// Bit of a kind that says: to be completed.
+pub(super) const RAW: u8 = 0x80;
+/// A part of an argument vector or an environment.
+pub(super) const PIECE: u8 = 0xf0;
+/// Raw items, as `bpf/state.h` numbers them.
+const RAW_SOCKET: u8 = 200;
+const RAW_SIGINFO: u8 = 201;
+const RAW_PROGRAM: u8 = 202;
+const RAW_ARGV: u8 = 203;
+const RAW_GROUP: u8 = 204;
+/// Added to the tag of a path that is still in components.
+const RAW_PATH: u8 = 128;
+/// Images under way whose parts are kept; more than threads can be inside execve at once.
+const IMAGES_MAX: usize = 4096;
+
+/// What came of an argument vector and environment so far.
+#[derive(Debug, Default)]
+struct Pieces {
+    argv: Vec<u8>,
+    env: Vec<u8>,
+}
+
+/// A record of the ring, taken apart.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct RawRecord<'r> {
+    pub(super) kind: u8,
+    pub(super) tid: u32,
+    pub(super) bytes: &'r [u8],
+}
+
+impl<'r> RawRecord<'r> {
+    /// `None` when it is no record.
+    pub(super) fn new(bytes: &'r [u8]) -> Option<Self> {
+        let (word, rest) = bytes.split_first_chunk::<4>()?;
+        let tid = u32::from_le_bytes(*rest.first_chunk()?);
+        let len = usize::try_from(u32::from_le_bytes(*word) >> 8).ok()?;
+        Some(Self {
+            kind: word[0],
+            tid,
+            bytes: bytes.get(..len).filter(|bytes| bytes.len() >= HEAD_BYTES)?,
+        })
+    }
+
+    fn u16_at(&self, at: usize) -> u16 {
+        self.bytes
+            .get(at..at + 2)
+            .map_or(0, |two| u16::from_le_bytes([two[0], two[1]]))
+    }
+
+    fn u32_at(&self, at: usize) -> u32 {
+        u32::try_from(self.u64_of(at, 4)).unwrap_or(0)
+    }
+
+    fn u64_of(&self, at: usize, len: usize) -> u64 {
+        let mut word = [0; 8];
+        if let Some(bytes) = self.bytes.get(at..at + len) {
+            word[..len].copy_from_slice(bytes);
+        }
+        u64::from_le_bytes(word)
+    }
+
+    /// Where the slots of a call begin.
+    fn slots_at(&self) -> usize {
+        match self.kind & !RAW {
+            kind::CALL_ON_FILE => 28,
+            _ => 24,
+        }
+    }
+
+    /// Where the items begin.
+    fn items_at(&self) -> usize {
+        match self.kind & !RAW {
+            kind::CALL | kind::CALL_ON_FILE => {
+                let widths = self.u16_at(22);
+                let slots: usize = (0..7)
+                    .map(|slot| match widths >> (2 * slot) & 3 {
+                        0 => 0,
+                        3 => 8,
+                        _ => 4,
+                    })
+                    .sum();
+                self.slots_at() + slots
+            }
+            _ => 24,
+        }
+    }
+}
+
+/// Completes records.
+pub(super) struct Completer {
+    scrub: Arc<dyn Scrub>,
+    roles: RoleTable,
+    pieces: HashMap<u32, Pieces>,
+    /// Paths given to the execs that are under way, by thread.
+    programs: HashMap<u32, Vec<u8>>,
+    groups: Groups,
+    text: Vec<u8>,
+    /// The command's thread, until its first exec has returned: the arguments of that call were the launcher's.
+    root: Option<u32>,
+}
+
+impl Completer {
+    pub(super) fn new(scrub: Arc<dyn Scrub>, root: Option<u32>) -> Self {
+        Self {
+            scrub,
+            roles: RoleTable::new(),
+            pieces: HashMap::new(),
+            programs: HashMap::new(),
+            groups: Groups::default(),
+            text: Vec::new(),
+            root,
+        }
+    }
+
+    /// Keeps a part of an argument vector or environment for the record of its exec.
+    pub(super) fn keep_piece(&mut self, record: RawRecord<'_>) {
+        if self.pieces.len() >= IMAGES_MAX {
+            self.pieces.clear();
+        }
+        let len = record.u32_at(20) as usize;
+        let Some(bytes) = record.bytes.get(24..24 + len) else {
+            return;
+        };
+        let pieces = self.pieces.entry(record.tid).or_default();
+        let is_environment = record.u32_at(16) != 0;
+        let to = if is_environment {
+            &mut pieces.env
+        } else {
+            &mut pieces.argv
+        };
+        to.extend_from_slice(bytes);
+    }
+
+    /// Appends the complete record to `out`.
+    pub(super) fn complete(&mut self, record: RawRecord<'_>, out: &mut Vec<u8>) {
+        let start = out.len();
+        let items_at = record.items_at().min(record.bytes.len());
+        let kind = record.kind & !RAW;
+        let is_exec_call = matches!(kind, kind::CALL | kind::CALL_ON_FILE) && self.is_exec(&record);
+        if is_exec_call && self.root == Some(record.tid) && record.u16_at(22) >> 12 & 3 == 0 {
+            // The launcher's pointers meant its own memory, which is gone.
+            self.root = None;
+            out.extend_from_slice(&record.bytes[..24]);
+            let widths = record.u16_at(22) & 0xc000;
+            out[start + 22..start + 24].copy_from_slice(&widths.to_le_bytes());
+        } else {
+            out.extend_from_slice(&record.bytes[..items_at]);
+        }
+        if is_exec_call && let Some(program) = self.programs.remove(&record.tid) {
+            self.push_text(tag::STRING, 0, &program, TextKind::Path, out);
+        }
+        self.items(&record, items_at, out);
+        if kind == kind::EXEC {
+            self.push_image(record.tid, out);
+        }
+        out.resize(start + (out.len() - start).next_multiple_of(4), 0);
+        let len = u32::try_from(out.len() - start).unwrap_or(0);
+        out[start..start + 4].copy_from_slice(&(len << 8 | u32::from(kind)).to_le_bytes());
+    }
+
+    fn is_exec(&self, record: &RawRecord<'_>) -> bool {
+        let architecture = u8::try_from(record.u16_at(22) >> 14).unwrap_or(0);
+        process_call(architecture, u64::from(record.u16_at(20))) == Some(ProcessCall::Exec)
+    }
+
+    fn items(&mut self, record: &RawRecord<'_>, from: usize, out: &mut Vec<u8>) {
+        let mut argv: Option<(u8, Vec<Vec<u8>>)> = None;
+        let mut rest = record.bytes.get(from..).unwrap_or(&[]);
+        while let [item_tag, index, low, high, after @ ..] = rest {
+            if *item_tag == tag::END {
+                break;
+            }
+            let len = usize::from(u16::from_le_bytes([*low, *high]));
+            let Some((value, next)) = after.split_at_checked(len) else {
+                break;
+            };
+            rest = next;
+            match *item_tag {
+                tag::STRING | tag::STRING_CUT => {
+                    let kind = self.text_kind(record, *index);
+                    self.push_text(*item_tag, *index, value, kind, out);
+                }
+                RAW_ARGV => argv
+                    .get_or_insert((*index, Vec::new()))
+                    .1
+                    .push(value.to_vec()),
+                RAW_PROGRAM => {
+                    if self.programs.len() >= IMAGES_MAX {
+                        self.programs.clear();
+                    }
+                    self.programs.insert(record.tid, value.to_vec());
+                }
+                RAW_SOCKET => push_socket(value, *index, out),
+                RAW_SIGINFO => {
+                    let is_small = record.u16_at(22) >> 14 == 2;
+                    push_signal_info(value, if is_small { 4 } else { 8 }, *index, out);
+                }
+                RAW_GROUP => {
+                    let id = value.first_chunk().map_or(0, |id| u64::from_le_bytes(*id));
+                    if let Some(path) = self.groups.path(id) {
+                        push_item(out, tag::GROUP, INDEX_NONE, path);
+                    }
+                }
+                raw if raw >= RAW_PATH => {
+                    self.text.clear();
+                    push_path(value, &mut self.text);
+                    self.scrub.text(TextKind::Path, &mut self.text);
+                    push_item(out, raw - RAW_PATH, *index, &self.text);
+                }
+                other => push_item(out, other, *index, value),
+            }
+        }
+        if let Some((index, mut strings)) = argv {
+            self.scrub.argv(&mut strings);
+            push_strings(
+                out,
+                tag::STRINGS,
+                index,
+                &strings,
+                strings.len(),
+                STRINGS_BYTES_MAX,
+            );
+        }
+    }
+
+    fn text_kind(&self, record: &RawRecord<'_>, index: u8) -> TextKind {
+        let architecture = u8::try_from(record.u16_at(22) >> 14).unwrap_or(0);
+        let row = self.roles.row(architecture, u64::from(record.u16_at(20)));
+        let is_path = row.is_none_or(|row| row.roles.contains(&(index, Role::Path)));
+        if is_path {
+            TextKind::Path
+        } else {
+            TextKind::Argument
+        }
+    }
+
+    fn push_text(
+        &mut self,
+        item_tag: u8,
+        index: u8,
+        value: &[u8],
+        kind: TextKind,
+        out: &mut Vec<u8>,
+    ) {
+        self.text.clear();
+        self.text.extend_from_slice(value);
+        self.scrub.text(kind, &mut self.text);
+        push_item(out, item_tag, index, &self.text);
+    }
+
+    /// Argument vector and environment of a new image, scrubbed.
+    fn push_image(&mut self, tid: u32, out: &mut Vec<u8>) {
+        let pieces = self.pieces.remove(&tid).unwrap_or_default();
+        let (mut argv, mut env) = (split(&pieces.argv), split(&pieces.env));
+        self.scrub.argv(&mut argv);
+        self.scrub.env(&mut env);
+        let used = push_strings(
+            out,
+            tag::ARGV,
+            INDEX_NONE,
+            &argv,
+            argv.len(),
+            STRINGS_BYTES_MAX,
+        );
+        let left = STRINGS_BYTES_MAX.saturating_sub(used);
+        push_strings(out, tag::ENV, INDEX_NONE, &env, env.len(), left);
+    }
+}
+
+/// Strings that end with NUL each.
+fn split(bytes: &[u8]) -> Vec<Vec<u8>> {
+    if bytes.is_empty() {
+        return Vec::new();
+    }
+    let bytes = bytes.strip_suffix(&[0]).unwrap_or(bytes);
+    bytes.split(|&byte| byte == 0).map(<[u8]>::to_vec).collect()
+}

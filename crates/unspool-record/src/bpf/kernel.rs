@@ -1,0 +1,284 @@
+//! Calls of the kernel that the BPF recorder needs: pidfds, map updates, the mapped ring, waiting.
+
+#![expect(
+    unsafe_code,
+    reason = "shared memory with the kernel and calls that no library has; every block says who guarantees what"
+)]
+
+use std::io;
+use std::os::fd::{AsRawFd as _, BorrowedFd, FromRawFd as _, OwnedFd, RawFd};
+use std::ptr::NonNull;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+
+use crate::sys::Tid;
+
+/// `PIDFD_THREAD` (6.9): a pidfd of a thread that is not a leader.
+const PIDFD_THREAD: u32 = libc::O_EXCL as u32;
+const BPF_MAP_LOOKUP_ELEM: libc::c_long = 1;
+const BPF_MAP_UPDATE_ELEM: libc::c_long = 2;
+/// Bits of the length word before each record of the ring (`include/uapi/linux/bpf.h`).
+const BUSY: u32 = 1 << 31;
+const DISCARDED: u32 = 1 << 30;
+/// Bytes of that head.
+const RING_HEAD_BYTES: usize = 8;
+
+/// A descriptor of a process.
+pub(super) fn pidfd(pid: Tid) -> io::Result<OwnedFd> {
+    open_pidfd(pid, 0)
+}
+
+/// A descriptor of a thread; of those that are no leaders only since 6.9.
+pub(super) fn thread_pidfd(tid: Tid) -> io::Result<OwnedFd> {
+    open_pidfd(tid, PIDFD_THREAD)
+}
+
+fn open_pidfd(pid: Tid, flags: u32) -> io::Result<OwnedFd> {
+    // SAFETY: numbers only.
+    let fd = unsafe { libc::syscall(libc::SYS_pidfd_open, pid, flags) };
+    let fd = RawFd::try_from(fd).unwrap_or(-1);
+    if fd < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: the kernel made it for us.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+}
+
+/// `union bpf_attr` of the calls on map elements.
+#[repr(C)]
+struct ElementAttributes {
+    map: u32,
+    padding: u32,
+    key: u64,
+    value: u64,
+    flags: u64,
+}
+
+/// Sets what a map holds for a key that is a descriptor.
+pub(super) fn update_by_fd(
+    map: BorrowedFd<'_>,
+    key: BorrowedFd<'_>,
+    value: &[u8],
+) -> io::Result<()> {
+    let key = key.as_raw_fd();
+    let attributes = element(map, &key, value.as_ptr() as u64);
+    // SAFETY: key and value are as long as the map says (the caller's duty for the value), and are only read.
+    unsafe { element_call(BPF_MAP_UPDATE_ELEM, &attributes) }
+}
+
+/// Reads what a map holds for a key that is a descriptor; `None`: nothing.
+pub(super) fn look_up_by_fd(
+    map: BorrowedFd<'_>,
+    key: BorrowedFd<'_>,
+    value: &mut [u8],
+) -> Option<()> {
+    let key = key.as_raw_fd();
+    let attributes = element(map, &key, value.as_mut_ptr() as u64);
+    // SAFETY: as above; the kernel writes no more than the map's value size.
+    unsafe { element_call(BPF_MAP_LOOKUP_ELEM, &attributes) }.ok()
+}
+
+fn element(map: BorrowedFd<'_>, key: &RawFd, value: u64) -> ElementAttributes {
+    ElementAttributes {
+        map: map.as_raw_fd().cast_unsigned(),
+        padding: 0,
+        key: std::ptr::from_ref(key) as u64,
+        value,
+        flags: 0,
+    }
+}
+
+/// # Safety
+/// Key and value must point to as many bytes as the map's key and value have.
+unsafe fn element_call(command: libc::c_long, attributes: &ElementAttributes) -> io::Result<()> {
+    // SAFETY: the attributes are a valid prefix of `union bpf_attr`; the rest is the caller's promise.
+    let result = unsafe {
+        libc::syscall(
+            libc::SYS_bpf,
+            command,
+            std::ptr::from_ref(attributes),
+            size_of::<ElementAttributes>(),
+        )
+    };
+    if result == 0 {
+        Ok(())
+    } else {
+        Err(io::Error::last_os_error())
+    }
+}
+
+/// Waits until a descriptor can be read (a pidfd: until the process ended) or the time is over. Whether it can be read.
+pub(super) fn wait_readable(fd: Option<BorrowedFd<'_>>, timeout_ms: i32) -> bool {
+    let mut entry = libc::pollfd {
+        fd: fd.map_or(-1, |fd| fd.as_raw_fd()),
+        events: libc::POLLIN,
+        revents: 0,
+    };
+    // SAFETY: one valid entry.
+    let count = unsafe { libc::poll(&raw mut entry, 1, timeout_ms) };
+    count > 0 && entry.revents & libc::POLLIN != 0
+}
+
+/// Wait status of a child that ended; `None` while it runs.
+pub(super) fn reap(pid: Tid) -> Option<i32> {
+    let mut status = 0;
+    loop {
+        // SAFETY: `status` is a valid place.
+        match unsafe { libc::waitpid(pid, &raw mut status, libc::WNOHANG) } {
+            0 => return None,
+            -1 if crate::sys::errno() == libc::EINTR => {}
+            -1 => return Some(0),
+            _ => return Some(status),
+        }
+    }
+}
+
+/// A child that ends when the pipe's other end is closed: its end tells the programs where the recorder stands.
+pub(super) fn start_probe() -> io::Result<(Tid, io::PipeWriter)> {
+    let (reader, writer) = io::pipe()?;
+    let (read, write) = (reader.as_raw_fd(), writer.as_raw_fd());
+    // SAFETY: the child makes raw calls only and ends.
+    match unsafe { libc::fork() } {
+        -1 => Err(io::Error::last_os_error()),
+        0 => {
+            let mut byte = 0_u8;
+            // SAFETY: descriptors of the child's own table, one byte, no return.
+            unsafe {
+                libc::close(write);
+                libc::read(read, (&raw mut byte).cast(), 1);
+                libc::_exit(0)
+            }
+        }
+        pid => Ok((pid, writer)),
+    }
+}
+
+/// The ring, mapped: the kernel appends, this process takes.
+#[derive(Debug)]
+pub(super) struct Ring {
+    consumer: NonNull<AtomicU64>,
+    producer: NonNull<AtomicU64>,
+    data: NonNull<u8>,
+    bytes: usize,
+    page: usize,
+    taken: u64,
+}
+
+// SAFETY: the mappings belong to this value alone; the kernel's side is synchronised by the two positions.
+unsafe impl Send for Ring {}
+
+impl Ring {
+    /// Maps a ring of `bytes`, a power of two.
+    pub(super) fn map(ring: BorrowedFd<'_>, bytes: usize) -> io::Result<Self> {
+        // SAFETY: takes a constant.
+        let page = usize::try_from(unsafe { libc::sysconf(libc::_SC_PAGESIZE) }).unwrap_or(4096);
+        let consumer = map_pages(ring, page, libc::PROT_READ | libc::PROT_WRITE, 0)?;
+        // The data is mapped twice in a row: a record that wraps is one piece.
+        let producer = map_pages(ring, page + 2 * bytes, libc::PROT_READ, page)?;
+        // SAFETY: within the mapping made above.
+        let data = unsafe { producer.add(page) };
+        let consumer: NonNull<AtomicU64> = consumer.cast();
+        // SAFETY: a mapped page, aligned.
+        let taken = unsafe { consumer.as_ref() }.load(Ordering::Relaxed);
+        Ok(Self {
+            consumer,
+            producer: producer.cast(),
+            data,
+            bytes,
+            page,
+            taken,
+        })
+    }
+
+    /// Bytes that wait to be taken.
+    pub(super) fn waiting_bytes(&self) -> u64 {
+        // SAFETY: a mapped page, aligned, alive as long as `self`.
+        unsafe { self.producer.as_ref() }.load(Ordering::Acquire) - self.taken
+    }
+
+    /// Takes complete records, in order, until `take` says stop or there is none. They count as taken for the kernel only after
+    /// [`Ring::release`]. Returns how many were taken.
+    pub(super) fn take(&mut self, mut take: impl FnMut(&[u8]) -> bool) -> usize {
+        // SAFETY: as above.
+        let end = unsafe { self.producer.as_ref() }.load(Ordering::Acquire);
+        let mut count = 0;
+        while self.taken < end {
+            let at = usize::try_from(self.taken).unwrap_or(0) & (self.bytes - 1);
+            // SAFETY: a head stands at every position below the producer's, 8-aligned, within the mapping.
+            let head =
+                unsafe { self.data.add(at).cast::<AtomicU32>().as_ref() }.load(Ordering::Acquire);
+            if head & BUSY != 0 {
+                break;
+            }
+            let len = (head & !(BUSY | DISCARDED)) as usize;
+            self.taken += (RING_HEAD_BYTES + len).next_multiple_of(8) as u64;
+            count += 1;
+            if head & DISCARDED != 0 {
+                continue;
+            }
+            // SAFETY: the record is complete, lies within the doubled mapping, and stays until it is released.
+            let record = unsafe {
+                std::slice::from_raw_parts(self.data.add(at + RING_HEAD_BYTES).as_ptr(), len)
+            };
+            if !take(record) {
+                break;
+            }
+        }
+        count
+    }
+
+    /// Position of the next record to take.
+    pub(super) fn position(&self) -> u64 {
+        self.taken
+    }
+
+    /// Gives the room of all records taken back to the kernel.
+    pub(super) fn release(&mut self) {
+        // SAFETY: as above; this process alone writes it.
+        unsafe { self.consumer.as_ref() }.store(self.taken, Ordering::Release);
+    }
+}
+
+impl Drop for Ring {
+    fn drop(&mut self) {
+        // SAFETY: the mappings made in `map`, ended once.
+        unsafe {
+            libc::munmap(self.consumer.as_ptr().cast(), self.page);
+            libc::munmap(self.producer.as_ptr().cast(), self.page + 2 * self.bytes);
+        }
+    }
+}
+
+fn map_pages(
+    fd: BorrowedFd<'_>,
+    len: usize,
+    protection: i32,
+    offset: usize,
+) -> io::Result<NonNull<u8>> {
+    let offset = libc::off_t::try_from(offset).unwrap_or(0);
+    // SAFETY: a new mapping of a descriptor that is alive; no memory of ours is touched.
+    let address = unsafe {
+        libc::mmap(
+            std::ptr::null_mut(),
+            len,
+            protection,
+            libc::MAP_SHARED,
+            fd.as_raw_fd(),
+            offset,
+        )
+    };
+    if address == libc::MAP_FAILED {
+        return Err(io::Error::last_os_error());
+    }
+    NonNull::new(address.cast()).ok_or_else(|| io::Error::other("mapped at address 0"))
+}
+
+/// Processors that may run threads, for tables with one place each.
+pub(super) fn processors() -> u32 {
+    let text = std::fs::read_to_string("/sys/devices/system/cpu/possible").unwrap_or_default();
+    // `0-3`, `0`, `0-1,4-7`: the last number counts.
+    text.trim()
+        .rsplit([',', '-'])
+        .next()
+        .and_then(|last| last.parse::<u32>().ok())
+        .map_or(1024, |last| last + 1)
+}

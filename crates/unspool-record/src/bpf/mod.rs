@@ -1,0 +1,219 @@
+//! The recorder that costs next to nothing: programs in the kernel write the record format to a ring, this side passes it on.
+//!
+//! Each call is one record, written at its end by the thread that made it; nothing stops the job. Who may load the programs:
+//! root, or anybody when the program file has the capabilities `cap_bpf` and `cap_perfmon`.
+
+mod calls;
+mod complete;
+mod kernel;
+mod names;
+mod process;
+mod programs;
+mod recorder;
+
+use std::io;
+use std::thread;
+
+use crate::launch::launch;
+use crate::native::RECORDING;
+use crate::options::{Command, Control, Outcome, RecordError, RecordOptions};
+use crate::seam::RecordSink;
+use crate::sys;
+use crate::sys::signals::{Dispositions, current_mask};
+use programs::{Loaded, Programs as _, Scope, Setting};
+use recorder::{CLOCK, Recorder, Root, THREAD_PROBES, THREAD_WAITS};
+
+/// Bytes of the ring unless asked for otherwise: 0.3 s of the worst storm measured.
+pub const RING_BYTES: u32 = 64 << 20;
+/// The smallest ring.
+pub const RING_BYTES_MIN: u32 = 1 << 20;
+/// The largest.
+pub const RING_BYTES_MAX: u32 = 1 << 30;
+
+/// What only this recorder knows.
+#[derive(Clone, Copy, Debug)]
+pub struct BpfOptions {
+    /// Bytes of the ring; rounded up to a power of two within [`RING_BYTES_MIN`] and [`RING_BYTES_MAX`].
+    pub ring_bytes: u32,
+    /// Whether the job waits for the recorder when the ring is half full, instead of having calls counted.
+    pub lossless: bool,
+}
+
+impl Default for BpfOptions {
+    fn default() -> Self {
+        Self {
+            ring_bytes: RING_BYTES,
+            lossless: false,
+        }
+    }
+}
+
+impl BpfOptions {
+    fn ring_bytes(&self) -> u32 {
+        self.ring_bytes
+            .clamp(RING_BYTES_MIN, RING_BYTES_MAX)
+            .next_power_of_two()
+    }
+}
+
+/// Why this machine or this user cannot record with BPF; `None`: it can. Loads the programs once, which takes a moment.
+pub fn why_not() -> Option<String> {
+    match load(
+        &RecordOptions::default(),
+        &BpfOptions::default(),
+        Scope::Tree,
+    ) {
+        Ok(_) => None,
+        Err(error) => Some(error.to_string()),
+    }
+}
+
+fn load(options: &RecordOptions, bpf: &BpfOptions, scope: Scope) -> Result<Loaded, RecordError> {
+    let status = crate::native::procfs::status(sys::current_tid()).unwrap_or_default();
+    Loaded::load(&Setting {
+        detail: options.detail,
+        scope,
+        ring_bytes: bpf.ring_bytes(),
+        lossless: bpf.lossless,
+        own_pid: std::process::id(),
+        own_uid: status.uid,
+        may_read_all: crate::probe::has_capability("sys_ptrace"),
+    })
+    .map_err(|source| RecordError::Bpf { source })
+}
+
+/// Runs a command and records it until it ends (see [`crate::Wait`]).
+///
+/// Signals are handled as by [`crate::record_command`]. `payload_bytes` and `filter` of the options have no effect.
+pub fn record_command(
+    command: &Command,
+    options: &RecordOptions,
+    bpf: &BpfOptions,
+    sink: &mut dyn RecordSink,
+    control: &Control,
+) -> Result<Outcome, RecordError> {
+    in_own_thread(|| {
+        let mask = current_mask();
+        let dispositions = Dispositions::install();
+        let programs = load(options, bpf, Scope::Tree)?;
+        let mut recorder = new_recorder(options, bpf, sink, control, programs)?;
+        let mut launched = launch(command, &dispositions, mask, None)?;
+        let pid = launched.pid;
+        let failed = |action| move |source| RecordError::Failed { action, source };
+        let pidfd = kernel::pidfd(pid).map_err(failed("get hold of the command"))?;
+        recorder
+            .seed(&pidfd, pid, pid, THREAD_WAITS, None)
+            .map_err(failed("get hold of the command"))?;
+        let state = process::record(
+            pid,
+            sys::clock_ns(CLOCK),
+            process::State::Child,
+            options.scrub.as_ref(),
+        );
+        recorder.set_root(Root {
+            pid,
+            pidfd,
+            state,
+            status: None,
+            has_executed: false,
+        });
+        recorder
+            .programs
+            .attach()
+            .map_err(|source| RecordError::Bpf { source })?;
+        launched.go().map_err(failed("start the command"))?;
+        recorder.run();
+        if recorder
+            .root
+            .as_ref()
+            .is_some_and(|root| !root.has_executed)
+        {
+            let source = launched.exec_errno().map_or_else(
+                || io::Error::other("it ended before it began"),
+                io::Error::from_raw_os_error,
+            );
+            let program = command.argv.first().cloned().unwrap_or_default();
+            return Err(if source.raw_os_error() == Some(libc::ENOENT) {
+                RecordError::NotFound { program }
+            } else {
+                RecordError::NotExecutable { program, source }
+            });
+        }
+        Ok(recorder.finish())
+    })
+}
+
+/// Records running processes, with all their threads and the children they start, until they end, until SIGINT, SIGTERM or
+/// SIGHUP comes, or until [`Control::detach`]. They notice nothing.
+pub fn attach(
+    pids: &[i32],
+    options: &RecordOptions,
+    bpf: &BpfOptions,
+    sink: &mut dyn RecordSink,
+    control: &Control,
+) -> Result<Outcome, RecordError> {
+    in_own_thread(|| {
+        let _dispositions = Dispositions::install();
+        let programs = load(options, bpf, Scope::Tree)?;
+        let mut recorder = new_recorder(options, bpf, sink, control, programs)?;
+        start_attached(&mut recorder)?;
+        for &pid in pids {
+            recorder.take_up(pid)?;
+        }
+        recorder.run();
+        Ok(recorder.finish())
+    })
+}
+
+/// Puts the programs in place, and has them find out where the recorder stands among the pid namespaces.
+fn start_attached(recorder: &mut Recorder<'_>) -> Result<(), RecordError> {
+    let failed = |source| RecordError::Failed {
+        action: "start a process",
+        source,
+    };
+    let (probe, go) = kernel::start_probe().map_err(failed)?;
+    let pidfd = kernel::pidfd(probe).map_err(failed)?;
+    recorder
+        .seed(&pidfd, probe, probe, THREAD_PROBES, None)
+        .map_err(failed)?;
+    recorder
+        .programs
+        .attach()
+        .map_err(|source| RecordError::Bpf { source })?;
+    drop(go);
+    while kernel::reap(probe).is_none() {
+        kernel::wait_readable(Some(std::os::fd::AsFd::as_fd(&pidfd)), 100);
+    }
+    Ok(())
+}
+
+fn new_recorder<'run>(
+    options: &'run RecordOptions,
+    bpf: &BpfOptions,
+    sink: &'run mut dyn RecordSink,
+    control: &'run Control,
+    programs: Loaded,
+) -> Result<Recorder<'run>, RecordError> {
+    let ring_bytes = usize::try_from(bpf.ring_bytes()).unwrap_or(usize::MAX);
+    Recorder::new(options, sink, control, Box::new(programs), ring_bytes)
+}
+
+fn in_own_thread(
+    record: impl FnOnce() -> Result<Outcome, RecordError> + Send,
+) -> Result<Outcome, RecordError> {
+    let _only_one = RECORDING
+        .lock()
+        .unwrap_or_else(std::sync::PoisonError::into_inner);
+    thread::scope(|scope| {
+        let builder = thread::Builder::new().name("unspool-bpf".to_owned());
+        let thread = builder
+            .spawn_scoped(scope, record)
+            .map_err(|source| RecordError::Failed {
+                action: "start a thread",
+                source,
+            })?;
+        thread
+            .join()
+            .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    })
+}

@@ -1,0 +1,265 @@
+//! Loads the kernel's side and speaks to its maps. The only place that knows the loader.
+
+use std::fmt;
+use std::io;
+use std::os::fd::{AsFd as _, BorrowedFd};
+
+use aya::maps::{Array, Map, MapData, PerCpuArray};
+use aya::programs::BtfTracePoint;
+use aya::{Btf, Ebpf, EbpfLoader};
+
+use super::calls;
+use super::kernel::processors;
+use crate::options::Detail;
+
+#[cfg(target_arch = "x86_64")]
+static OBJECT: &[u8] = aya::include_bytes_aligned!("../../bpf/recorder.x86_64.bpf.o");
+#[cfg(target_arch = "aarch64")]
+static OBJECT: &[u8] = aya::include_bytes_aligned!("../../bpf/recorder.aarch64.bpf.o");
+
+/// Programs and the tracepoints that they run at.
+const OF_PROCESSES: [(&str, &str); 5] = [
+    ("make_thread", "sched_process_fork"),
+    ("replace_image", "sched_process_exec"),
+    ("end_thread", "sched_process_exit"),
+    ("send_signal", "signal_generate"),
+    ("take_signal", "signal_deliver"),
+];
+const OF_CALLS: [(&str, &str); 2] = [("enter_call", "sys_enter"), ("exit_call", "sys_exit")];
+
+/// Which processes are recorded besides those that are told.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Scope {
+    /// None: those told, and what they start.
+    #[default]
+    Tree,
+    /// Those of a control group: its id, and its depth below the root.
+    Group(u64, u32),
+    /// All.
+    All,
+}
+
+/// What the programs are told before they are loaded.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Setting {
+    pub(super) detail: Detail,
+    pub(super) scope: Scope,
+    /// Bytes of the ring, a power of two.
+    pub(super) ring_bytes: u32,
+    /// Whether threads wait for room instead of being counted.
+    pub(super) lossless: bool,
+    pub(super) own_pid: u32,
+    pub(super) own_uid: u32,
+    /// Whether memory of every process may be read.
+    pub(super) may_read_all: bool,
+}
+
+/// Totals of all processors, as `struct counters` has them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Totals {
+    pub(super) seen: u64,
+    pub(super) folded: u64,
+    pub(super) lost: u64,
+    pub(super) lost_first_ns: u64,
+    pub(super) lost_last_ns: u64,
+}
+
+/// The kernel's side, loaded.
+pub(super) trait Programs {
+    /// Begins to record: all programs are in place when it returns.
+    fn attach(&mut self) -> io::Result<()>;
+    /// Ends it: no program runs any more when it returns, except those that run right now.
+    fn detach(&mut self);
+    /// Map of what is known of each thread.
+    fn threads(&self) -> io::Result<BorrowedFd<'_>>;
+    /// Bytes that the map holds for one thread.
+    fn thread_bytes(&self) -> usize;
+    /// The ring.
+    fn ring(&self) -> io::Result<BorrowedFd<'_>>;
+    /// What was seen, folded and lost so far.
+    fn totals(&self) -> Totals;
+    /// Threads that joined, less those that ended.
+    fn alive(&self) -> u32;
+}
+
+/// The kernel's side, loaded with aya.
+pub(super) struct Loaded {
+    ebpf: Ebpf,
+    names: Vec<(&'static str, &'static str)>,
+    thread_bytes: usize,
+}
+
+impl fmt::Debug for Loaded {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Loaded")
+            .field("names", &self.names)
+            .finish_non_exhaustive()
+    }
+}
+
+fn failed(error: impl std::error::Error) -> io::Error {
+    // The chain of causes holds the errno, and the verifier's words in the last line.
+    let mut text = error.to_string();
+    let mut source = error.source();
+    let mut code = None;
+    while let Some(cause) = source {
+        if let Some(errno) = cause
+            .downcast_ref::<io::Error>()
+            .and_then(io::Error::raw_os_error)
+        {
+            code = Some(errno);
+        }
+        text = format!("{text}: {cause}");
+        source = cause.source();
+    }
+    match code {
+        Some(errno @ (libc::EPERM | libc::EACCES)) => io::Error::from_raw_os_error(errno),
+        _ => io::Error::other(text),
+    }
+}
+
+impl Loaded {
+    /// Loads what the setting needs.
+    pub(super) fn load(setting: &Setting) -> io::Result<Self> {
+        let btf = Btf::from_sys_fs().map_err(failed)?;
+        let ring = u64::from(setting.ring_bytes);
+        let never = u64::MAX;
+        let (scope, group, group_level) = match setting.scope {
+            Scope::Tree => (0_u32, 0_u64, 0_u32),
+            Scope::Group(id, level) => (1, id, level),
+            Scope::All => (2, 0, 0),
+        };
+        let may_read_all = u32::from(setting.may_read_all);
+        let (fold_from, wait_from) = if setting.lossless {
+            (never, ring / 2)
+        } else {
+            (ring / 2, 0)
+        };
+        let mut ebpf = EbpfLoader::new()
+            .btf(Some(&btf))
+            .allow_unsupported_maps()
+            .map_max_entries("ring", setting.ring_bytes)
+            .map_max_entries("scratches", processors())
+            .override_global("scope", &scope, true)
+            .override_global("cgroup", &group, true)
+            .override_global("cgroup_level", &group_level, true)
+            .override_global("own_tgid", &setting.own_pid, true)
+            .override_global("own_uid", &setting.own_uid, true)
+            .override_global("may_read_all", &may_read_all, true)
+            .override_global("fold_from", &fold_from, true)
+            .override_global("wait_from", &wait_from, true)
+            .load(OBJECT)
+            .map_err(failed)?;
+        let mut names = OF_PROCESSES.to_vec();
+        if setting.detail != Detail::Tree {
+            names.extend(OF_CALLS);
+            fill_calls(&mut ebpf, setting.detail)?;
+        }
+        for (name, tracepoint) in &names {
+            program(&mut ebpf, name)?
+                .load(tracepoint, &btf)
+                .map_err(failed)?;
+        }
+        let thread_bytes = match ebpf.map("threads") {
+            Some(Map::Unsupported(map)) => map.info().map_err(failed)?.value_size() as usize,
+            _ => return Err(missing("map `threads`")),
+        };
+        Ok(Self {
+            ebpf,
+            names,
+            thread_bytes,
+        })
+    }
+
+    /// The words of the programs' own variables.
+    fn variables(&self) -> Option<[u8; 32]> {
+        let map = Array::<_, [u8; 32]>::try_from(self.ebpf.map(".bss")?).ok()?;
+        map.get(&0, 0).ok()
+    }
+}
+
+fn missing(what: &str) -> io::Error {
+    io::Error::other(format!("the BPF object has no {what}"))
+}
+
+fn program<'e>(ebpf: &'e mut Ebpf, name: &str) -> io::Result<&'e mut BtfTracePoint> {
+    ebpf.program_mut(name)
+        .and_then(|program| program.try_into().ok())
+        .ok_or_else(|| missing(name))
+}
+
+fn fill_calls(ebpf: &mut Ebpf, detail: Detail) -> io::Result<()> {
+    let map = ebpf
+        .map_mut("calls")
+        .ok_or_else(|| missing("map `calls`"))?;
+    let mut map = Array::<&mut MapData, [u8; calls::CALL_BYTES]>::try_from(map).map_err(failed)?;
+    for (place, call) in (0..).zip(calls::table(detail)) {
+        map.set(place, call, 0).map_err(failed)?;
+    }
+    Ok(())
+}
+
+fn map_fd<'e>(ebpf: &'e Ebpf, name: &str) -> io::Result<BorrowedFd<'e>> {
+    match ebpf.map(name) {
+        Some(Map::Unsupported(map) | Map::RingBuf(map)) => Ok(map.fd().as_fd()),
+        _ => Err(missing(name)),
+    }
+}
+
+impl Programs for Loaded {
+    fn attach(&mut self) -> io::Result<()> {
+        for (name, _) in self.names.clone() {
+            program(&mut self.ebpf, name)?.attach().map_err(failed)?;
+        }
+        Ok(())
+    }
+
+    fn detach(&mut self) {
+        for (name, _) in self.names.clone() {
+            if let Ok(program) = program(&mut self.ebpf, name) {
+                // It is not loaded any more either way.
+                let _unloaded = program.unload();
+            }
+        }
+    }
+
+    fn threads(&self) -> io::Result<BorrowedFd<'_>> {
+        map_fd(&self.ebpf, "threads")
+    }
+
+    fn thread_bytes(&self) -> usize {
+        self.thread_bytes
+    }
+
+    fn ring(&self) -> io::Result<BorrowedFd<'_>> {
+        map_fd(&self.ebpf, "ring")
+    }
+
+    fn totals(&self) -> Totals {
+        let Some(map) = self.ebpf.map("totals") else {
+            return Totals::default();
+        };
+        let Ok(map) = PerCpuArray::<_, [u64; 6]>::try_from(map) else {
+            return Totals::default();
+        };
+        let mut totals = Totals::default();
+        for [seen, folded, lost, first, last, _] in
+            map.get(&0, 0).iter().flat_map(|values| values.iter())
+        {
+            totals.seen += seen;
+            totals.folded += folded;
+            totals.lost += lost;
+            totals.lost_last_ns = totals.lost_last_ns.max(*last);
+            if *first != 0 && (totals.lost_first_ns == 0 || *first < totals.lost_first_ns) {
+                totals.lost_first_ns = *first;
+            }
+        }
+        totals
+    }
+
+    fn alive(&self) -> u32 {
+        let bytes = self.variables().unwrap_or_default();
+        u32::from_le_bytes([bytes[4], bytes[5], bytes[6], bytes[7]])
+    }
+}

@@ -1,0 +1,345 @@
+//! The recorder's loop: takes records from the ring, completes them, hands them to the sink, until the job is over.
+
+use std::io;
+use std::os::fd::{AsFd as _, OwnedFd};
+
+use unspool_decode::native::format::{VERSION, architecture, kind, tag};
+
+use super::complete::{Completer, PIECE, RAW, RawRecord};
+use super::kernel::{Ring, reap, wait_readable};
+use super::process;
+use super::programs::{Programs, Totals};
+use crate::native::writer::{Writer, is_event};
+use crate::native::{procfs, wall_offset_ns};
+use crate::options::{Control, Counts, Exit, Outcome, RecordError, RecordOptions, Wait};
+use crate::seam::RecordSink;
+use crate::sys::{self, Tid, signals};
+
+/// Clock of all times in the stream.
+pub(super) const CLOCK: libc::clockid_t = libc::CLOCK_BOOTTIME;
+/// Longest sleep: half of what the sink is promised.
+const SLEEP_MS_MAX: i32 = 25;
+/// Bytes that a machine's threads may write to the ring in a millisecond, by the worst storm measured.
+const RING_BYTES_PER_MS: usize = 512 << 10;
+/// The sink gets at most this much at once.
+const BATCH_BYTES: usize = 1 << 20;
+/// How often losses are looked at and the wall clock compared.
+const SECOND_NS: i64 = 1_000_000_000;
+/// A wall clock that moved by more than this jumped.
+const CLOCK_JUMP_NS: i64 = 10_000_000;
+/// Threads that may be seeded at once.
+pub(super) const THREADS_MAX: usize = 65_536;
+
+/// Bits of what is kept of a thread, and where it stands (`struct thread` in `bpf/state.h`).
+pub(super) const THREAD_WAITS: u8 = 1;
+pub(super) const THREAD_PROBES: u8 = 2;
+
+/// The command's first process.
+#[derive(Debug)]
+pub(super) struct Root {
+    pub(super) pid: Tid,
+    pub(super) pidfd: OwnedFd,
+    /// Its `process` record, written when its first image runs.
+    pub(super) state: Vec<u8>,
+    pub(super) status: Option<i32>,
+    pub(super) has_executed: bool,
+}
+
+/// Records.
+pub(super) struct Recorder<'run> {
+    pub(super) options: &'run RecordOptions,
+    control: &'run Control,
+    pub(super) writer: Writer<'run>,
+    completer: Completer,
+    pub(super) programs: Box<dyn Programs>,
+    ring: Ring,
+    batch: Vec<u8>,
+    batch_events: u64,
+    pub(super) root: Option<Root>,
+    /// Threads that were told to the kernel's side.
+    pub(super) seeded: u32,
+    is_detaching: bool,
+    sleep_ms: i32,
+    wall_offset_ns: i64,
+    checked_ns: i64,
+    told: Totals,
+    pub(super) notes: Vec<String>,
+}
+
+impl<'run> Recorder<'run> {
+    pub(super) fn new(
+        options: &'run RecordOptions,
+        sink: &'run mut dyn RecordSink,
+        control: &'run Control,
+        programs: Box<dyn Programs>,
+        ring_bytes: usize,
+    ) -> Result<Self, RecordError> {
+        let ring = programs.ring().and_then(|ring| Ring::map(ring, ring_bytes));
+        let ring = ring.map_err(|source| RecordError::Failed {
+            action: "map the ring",
+            source,
+        })?;
+        let now = sys::clock_ns(CLOCK);
+        let mut recorder = Self {
+            options,
+            control,
+            writer: Writer::new(sink),
+            completer: Completer::new(options.scrub.clone(), None),
+            programs,
+            ring,
+            batch: Vec::with_capacity(BATCH_BYTES + (64 << 10)),
+            batch_events: 0,
+            root: None,
+            seeded: 0,
+            is_detaching: false,
+            sleep_ms: i32::try_from(ring_bytes / 4 / RING_BYTES_PER_MS)
+                .unwrap_or(SLEEP_MS_MAX)
+                .clamp(1, SLEEP_MS_MAX),
+            wall_offset_ns: wall_offset_ns(),
+            checked_ns: now,
+            told: Totals::default(),
+            notes: Vec::new(),
+        };
+        recorder.write_stream(now);
+        Ok(recorder)
+    }
+
+    fn write_stream(&mut self, now: i64) {
+        let (host, kernel) = sys::host_and_kernel();
+        let machine = if cfg!(target_arch = "x86_64") {
+            architecture::X86_64
+        } else {
+            architecture::AARCH64
+        };
+        self.writer.begin(kind::STREAM, 0, now);
+        self.writer.bytes(&VERSION.to_le_bytes());
+        // Clock 2 is CLOCK_BOOTTIME, recorder 2 is bpf.
+        self.writer.bytes(&[machine, 2]);
+        self.writer.u32(2);
+        self.writer.bytes(&self.wall_offset_ns.to_le_bytes());
+        self.writer.item(tag::HOST, &host);
+        self.writer.item(tag::KERNEL, &kernel);
+        self.writer.end();
+    }
+
+    /// Tells the kernel's side of a thread.
+    pub(super) fn seed(
+        &mut self,
+        key: &OwnedFd,
+        tid: Tid,
+        tgid: Tid,
+        flags: u8,
+        call: Option<&procfs::Call>,
+    ) -> io::Result<()> {
+        let mut state = vec![0; self.programs.thread_bytes()];
+        state[0..4].copy_from_slice(&tid.to_le_bytes());
+        state[4..8].copy_from_slice(&tgid.to_le_bytes());
+        state[8] = flags;
+        if let Some(call) = call {
+            state[9] = 1;
+            state[10] = if cfg!(target_arch = "x86_64") {
+                architecture::X86_64
+            } else {
+                architecture::AARCH64
+            };
+            state[12..14].copy_from_slice(&call.number.to_le_bytes());
+            state[16..24].copy_from_slice(&sys::clock_ns(CLOCK).to_le_bytes());
+            for (place, argument) in call.arguments.iter().enumerate() {
+                state[24 + 8 * place..32 + 8 * place].copy_from_slice(&argument.to_le_bytes());
+            }
+        }
+        super::kernel::update_by_fd(self.programs.threads()?, key.as_fd(), &state)?;
+        if flags & THREAD_PROBES == 0 {
+            self.seeded += 1;
+        }
+        Ok(())
+    }
+
+    /// Takes the command's first process, which waits.
+    pub(super) fn set_root(&mut self, root: Root) {
+        self.completer = Completer::new(self.options.scrub.clone(), u32::try_from(root.pid).ok());
+        self.root = Some(root);
+    }
+
+    /// Records until the end.
+    pub(super) fn run(&mut self) {
+        loop {
+            let taken = self.drain();
+            let now = sys::clock_ns(CLOCK);
+            self.heed_requests();
+            if now - self.checked_ns >= SECOND_NS {
+                self.checked_ns = now;
+                self.writer.retry(now);
+                self.check_wall_clock(now);
+                self.tell_losses(now);
+            }
+            if self.is_over() {
+                break;
+            }
+            let pidfd = self
+                .root
+                .as_ref()
+                .filter(|root| root.status.is_none())
+                .map(|root| root.pidfd.as_fd());
+            let sleep_ms = if taken > 0 {
+                self.sleep_ms.min(5)
+            } else {
+                self.sleep_ms
+            };
+            if wait_readable(pidfd, sleep_ms)
+                && let Some(root) = &mut self.root
+            {
+                root.status = reap(root.pid);
+            }
+        }
+        self.programs.detach();
+        while self.drain() > 0 {}
+    }
+
+    fn is_over(&self) -> bool {
+        if self.is_detaching {
+            return true;
+        }
+        let is_empty = self.programs.alive().wrapping_add(self.seeded) == 0;
+        match &self.root {
+            Some(root) => {
+                root.status.is_some()
+                    && (self.options.wait == Wait::Main || is_empty || !root.has_executed)
+            }
+            None => self.seeded > 0 && is_empty,
+        }
+    }
+
+    /// SIGTERM and SIGHUP are the command's while it lives; then any request ends the recording.
+    fn heed_requests(&mut self) {
+        let requests = signals::take_requests();
+        let came = |signal: i32| requests & (1 << signal) != 0;
+        match &self.root {
+            Some(root) if root.status.is_none() => {
+                for signal in [libc::SIGTERM, libc::SIGHUP]
+                    .into_iter()
+                    .filter(|&signal| came(signal))
+                {
+                    sys::kill(root.pid, signal);
+                }
+            }
+            _ if requests != 0 => self.is_detaching = true,
+            _ => {}
+        }
+        if self.control.is_detach_asked() {
+            self.is_detaching = true;
+        }
+    }
+
+    fn check_wall_clock(&mut self, now: i64) {
+        let offset = wall_offset_ns();
+        if (offset - self.wall_offset_ns).abs() > CLOCK_JUMP_NS {
+            self.wall_offset_ns = offset;
+            self.writer.begin(kind::CLOCK, 0, now);
+            self.writer.bytes(&offset.to_le_bytes());
+            self.writer.end();
+            self.writer.flush();
+        }
+    }
+
+    /// Writes where events are missing, once it is known that there are more.
+    fn tell_losses(&mut self, now: i64) {
+        let totals = self.programs.totals();
+        let lost = totals.lost.saturating_sub(self.told.lost);
+        if lost > 0 {
+            let first = if self.told.lost == 0 {
+                totals.lost_first_ns
+            } else {
+                self.told.lost_last_ns
+            };
+            self.writer.begin(kind::GAP, 0, now);
+            for value in [lost, first, totals.lost_last_ns] {
+                self.writer.u64(value);
+            }
+            self.writer.item(tag::TEXT, b"the ring was full");
+            self.writer.end();
+            self.writer.flush();
+        }
+        self.told = totals;
+    }
+
+    /// Takes what the ring holds; returns how many records there were.
+    fn drain(&mut self) -> usize {
+        let mut count = 0;
+        loop {
+            let taken = self.take_batch();
+            if taken == 0 {
+                return count;
+            }
+            count += taken;
+            self.writer.append(&self.batch, self.batch_events);
+            // What the sink has taken is safe: only now the kernel may write over it.
+            self.ring.release();
+        }
+    }
+
+    fn take_batch(&mut self) -> usize {
+        let Self {
+            ring,
+            completer,
+            batch,
+            batch_events,
+            root,
+            ..
+        } = self;
+        batch.clear();
+        *batch_events = 0;
+        ring.take(|bytes| {
+            let Some(record) = RawRecord::new(bytes) else {
+                return true;
+            };
+            if record.kind & RAW == 0 {
+                batch.extend_from_slice(record.bytes);
+            } else if record.kind == PIECE {
+                completer.keep_piece(record);
+                return true;
+            } else {
+                if record.kind == kind::EXEC | RAW
+                    && let Some(root) = root
+                    && !root.has_executed
+                {
+                    root.has_executed = true;
+                    batch.extend_from_slice(&root.state);
+                }
+                completer.complete(record, batch);
+            }
+            *batch_events += u64::from(is_event(record.kind & !RAW));
+            batch.len() < BATCH_BYTES
+        })
+    }
+
+    /// Ends the stream.
+    pub(super) fn finish(mut self) -> Outcome {
+        let now = sys::clock_ns(CLOCK);
+        self.tell_losses(now);
+        let exit = self
+            .root
+            .as_ref()
+            .and_then(|root| root.status)
+            .map_or(Exit::Running, Exit::from_status);
+        let totals = self.told;
+        let (counts, sink_error) = self.writer.finish(now, |counts| Counts {
+            // Counted where they were seen: in the kernel.
+            seen: totals.seen,
+            recorded: counts.recorded,
+            folded: totals.folded,
+            lost: counts.lost + totals.lost,
+        });
+        Outcome {
+            exit,
+            counts,
+            notes: self.notes,
+            sink_error,
+        }
+    }
+
+    /// Writes the state of a running process and begins to record its threads.
+    pub(super) fn take_up(&mut self, pid: Tid) -> Result<(), RecordError> {
+        process::take_up(self, pid)
+    }
+}
