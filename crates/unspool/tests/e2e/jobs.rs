@@ -18,6 +18,11 @@ macro_rules! jobs {
                 }
 
                 #[test]
+                fn bpf() {
+                    super::check($job, "bpf");
+                }
+
+                #[test]
                 fn strace() {
                     super::check($job, "strace");
                 }
