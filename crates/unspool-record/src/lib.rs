@@ -3,9 +3,9 @@
 //! [`record_command`] and [`attach`] are the native recorder, which writes `docs/record-format.md` to a [`RecordSink`].
 //! The only crate of the workspace with `unsafe` code.
 
-mod containers;
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 pub mod bpf;
+mod containers;
 pub mod external;
 mod harden;
 mod launch;

@@ -214,6 +214,13 @@ pub enum RecordError {
         /// What the kernel or the loader said.
         source: std::io::Error,
     },
+    /// There is no such control group.
+    Group {
+        /// As given.
+        path: PathBuf,
+        /// What the file system said.
+        source: std::io::Error,
+    },
     /// The external tracer is not installed.
     TracerMissing {
         /// Name of its program, which is the name of its package as well.
@@ -237,6 +244,7 @@ impl RecordError {
             Self::Trace { .. }
             | Self::KernelTooOld
             | Self::Bpf { .. }
+            | Self::Group { .. }
             | Self::TracerMissing { .. }
             | Self::Failed { .. } => 125,
         }
@@ -253,6 +261,9 @@ impl RecordError {
                 "another tracer may hold it, it may be another user's, or kernel.yama.ptrace_scope forbids it: `unspool doctor` says which",
             ),
             Self::KernelTooOld => Some("record with `--recorder strace`"),
+            Self::Group { .. } => Some(
+                "give a folder below /sys/fs/cgroup, or the path behind `0::` in /proc/PID/cgroup",
+            ),
             Self::Bpf { .. } => Some(
                 "`unspool doctor` prints the command that allows it; or record with `--recorder ptrace`",
             ),
@@ -287,6 +298,13 @@ impl fmt::Display for RecordError {
                 formatter,
                 "cannot record with {tracer}: it is not installed"
             ),
+            Self::Group { path, source } => {
+                write!(
+                    formatter,
+                    "cannot record control group `{}`: {source}",
+                    path.display()
+                )
+            }
             Self::Bpf { source } => {
                 write!(formatter, "cannot load the BPF programs: {source}")
             }
@@ -301,6 +319,7 @@ impl std::error::Error for RecordError {
             Self::NotExecutable { source, .. }
             | Self::Trace { source, .. }
             | Self::Bpf { source }
+            | Self::Group { source, .. }
             | Self::Failed { source, .. } => Some(source),
             Self::NotFound { .. } | Self::KernelTooOld | Self::TracerMissing { .. } => None,
         }

@@ -20,7 +20,7 @@ const CAPABILITIES: [(&str, u32); 5] = [
     ("bpf", 39),
 ];
 /// Where a kernel with type information shows it.
-const BTF_FILE: &str = "/sys/kernel/btf/vmlinux";
+pub(crate) const BTF_FILE: &str = "/sys/kernel/btf/vmlinux";
 
 /// What this machine allows.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -171,6 +171,12 @@ pub(crate) struct RecordArgs {
     /// Record running processes; Ctrl-C lets them go
     #[arg(short, long, value_name = "PID")]
     pub(crate) pid: Vec<u32>,
+    /// Record all processes of a control group
+    #[arg(long, value_name = "PATH")]
+    pub(crate) cgroup: Option<PathBuf>,
+    /// Record all processes of the machine
+    #[arg(long)]
+    pub(crate) all: bool,
     /// auto (default), bpf, ptrace, strace, ltrace
     #[arg(
         long,
@@ -217,6 +223,12 @@ pub(crate) struct RecordArgs {
         value_name = "WHAT"
     )]
     pub(crate) redact: RedactChoice,
+    /// Size of the ring of `bpf`: 64M (default), k, M, G
+    #[arg(long, value_name = "SIZE")]
+    pub(crate) ring: Option<String>,
+    /// Let the job wait rather than count calls
+    #[arg(long)]
+    pub(crate) lossless: bool,
     /// Keep the recorder's own records
     #[arg(long)]
     pub(crate) keep_raw: bool,

@@ -6,10 +6,11 @@ use std::sync::Arc;
 
 use unspool_decode::native::format::{HEAD_BYTES, INDEX_NONE, STRINGS_BYTES_MAX, kind, tag};
 
-use super::names::{Groups, push_path, push_socket};
+use super::names::{push_path, push_socket};
 use crate::native::capture::push_signal_info;
 use crate::native::roles::{ProcessCall, Role, RoleTable, process_call};
 use crate::native::writer::{push_item, push_strings};
+use crate::native::{Told, Use};
 use crate::seam::{Scrub, TextKind};
 
 /// Bit of a kind that says: to be completed.
@@ -61,11 +62,11 @@ impl<'r> RawRecord<'r> {
             .map_or(0, |two| u16::from_le_bytes([two[0], two[1]]))
     }
 
-    fn u32_at(&self, at: usize) -> u32 {
+    pub(super) fn u32_at(&self, at: usize) -> u32 {
         u32::try_from(self.u64_of(at, 4)).unwrap_or(0)
     }
 
-    fn u64_of(&self, at: usize, len: usize) -> u64 {
+    pub(super) fn u64_of(&self, at: usize, len: usize) -> u64 {
         let mut word = [0; 8];
         if let Some(bytes) = self.bytes.get(at..at + len) {
             word[..len].copy_from_slice(bytes);
@@ -107,7 +108,6 @@ pub(super) struct Completer {
     pieces: HashMap<u32, Pieces>,
     /// Paths given to the execs that are under way, by thread.
     programs: HashMap<u32, Vec<u8>>,
-    groups: Groups,
     text: Vec<u8>,
     /// The command's thread, until its first exec has returned: the arguments of that call were the launcher's.
     root: Option<u32>,
@@ -120,7 +120,6 @@ impl Completer {
             roles: RoleTable::new(),
             pieces: HashMap::new(),
             programs: HashMap::new(),
-            groups: Groups::default(),
             text: Vec::new(),
             root,
         }
@@ -146,7 +145,7 @@ impl Completer {
     }
 
     /// Appends the complete record to `out`.
-    pub(super) fn complete(&mut self, record: RawRecord<'_>, out: &mut Vec<u8>) {
+    pub(super) fn complete(&mut self, record: RawRecord<'_>, usage: &mut Use, out: &mut Vec<u8>) {
         let start = out.len();
         let items_at = record.items_at().min(record.bytes.len());
         let kind = record.kind & !RAW;
@@ -166,6 +165,8 @@ impl Completer {
         self.items(&record, items_at, out);
         if kind == kind::EXEC {
             self.push_image(record.tid, out);
+            let tgid = record.u32_at(16).cast_signed();
+            usage.push_group(tgid, Told::WhenNew, out);
         }
         out.resize(start + (out.len() - start).next_multiple_of(4), 0);
         let len = u32::try_from(out.len() - start).unwrap_or(0);
@@ -209,12 +210,8 @@ impl Completer {
                     let is_small = record.u16_at(22) >> 14 == 2;
                     push_signal_info(value, if is_small { 4 } else { 8 }, *index, out);
                 }
-                RAW_GROUP => {
-                    let id = value.first_chunk().map_or(0, |id| u64::from_le_bytes(*id));
-                    if let Some(path) = self.groups.path(id) {
-                        push_item(out, tag::GROUP, INDEX_NONE, path);
-                    }
-                }
+                // Its number: the path is looked up where the process is.
+                RAW_GROUP => {}
                 raw if raw >= RAW_PATH => {
                     self.text.clear();
                     push_path(value, &mut self.text);

@@ -10,18 +10,20 @@ mod names;
 mod process;
 mod programs;
 mod recorder;
+mod scope;
 
 use std::io;
 use std::thread;
 
 use crate::launch::launch;
-use crate::native::RECORDING;
+use crate::native::{RECORDING, kernel_version};
 use crate::options::{Command, Control, Outcome, RecordError, RecordOptions};
 use crate::seam::RecordSink;
 use crate::sys;
 use crate::sys::signals::{Dispositions, current_mask};
-use programs::{Loaded, Programs as _, Scope, Setting};
+use programs::{Loaded, Scope, Setting};
 use recorder::{CLOCK, Recorder, Root, THREAD_PROBES, THREAD_WAITS};
+pub use scope::Target;
 
 /// Bytes of the ring unless asked for otherwise: 0.3 s of the worst storm measured.
 pub const RING_BYTES: u32 = 64 << 20;
@@ -29,6 +31,9 @@ pub const RING_BYTES: u32 = 64 << 20;
 pub const RING_BYTES_MIN: u32 = 1 << 20;
 /// The largest.
 pub const RING_BYTES_MAX: u32 = 1 << 30;
+
+/// The oldest kernel with all that the programs use: `bpf_loop`.
+pub const KERNEL_NEEDED: (u32, u32) = (5, 17);
 
 /// What only this recorder knows.
 #[derive(Clone, Copy, Debug)]
@@ -66,6 +71,15 @@ pub fn why_not() -> Option<String> {
         Ok(_) => None,
         Err(error) => Some(error.to_string()),
     }
+}
+
+/// Whether this machine and this user look as if they could record with BPF: a glance, without loading anything.
+pub fn may_work() -> bool {
+    let (_, release) = sys::host_and_kernel();
+    let has = crate::probe::has_capability;
+    kernel_version(&release).is_some_and(|version| version >= KERNEL_NEEDED)
+        && std::path::Path::new(crate::probe::BTF_FILE).exists()
+        && (has("sys_admin") || has("bpf") && has("perfmon"))
 }
 
 fn load(options: &RecordOptions, bpf: &BpfOptions, scope: Scope) -> Result<Loaded, RecordError> {
@@ -109,6 +123,7 @@ pub fn record_command(
             sys::clock_ns(CLOCK),
             process::State::Child,
             options.scrub.as_ref(),
+            &mut recorder.usage,
         );
         recorder.set_root(Root {
             pid,
@@ -143,10 +158,10 @@ pub fn record_command(
     })
 }
 
-/// Records running processes, with all their threads and the children they start, until they end, until SIGINT, SIGTERM or
-/// SIGHUP comes, or until [`Control::detach`]. They notice nothing.
+/// Records what runs already, and what it starts, until it has ended (processes only), until SIGINT, SIGTERM or SIGHUP comes, or
+/// until [`Control::detach`]. It notices nothing.
 pub fn attach(
-    pids: &[i32],
+    target: &Target,
     options: &RecordOptions,
     bpf: &BpfOptions,
     sink: &mut dyn RecordSink,
@@ -154,12 +169,18 @@ pub fn attach(
 ) -> Result<Outcome, RecordError> {
     in_own_thread(|| {
         let _dispositions = Dispositions::install();
-        let programs = load(options, bpf, Scope::Tree)?;
+        let scope = target.scope()?;
+        let programs = load(options, bpf, scope)?;
         let mut recorder = new_recorder(options, bpf, sink, control, programs)?;
         start_attached(&mut recorder)?;
-        for &pid in pids {
-            recorder.take_up(pid)?;
+        for pid in target.processes()? {
+            match recorder.take_up(pid) {
+                // Of many, some end meanwhile, and some are not the user's.
+                Err(_) if scope != Scope::Tree => {}
+                taken => taken?,
+            }
         }
+        recorder.ends_with_its_processes = scope == Scope::Tree;
         recorder.run();
         Ok(recorder.finish())
     })

@@ -1,9 +1,7 @@
 //! Names of kernel objects as the record format has them, from what the kernel's side read of the objects.
 
-use std::collections::HashMap;
 use std::io::Write as _;
-use std::os::unix::fs::MetadataExt as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use unspool_decode::native::format::tag;
 
@@ -117,26 +115,8 @@ fn unix(name: &[u8]) -> Address {
     Address::new(&[&[1, 0], name].concat())
 }
 
-/// Paths of control groups by their ids.
-#[derive(Debug, Default)]
-pub(super) struct Groups {
-    paths: HashMap<u64, Option<Vec<u8>>>,
-}
-
 /// Where the unified hierarchy is mounted: alone, or beside the old ones.
 const GROUP_ROOTS: [&str; 2] = ["/sys/fs/cgroup/unified", "/sys/fs/cgroup"];
-/// Groups looked at to find one.
-const GROUPS_MAX: usize = 10_000;
-
-impl Groups {
-    /// Path of the control group below the root of the hierarchy, `None` when it cannot be found (any more).
-    pub(super) fn path(&mut self, id: u64) -> Option<&[u8]> {
-        self.paths
-            .entry(id)
-            .or_insert_with(|| find_group(id))
-            .as_deref()
-    }
-}
 
 /// The root of the unified hierarchy, `None` where there is none.
 pub(super) fn group_root() -> Option<&'static Path> {
@@ -144,35 +124,6 @@ pub(super) fn group_root() -> Option<&'static Path> {
         .iter()
         .map(Path::new)
         .find(|root| root.join("cgroup.procs").exists())
-}
-
-/// The id of a control group is the inode number of its folder.
-fn find_group(id: u64) -> Option<Vec<u8>> {
-    let root = group_root()?;
-    let mut folders: Vec<PathBuf> = vec![root.to_path_buf()];
-    let mut looked = 0;
-    while let Some(folder) = folders.pop() {
-        looked += 1;
-        if looked > GROUPS_MAX {
-            return None;
-        }
-        if std::fs::metadata(&folder).is_ok_and(|data| data.ino() == id) {
-            let below = folder
-                .strip_prefix(root)
-                .ok()?
-                .as_os_str()
-                .as_encoded_bytes();
-            return Some([b"/", below].concat());
-        }
-        let entries = std::fs::read_dir(&folder).ok()?;
-        folders.extend(
-            entries
-                .filter_map(Result::ok)
-                .filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()))
-                .map(|entry| entry.path()),
-        );
-    }
-    None
 }
 
 #[cfg(test)]

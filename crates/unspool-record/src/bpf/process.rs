@@ -7,8 +7,8 @@ use unspool_decode::native::format::{INDEX_NONE, STRINGS_BYTES_MAX, kind, tag};
 
 use super::kernel::{pidfd, thread_pidfd};
 use super::recorder::{CLOCK, Recorder, THREADS_MAX};
-use crate::native::procfs;
 use crate::native::writer::{begin_item, push_item, push_strings};
+use crate::native::{Told, Use, procfs};
 use crate::options::RecordError;
 use crate::seam::Scrub;
 use crate::sys::{self, Tid};
@@ -27,7 +27,13 @@ pub(super) enum State {
 }
 
 /// The record `process`.
-pub(super) fn record(tgid: Tid, now: i64, state: State, scrub: &dyn Scrub) -> Vec<u8> {
+pub(super) fn record(
+    tgid: Tid,
+    now: i64,
+    state: State,
+    scrub: &dyn Scrub,
+    usage: &mut Use,
+) -> Vec<u8> {
     let status = procfs::status(tgid).unwrap_or_default();
     let mut record = vec![0; 4];
     record.extend_from_slice(&tgid.to_le_bytes());
@@ -60,6 +66,7 @@ pub(super) fn record(tgid: Tid, now: i64, state: State, scrub: &dyn Scrub) -> Ve
     }
     let user = [status.uid.to_le_bytes(), status.gid.to_le_bytes()].concat();
     push_item(&mut record, tag::USER, INDEX_NONE, &user);
+    usage.push_group(tgid, Told::Again, &mut record);
     for (fd, flags) in procfs::descriptors(tgid, DESCRIPTORS_MAX) {
         let closes = flags & libc::O_CLOEXEC.cast_unsigned() != 0
             || u8::try_from(fd).is_ok_and(sys::signals::was_closed_at_start);
@@ -90,7 +97,9 @@ pub(super) fn take_up(recorder: &mut Recorder<'_>, pid: Tid) -> Result<(), Recor
         sys::clock_ns(CLOCK),
         State::Running,
         recorder.options.scrub.as_ref(),
+        &mut recorder.usage,
     );
+    recorder.usage.attached(tgid);
     recorder.writer.append(&state, 0);
     let mut known = BTreeSet::new();
     // Threads start threads while we look: until a look finds no new one.

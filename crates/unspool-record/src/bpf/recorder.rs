@@ -10,7 +10,7 @@ use super::kernel::{Ring, reap, wait_readable};
 use super::process;
 use super::programs::{Programs, Totals};
 use crate::native::writer::{Writer, is_event};
-use crate::native::{procfs, wall_offset_ns};
+use crate::native::{Use, procfs, wall_offset_ns};
 use crate::options::{Control, Counts, Exit, Outcome, RecordError, RecordOptions, Wait};
 use crate::seam::RecordSink;
 use crate::sys::{self, Tid, signals};
@@ -51,6 +51,7 @@ pub(super) struct Recorder<'run> {
     control: &'run Control,
     pub(super) writer: Writer<'run>,
     completer: Completer,
+    pub(super) usage: Use,
     pub(super) programs: Box<dyn Programs>,
     ring: Ring,
     batch: Vec<u8>,
@@ -58,6 +59,8 @@ pub(super) struct Recorder<'run> {
     pub(super) root: Option<Root>,
     /// Threads that were told to the kernel's side.
     pub(super) seeded: u32,
+    /// Whether recording is over when all that was told has ended.
+    pub(super) ends_with_its_processes: bool,
     is_detaching: bool,
     sleep_ms: i32,
     wall_offset_ns: i64,
@@ -85,12 +88,14 @@ impl<'run> Recorder<'run> {
             control,
             writer: Writer::new(sink),
             completer: Completer::new(options.scrub.clone(), None),
+            usage: Use::start(options.sample)?,
             programs,
             ring,
             batch: Vec::with_capacity(BATCH_BYTES + (64 << 10)),
             batch_events: 0,
             root: None,
             seeded: 0,
+            ends_with_its_processes: true,
             is_detaching: false,
             sleep_ms: i32::try_from(ring_bytes / 4 / RING_BYTES_PER_MS)
                 .unwrap_or(SLEEP_MS_MAX)
@@ -165,6 +170,7 @@ impl<'run> Recorder<'run> {
     pub(super) fn run(&mut self) {
         loop {
             let taken = self.drain();
+            self.writer.records(self.usage.ready_samples());
             let now = sys::clock_ns(CLOCK);
             self.heed_requests();
             if now - self.checked_ns >= SECOND_NS {
@@ -194,6 +200,7 @@ impl<'run> Recorder<'run> {
         }
         self.programs.detach();
         while self.drain() > 0 {}
+        self.writer.records(self.usage.last_samples());
     }
 
     fn is_over(&self) -> bool {
@@ -206,7 +213,7 @@ impl<'run> Recorder<'run> {
                 root.status.is_some()
                     && (self.options.wait == Wait::Main || is_empty || !root.has_executed)
             }
-            None => self.seeded > 0 && is_empty,
+            None => self.ends_with_its_processes && is_empty,
         }
     }
 
@@ -282,6 +289,7 @@ impl<'run> Recorder<'run> {
         let Self {
             ring,
             completer,
+            usage,
             batch,
             batch_events,
             root,
@@ -305,9 +313,11 @@ impl<'run> Recorder<'run> {
                 {
                     root.has_executed = true;
                     batch.extend_from_slice(&root.state);
+                    usage.attached(root.pid);
                 }
-                completer.complete(record, batch);
+                completer.complete(record, usage, batch);
             }
+            note_life(record, usage);
             *batch_events += u64::from(is_event(record.kind & !RAW));
             batch.len() < BATCH_BYTES
         })
@@ -341,5 +351,20 @@ impl<'run> Recorder<'run> {
     /// Writes the state of a running process and begins to record its threads.
     pub(super) fn take_up(&mut self, pid: Tid) -> Result<(), RecordError> {
         process::take_up(self, pid)
+    }
+}
+
+/// Tells the sampler which processes there are.
+fn note_life(record: RawRecord<'_>, usage: &mut Use) {
+    let number = |at| record.u32_at(at).cast_signed();
+    let tid = record.tid.cast_signed();
+    match record.kind & !RAW {
+        kind::FORK => {
+            let time = i64::try_from(record.u64_of(8, 8)).unwrap_or(i64::MAX);
+            usage.began(number(16), number(20), tid, time);
+        }
+        kind::EXEC => usage.executes(tid, number(20)),
+        kind::EXIT => usage.ended(tid, number(16)),
+        _ => {}
     }
 }

@@ -29,6 +29,7 @@ use crate::seam::RecordSink;
 use crate::sys;
 use crate::sys::signals::{Dispositions, current_mask};
 use tracer::Tracer;
+pub(crate) use tracer::usage::{Told, Use};
 pub(crate) use tracer::wall_offset_ns;
 
 /// One recording at a time in a process: signals belong to the process.

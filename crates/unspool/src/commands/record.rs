@@ -23,7 +23,7 @@ use crate::cli::{DetailChoice, RecordArgs, RecorderChoice, RedactChoice, WaitCho
 use crate::clock::{now_ns, random, run_id};
 use crate::failure::{Failure, status};
 use crate::pipeline::{Walked, walk};
-use crate::report::{count, duration, eprint_error, eprint_line, size};
+use crate::report::{count, duration, eprint_error, eprint_line, parse_size, size};
 use crate::settings::Settings;
 use crate::sources::FrameSource;
 use crate::times::Interval;
@@ -36,19 +36,11 @@ const SYNC_EVERY_NS: i64 = 1_000_000_000;
 
 /// Records and gives the exit status.
 pub(crate) fn run(settings: &Settings, args: &RecordArgs) -> Result<u8> {
-    if args.command.is_empty() == args.pid.is_empty() {
-        let message = if args.pid.is_empty() {
-            "there is no command to record"
-        } else {
-            "there is a command and `-p PID`: only one of them can be recorded"
-        };
-        return Err(Failure::new(status::RECORD, message)
-            .hint("unspool record -- COMMAND [ARGS]..., or: unspool record -p PID")
-            .into());
-    }
+    check_what(args)?;
     let scrubber = Arc::new(scrubber(settings, args)?);
-    let recorder = choose(args.recorder);
+    let recorder = choose(args);
     check_sampling(args, recorder)?;
+    let bpf_options = bpf_options(args, recorder)?;
     let writer = create_run(
         settings,
         args.output.as_deref(),
@@ -59,7 +51,13 @@ pub(crate) fn run(settings: &Settings, args: &RecordArgs) -> Result<u8> {
         writer,
         last_sync_ns: now_ns(),
     };
-    let recorded = record(settings, args, recorder, &scrubber, &mut sink);
+    let mut recorder = recorder;
+    let mut recorded = record(settings, args, recorder, &bpf_options, &scrubber, &mut sink);
+    if matches!(recorded, Err(RecordError::Bpf { .. })) && can_do_without_bpf(args) {
+        recorder = RecorderChoice::Ptrace;
+        recorder_name(recorder).clone_into(&mut sink.writer.manifest_mut().recorder.name);
+        recorded = record(settings, args, recorder, &bpf_options, &scrubber, &mut sink);
+    }
     let writer = sink.writer;
     let outcome = match recorded {
         Ok(outcome) => outcome,
@@ -76,6 +74,73 @@ pub(crate) fn run(settings: &Settings, args: &RecordArgs) -> Result<u8> {
         Err(error) => eprint_error(&error),
     }
     Ok(code)
+}
+
+/// One thing is recorded: a command, processes, a control group, or the machine.
+fn check_what(args: &RecordArgs) -> Result<()> {
+    let ways = [
+        (!args.command.is_empty(), "a command"),
+        (!args.pid.is_empty(), "`-p PID`"),
+        (args.cgroup.is_some(), "`--cgroup PATH`"),
+        (args.all, "`--all`"),
+    ];
+    let asked: Vec<&str> = ways
+        .iter()
+        .filter(|(is_asked, _)| *is_asked)
+        .map(|(_, name)| *name)
+        .collect();
+    let message = match asked.as_slice() {
+        [_] => return Ok(()),
+        [] => "there is no command to record".to_owned(),
+        many => format!(
+            "there is {}: only one of them can be recorded",
+            many.join(" and ")
+        ),
+    };
+    Err(Failure::new(status::RECORD, message)
+        .hint("unspool record -- COMMAND [ARGS]..., or: unspool record -p PID")
+        .into())
+}
+
+/// Whether another recorder may take the place of `bpf` where its programs cannot be loaded after all.
+fn can_do_without_bpf(args: &RecordArgs) -> bool {
+    args.recorder == RecorderChoice::Auto
+        && args.cgroup.is_none()
+        && !args.all
+        && !args.lossless
+        && args.ring.is_none()
+}
+
+/// What only `bpf` has.
+fn bpf_options(args: &RecordArgs, recorder: RecorderChoice) -> Result<bpf::BpfOptions> {
+    let asked = [
+        (args.ring.is_some(), "--ring"),
+        (args.lossless, "--lossless"),
+        (args.cgroup.is_some(), "--cgroup"),
+        (args.all, "--all"),
+    ];
+    if recorder != RecorderChoice::Bpf
+        && let Some((_, name)) = asked.iter().find(|(is_asked, _)| *is_asked)
+    {
+        let chosen = recorder_name(recorder);
+        return Err(Failure::usage(format!("{chosen} has no `{name}`"))
+            .hint("record with `--recorder bpf`; `unspool doctor` says whether it works here")
+            .into());
+    }
+    let mut options = bpf::BpfOptions {
+        lossless: args.lossless,
+        ..bpf::BpfOptions::default()
+    };
+    if let Some(text) = &args.ring {
+        let bytes = parse_size(text)
+            .and_then(|bytes| u32::try_from(bytes).ok())
+            .filter(|bytes| (bpf::RING_BYTES_MIN..=bpf::RING_BYTES_MAX).contains(bytes));
+        options.ring_bytes = bytes.ok_or_else(|| {
+            Failure::usage(format!("`{text}` is no size of a ring"))
+                .hint("1M to 1G, as in `--ring 256M`")
+        })?;
+    }
+    Ok(options)
 }
 
 fn scrubber(settings: &Settings, args: &RecordArgs) -> Result<Scrubber> {
@@ -104,9 +169,10 @@ fn argv_bytes(args: &RecordArgs) -> Vec<Vec<u8>> {
         .collect()
 }
 
-/// `auto` is the built-in recorder: it needs nothing and is the cheapest.
-fn choose(choice: RecorderChoice) -> RecorderChoice {
-    match choice {
+/// `auto`: the cheapest that this machine allows and that can do what is asked.
+fn choose(args: &RecordArgs) -> RecorderChoice {
+    match args.recorder {
+        RecorderChoice::Auto if args.payload == 0 && bpf::may_work() => RecorderChoice::Bpf,
         RecorderChoice::Auto => RecorderChoice::Ptrace,
         other => other,
     }
@@ -139,6 +205,12 @@ fn manifest(
         .collect();
     if manifest.command.is_empty() {
         manifest.command = args.pid.iter().map(|pid| format!("-p {pid}")).collect();
+    }
+    if let Some(path) = &args.cgroup {
+        manifest.command = vec![format!("--cgroup {}", path.display())];
+    }
+    if args.all {
+        manifest.command = vec!["--all".to_owned()];
     }
     manifest.host = kernel_says("hostname");
     manifest.kernel = kernel_says("osrelease");
@@ -207,6 +279,7 @@ fn record(
     settings: &Settings,
     args: &RecordArgs,
     recorder: RecorderChoice,
+    bpf_options: &bpf::BpfOptions,
     scrubber: &Arc<Scrubber>,
     sink: &mut FrameSink,
 ) -> Result<Outcome, RecordError> {
@@ -238,7 +311,10 @@ fn record(
                 scrub: Arc::clone(scrubber) as Arc<dyn unspool_record::Scrub>,
             };
             if recorder == RecorderChoice::Bpf {
-                return record_with_bpf(&command, &pids, &options, sink, &control);
+                return match target(args, &pids) {
+                    None => bpf::record_command(&command, &options, bpf_options, sink, &control),
+                    Some(target) => bpf::attach(&target, &options, bpf_options, sink, &control),
+                };
             }
             return if pids.is_empty() {
                 unspool_record::record_command(&command, &options, sink, &control)
@@ -284,19 +360,13 @@ fn check_sampling(args: &RecordArgs, recorder: RecorderChoice) -> Result<()> {
     Ok(())
 }
 
-/// Records with programs in the kernel.
-fn record_with_bpf(
-    command: &Command,
-    pids: &[i32],
-    options: &RecordOptions,
-    sink: &mut FrameSink,
-    control: &Control,
-) -> Result<Outcome, RecordError> {
-    let bpf = bpf::BpfOptions::default();
-    if pids.is_empty() {
-        bpf::record_command(command, options, &bpf, sink, control)
-    } else {
-        bpf::attach(pids, options, &bpf, sink, control)
+/// What is recorded with BPF when there is no command.
+fn target(args: &RecordArgs, pids: &[i32]) -> Option<bpf::Target> {
+    match &args.cgroup {
+        Some(path) => Some(bpf::Target::Group(path.clone())),
+        None if args.all => Some(bpf::Target::All),
+        None if pids.is_empty() => None,
+        None => Some(bpf::Target::Processes(pids.to_vec())),
     }
 }
 

@@ -3,7 +3,7 @@
 mod calls;
 mod events;
 mod process;
-mod usage;
+pub(crate) mod usage;
 mod waiter;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -3,16 +3,17 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use unspool_decode::native::format::tag;
+use unspool_decode::native::format::{INDEX_NONE, tag};
 
 use super::{CLOCK, Tracer};
 use crate::containers::{Membership, Names};
+use crate::native::writer::push_item;
 use crate::options::RecordError;
 use crate::samples::Sampler;
 use crate::sys::Tid;
 
 /// The control groups of processes, and the sampler of their use.
-pub(super) struct Use {
+pub(crate) struct Use {
     /// By thread group.
     groups: HashMap<Tid, Membership>,
     names: Names,
@@ -22,13 +23,13 @@ pub(super) struct Use {
 
 /// Whether a control group is told that was told before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Told {
+pub(crate) enum Told {
     Again,
     WhenNew,
 }
 
 impl Use {
-    pub(super) fn start(sample: Option<Duration>) -> Result<Self, RecordError> {
+    pub(crate) fn start(sample: Option<Duration>) -> Result<Self, RecordError> {
         let sampler = sample
             .map(|interval| Sampler::start(interval, CLOCK))
             .transpose()
@@ -44,19 +45,19 @@ impl Use {
         })
     }
 
-    pub(super) fn is_sampled(&self) -> bool {
+    pub(crate) fn is_sampled(&self) -> bool {
         self.sampler.is_some()
     }
 
     /// A process that has run before is recorded from now on.
-    pub(super) fn attached(&mut self, tgid: Tid) {
+    pub(crate) fn attached(&mut self, tgid: Tid) {
         if let Some(sampler) = &mut self.sampler {
             sampler.attached(tgid);
         }
     }
 
     /// A thread or process begins.
-    pub(super) fn began(&mut self, tid: Tid, tgid: Tid, parent: Tid, now: i64) {
+    pub(crate) fn began(&mut self, tid: Tid, tgid: Tid, parent: Tid, now: i64) {
         if tid == tgid
             && let Some(group) = self.groups.get(&parent).cloned()
         {
@@ -71,14 +72,50 @@ impl Use {
         }
     }
 
-    pub(super) fn executes(&mut self, tgid: Tid, former: Tid) {
+    pub(crate) fn executes(&mut self, tgid: Tid, former: Tid) {
         if let Some(sampler) = &mut self.sampler {
             sampler.executes(tgid, former);
         }
     }
 
+    /// Appends the control group of a process to items.
+    pub(crate) fn push_group(&mut self, tgid: Tid, told: Told, items: &mut Vec<u8>) {
+        let Some(group) = Membership::of(tgid) else {
+            return;
+        };
+        if told == Told::WhenNew && self.groups.get(&tgid) == Some(&group) {
+            return;
+        }
+        push_item(items, tag::GROUP, INDEX_NONE, group.path());
+        if let Some(name) = self.names.of(group.path()) {
+            push_item(items, tag::CONTAINER, INDEX_NONE, &name);
+        }
+        if let Some(sampler) = &mut self.sampler {
+            sampler.is_in(tgid, &group);
+        }
+        self.groups.insert(tgid, group);
+    }
+
+    /// The samples that are ready.
+    pub(crate) fn ready_samples(&mut self) -> &[u8] {
+        self.records.clear();
+        if let Some(sampler) = &mut self.sampler {
+            sampler.take_records(&mut self.records);
+        }
+        &self.records
+    }
+
+    /// A last sample of what still lives.
+    pub(crate) fn last_samples(&mut self) -> &[u8] {
+        self.records.clear();
+        if let Some(sampler) = &mut self.sampler {
+            sampler.finish(&mut self.records);
+        }
+        &self.records
+    }
+
     /// A thread has ended.
-    pub(super) fn ended(&mut self, tid: Tid, tgid: Tid) {
+    pub(crate) fn ended(&mut self, tid: Tid, tgid: Tid) {
         if tid == tgid {
             self.groups.remove(&tgid);
         }
@@ -95,20 +132,8 @@ impl Use {
 impl Tracer<'_> {
     /// Appends the control group of a process to the record that is being built.
     pub(super) fn push_group(&mut self, tgid: Tid, told: Told) {
-        let Some(group) = Membership::of(tgid) else {
-            return;
-        };
-        if told == Told::WhenNew && self.usage.groups.get(&tgid) == Some(&group) {
-            return;
-        }
-        self.writer.item(tag::GROUP, group.path());
-        if let Some(name) = self.usage.names.of(group.path()) {
-            self.writer.item(tag::CONTAINER, &name);
-        }
-        if let Some(sampler) = &mut self.usage.sampler {
-            sampler.is_in(tgid, &group);
-        }
-        self.usage.groups.insert(tgid, group);
+        let Self { usage, writer, .. } = self;
+        usage.push_group(tgid, told, writer.items());
     }
 
     /// A thread is stopped at its end.
@@ -126,20 +151,12 @@ impl Tracer<'_> {
     /// Writes the samples that are ready.
     pub(super) fn take_samples(&mut self) {
         let Self { usage, writer, .. } = self;
-        if let Some(sampler) = &mut usage.sampler {
-            sampler.take_records(&mut usage.records);
-            writer.records(&usage.records);
-            usage.records.clear();
-        }
+        writer.records(usage.ready_samples());
     }
 
     /// Writes a last sample of what still lives.
     pub(super) fn take_last_samples(&mut self) {
         let Self { usage, writer, .. } = self;
-        if let Some(sampler) = &mut usage.sampler {
-            sampler.finish(&mut usage.records);
-            writer.records(&usage.records);
-            usage.records.clear();
-        }
+        writer.records(usage.last_samples());
     }
 }
