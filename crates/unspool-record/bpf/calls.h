@@ -261,7 +261,7 @@ SEPARATE int put_role(u32 role, u32 index)
 // Facts about what a successful call made.
 INLINE void put_result(struct call *call, struct thread *thread, s64 result)
 {
-	struct fs_struct *fs;
+	u64 fs;
 	u32 is_copy = call->result == RESULT_COPY;
 	switch (call->result) {
 	case RESULT_COPY_OF_FCNTL:
@@ -281,7 +281,7 @@ INLINE void put_result(struct call *call, struct thread *thread, s64 result)
 		put_socket(0, thread->arguments[0]);
 		break;
 	case RESULT_DIRECTORY:
-		fs = bpf_get_current_task_btf()->fs;
+		fs = POINTER(struct task_struct, bpf_get_current_task_btf(), fs);
 		if (fs) {
 			struct path path = {};
 			u64 inode = 0;

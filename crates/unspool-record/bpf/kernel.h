@@ -229,6 +229,23 @@ struct socket {
 	struct sock *sk;
 };
 
+struct io_cqe {
+	u64 user_data;
+	s32 res;
+	s32 fd;
+};
+
+struct io_kiocb {
+	struct file *file;
+	u8 opcode;
+	struct io_cqe cqe;
+};
+
+struct io_rw {
+	u64 addr;
+	u32 len;
+};
+
 #ifdef __TARGET_ARCH_x86
 struct pt_regs {
 	unsigned long r10, r9, r8, bx, cx, dx, si, di, bp;
@@ -247,6 +264,14 @@ struct pt_regs {
 		u64 object = (u64)(address);                                                                         \
 		bpf_probe_read_kernel(&(to), sizeof(to), __builtin_preserve_access_index(&((structure *)object)->field)); \
 	} while (0)
+// A pointer that a kernel object holds, as a number. Loading it directly would make the verifier search the names of all types
+// of the kernel, 10 ms for each such load.
+#define POINTER(structure, address, field)              \
+	({                                              \
+		u64 pointer = 0;                        \
+		READ(pointer, structure, address, field); \
+		pointer;                                \
+	})
 // Where a field lies within its structure.
 #define OFFSET(structure, field) __builtin_preserve_field_info(((structure *)0)->field, 0)
 // Whether this kernel has the field.

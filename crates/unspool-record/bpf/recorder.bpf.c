@@ -1,5 +1,5 @@
 // The kernel's side of the recorder `bpf`: writes docs/record-format.md to a ring. See src/bpf/mod.rs for the other side.
-#include "calls.h"
+#include "uring.h"
 
 char LICENSE[] SEC("license") = "Dual MIT/GPL";
 
@@ -22,8 +22,9 @@ INLINE int is_in_scope(struct task_struct *task)
 	if (scope == SCOPE_TREE || task->tgid == own_tgid)
 		return 0;
 	if (!may_read_all) {
-		const struct cred *cred = task->cred;
-		if (!cred || cred->uid.val != own_uid)
+		struct ids ids = {};
+		read_ids(&ids, task);
+		if (ids.uid != own_uid)
 			return 0;
 	}
 	return scope == SCOPE_ALL || bpf_get_current_ancestor_cgroup_id(cgroup_level) == cgroup;
@@ -40,8 +41,8 @@ INLINE struct thread *current_thread(struct task_struct *task)
 	thread = bpf_task_storage_get(&threads, task, NULL, STORAGE_CREATE);
 	if (thread) {
 		thread->flags = 0;
-		thread->tid = number_of(task);
-		thread->tgid = number_of(task->group_leader);
+		thread->tid = number_of((u64)task);
+		thread->tgid = number_of(POINTER(struct task_struct, task, group_leader));
 		__sync_fetch_and_add(&alive, 1);
 	}
 	return thread;
@@ -142,11 +143,12 @@ int exit_call(u64 *context)
 // Where the recorder stands: its depth among the pid namespaces, and its root.
 INLINE void learn_place(struct task_struct *task)
 {
-	struct pid *pid = task->thread_pid;
-	struct fs_struct *fs = task->fs;
+	u64 pid = POINTER(struct task_struct, task, thread_pid);
+	u64 fs = POINTER(struct task_struct, task, fs);
 	struct path root = {};
-	if (pid)
-		level = pid->level;
+	u32 depth = 0;
+	READ(depth, struct pid, pid, level);
+	level = depth;
 	if (fs)
 		bpf_probe_read_kernel(&root, sizeof(root), (void *)fs + OFFSET(struct fs_struct, root));
 	root_dentry = (u64)root.dentry;
@@ -165,21 +167,21 @@ int make_thread(u64 *context)
 	u64 now = bpf_ktime_get_boot_ns();
 	if (parent->tgid == child->tgid)
 		flags |= CLONE_THREAD;
-	if (parent->mm && parent->mm == child->mm)
+	if (POINTER(struct task_struct, parent, mm) == POINTER(struct task_struct, child, mm))
 		flags |= CLONE_VM;
-	if (parent->fs == child->fs)
+	if (POINTER(struct task_struct, parent, fs) == POINTER(struct task_struct, child, fs))
 		flags |= CLONE_FS;
-	if (parent->files == child->files)
+	if (POINTER(struct task_struct, parent, files) == POINTER(struct task_struct, child, files))
 		flags |= CLONE_FILES;
-	if (child->vfork_done)
+	if (POINTER(struct task_struct, child, vfork_done))
 		flags |= CLONE_VFORK;
 	struct thread *to = bpf_task_storage_get(&threads, child, NULL, STORAGE_CREATE);
 	struct fork_record record = {
 		.word = first_word(KIND_FORK, sizeof(record)),
 		.tid = from->tid,
 		.time = now,
-		.child = number_of(child),
-		.child_tgid = flags & CLONE_THREAD ? from->tgid : number_of(child),
+		.child = number_of((u64)child),
+		.child_tgid = flags & CLONE_THREAD ? from->tgid : number_of((u64)child),
 		.flags = flags,
 	};
 	put_event(&record, sizeof(record), now);
@@ -259,15 +261,15 @@ SEPARATE int write_exec(u32 former, u64 program, u64 file, u64 now)
 	u64 inode = inode_of(file);
 	bpf_probe_read_kernel(&path, sizeof(path), (void *)file + OFFSET(struct file, f_path));
 	put_path(TAG_EXE, INDEX_NONE, (u64)path.mnt, (u64)path.dentry, inode);
-	struct fs_struct *fs = task->fs;
+	u64 fs = POINTER(struct task_struct, task, fs);
 	if (fs) {
 		bpf_probe_read_kernel(&path, sizeof(path), (void *)fs + OFFSET(struct fs_struct, pwd));
 		bpf_probe_read_kernel(&inode, sizeof(inode), (void *)path.dentry + OFFSET(struct dentry, d_inode));
 		put_path(TAG_CWD, INDEX_NONE, (u64)path.mnt, (u64)path.dentry, inode);
 	}
-	const struct cred *cred = task->cred;
-	if (cred)
-		put_number(TAG_USER, INDEX_NONE, cred->euid.val | (u64)cred->egid.val << 32);
+	struct ids ids = {};
+	read_ids(&ids, task);
+	put_number(TAG_USER, INDEX_NONE, ids.euid | (u64)ids.egid << 32);
 	put_number(TAG_RAW_CGROUP, INDEX_NONE, bpf_get_current_cgroup_id());
 	u32 at = s->len;
 	if (at <= SCRATCH_ROOM && may_read(task)) {
@@ -298,10 +300,10 @@ int replace_image(u64 *context)
 		learn_place(task);
 	thread->flags &= ~THREAD_WAITS;
 	thread->tid = thread->tgid;
-	struct mm_struct *mm = task->mm;
+	u64 mm = POINTER(struct task_struct, task, mm);
 	if (mm && may_read(task)) {
-		put_pieces(thread->tid, mm->arg_start, mm->arg_end, 0);
-		put_pieces(thread->tid, mm->env_start, mm->env_end, 1);
+		put_pieces(thread->tid, POINTER(struct mm_struct, mm, arg_start), POINTER(struct mm_struct, mm, arg_end), 0);
+		put_pieces(thread->tid, POINTER(struct mm_struct, mm, env_start), POINTER(struct mm_struct, mm, env_end), 1);
 	}
 	u64 name = 0, file = 0;
 	READ(name, struct linux_binprm, program, filename);
@@ -326,9 +328,10 @@ int end_thread(u64 *context)
 	if (!(thread->flags & THREAD_WAITS)) {
 		if (thread->is_in_call)
 			write_unfinished(now);
-		struct signal_struct *signal = task->signal;
 		// A leader whose place an exec takes lives on under its number.
-		int is_replaced = task->group_leader == task && signal && signal->group_exec_task && signal->group_exec_task != task;
+		u64 signal = POINTER(struct task_struct, task, signal);
+		u64 executes = POINTER(struct signal_struct, signal, group_exec_task);
+		int is_replaced = thread->tid == thread->tgid && executes && executes != (u64)task;
 		struct exit_record record = {
 			.word = first_word(KIND_EXIT, sizeof(record)),
 			.tid = thread->tid,
@@ -379,8 +382,9 @@ int send_signal(u64 *context)
 	if (!thread || thread->flags & (THREAD_STRANGER | THREAD_PROBES | THREAD_WAITS) || context[4])
 		return 0;
 	if (number == SIGCONT) {
-		struct signal_struct *signal = task->signal;
-		if (signal && signal->flags & SIGNAL_CLD_CONTINUED)
+		u32 flags = 0;
+		READ(flags, struct signal_struct, POINTER(struct task_struct, task, signal), flags);
+		if (flags & SIGNAL_CLD_CONTINUED)
 			write_signal(thread, KIND_CONTINUE, 0, 0, 0);
 		return 0;
 	}
@@ -401,10 +405,13 @@ int take_signal(u64 *context)
 	struct thread *thread = bpf_task_storage_get(&threads, task, NULL, 0);
 	if (!thread || thread->flags & (THREAD_STRANGER | THREAD_PROBES | THREAD_WAITS))
 		return 0;
-	struct signal_struct *signal = task->signal;
-	if (number == SIGKILL && signal && signal->flags & SIGNAL_GROUP_EXIT) {
+	u64 signal = POINTER(struct task_struct, task, signal);
+	u32 flags = 0, status = 0;
+	READ(flags, struct signal_struct, signal, flags);
+	READ(status, struct signal_struct, signal, group_exit_code);
+	if (number == SIGKILL && flags & SIGNAL_GROUP_EXIT) {
 		// The kernel made SIGKILL of whatever signal was deadly: the thread that it was sent to tells the true one.
-		u32 true_number = signal->group_exit_code & 0x7f;
+		u32 true_number = status & 0x7f;
 		if (true_number && thread->signal == true_number && true_number != SIGKILL)
 			write_signal(thread, KIND_SIGNAL, true_number, thread->signal_code, thread->signal_sender);
 		thread->signal = 0;

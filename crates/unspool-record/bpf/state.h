@@ -255,14 +255,17 @@ INLINE struct counters *counters(void)
 }
 
 // Number of a thread in the recorder's pid namespace; 0: it is not visible there.
-INLINE u32 number_of(struct task_struct *task)
+INLINE u32 number_of(u64 task)
 {
-	struct pid *pid = task->thread_pid;
 	u32 at = level;
-	u32 number = 0;
-	if (at == 0)
-		return task->pid;
-	if (!pid || pid->level < at)
+	u32 number = 0, deepest = 0;
+	if (at == 0) {
+		READ(number, struct task_struct, task, pid);
+		return number;
+	}
+	u64 pid = POINTER(struct task_struct, task, thread_pid);
+	READ(deepest, struct pid, pid, level);
+	if (!pid || deepest < at)
 		return 0;
 	// Each level has a number and a pointer to its namespace.
 	bpf_probe_read_kernel(&number, sizeof(number), (void *)pid + OFFSET(struct pid, numbers) + (at & 31) * 16);

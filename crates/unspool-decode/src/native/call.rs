@@ -239,7 +239,7 @@ fn duration(head: &Head, found: &Found<'_>) -> Option<i64> {
     }
 }
 
-fn outcome(result: i64) -> Outcome {
+pub(super) fn outcome(result: i64) -> Outcome {
     match u16::try_from(result.unsigned_abs()) {
         Ok(errno @ 1..=4095) if result < 0 => Outcome::Failed(Errno(errno)),
         _ => Outcome::Returned(result),

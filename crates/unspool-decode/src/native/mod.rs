@@ -7,6 +7,7 @@
 mod call;
 mod files;
 pub mod format;
+mod operation;
 mod read;
 mod record;
 mod sample;

@@ -71,6 +71,7 @@ impl State {
         let done = match record.kind {
             kind::CALL | kind::CALL_BEGIN | kind::CALL_ON_FILE => self.call(record, sink),
             kind::FILE => self.file(record),
+            kind::RING_OPERATION => self.operation(record, sink),
             kind::STREAM => self.start(record),
             kind::CLOCK => self.jump(record, sink),
             kind::EXEC => self.exec(record, sink),

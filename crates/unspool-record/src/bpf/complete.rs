@@ -74,6 +74,17 @@ impl<'r> RawRecord<'r> {
         u64::from_le_bytes(word)
     }
 
+    /// Whether the result of a call takes no room.
+    fn result_is_zero(&self) -> bool {
+        matches!((self.u16_at(22) >> 12) % 4, 0)
+    }
+
+    /// Whether a call replaces an image.
+    fn is_exec_call(&self) -> bool {
+        let architecture = u8::try_from(self.u16_at(22) >> 14).unwrap_or(0);
+        process_call(architecture, u64::from(self.u16_at(20))) == Some(ProcessCall::Exec)
+    }
+
     /// Where the slots of a call begin.
     fn slots_at(&self) -> usize {
         match self.kind & !RAW {
@@ -96,6 +107,7 @@ impl<'r> RawRecord<'r> {
                     .sum();
                 self.slots_at() + slots
             }
+            kind::RING_OPERATION => 48,
             _ => 24,
         }
     }
@@ -149,8 +161,8 @@ impl Completer {
         let start = out.len();
         let items_at = record.items_at().min(record.bytes.len());
         let kind = record.kind & !RAW;
-        let is_exec_call = matches!(kind, kind::CALL | kind::CALL_ON_FILE) && self.is_exec(&record);
-        if is_exec_call && self.root == Some(record.tid) && record.u16_at(22) >> 12 & 3 == 0 {
+        let is_exec_call = matches!(kind, kind::CALL | kind::CALL_ON_FILE) && record.is_exec_call();
+        if is_exec_call && self.root == Some(record.tid) && record.result_is_zero() {
             // The launcher's pointers meant its own memory, which is gone.
             self.root = None;
             out.extend_from_slice(&record.bytes[..24]);
@@ -171,11 +183,6 @@ impl Completer {
         out.resize(start + (out.len() - start).next_multiple_of(4), 0);
         let len = u32::try_from(out.len() - start).unwrap_or(0);
         out[start..start + 4].copy_from_slice(&(len << 8 | u32::from(kind)).to_le_bytes());
-    }
-
-    fn is_exec(&self, record: &RawRecord<'_>) -> bool {
-        let architecture = u8::try_from(record.u16_at(22) >> 14).unwrap_or(0);
-        process_call(architecture, u64::from(record.u16_at(20))) == Some(ProcessCall::Exec)
     }
 
     fn items(&mut self, record: &RawRecord<'_>, from: usize, out: &mut Vec<u8>) {

@@ -21,7 +21,7 @@ use crate::options::{Command, Control, Outcome, RecordError, RecordOptions};
 use crate::seam::RecordSink;
 use crate::sys;
 use crate::sys::signals::{Dispositions, current_mask};
-use programs::{Loaded, Scope, Setting};
+use programs::{Loaded, Programs as _, Scope, Setting};
 use recorder::{CLOCK, Recorder, Root, THREAD_PROBES, THREAD_WAITS};
 pub use scope::Target;
 
@@ -54,23 +54,39 @@ impl Default for BpfOptions {
 }
 
 impl BpfOptions {
-    fn ring_bytes(&self) -> u32 {
+    fn ring_bytes(self) -> u32 {
         self.ring_bytes
             .clamp(RING_BYTES_MIN, RING_BYTES_MAX)
             .next_power_of_two()
     }
 }
 
-/// Why this machine or this user cannot record with BPF; `None`: it can. Loads the programs once, which takes a moment.
-pub fn why_not() -> Option<String> {
-    match load(
+/// What a process that is not recorded pays for the programs, per call.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct BystanderCost {
+    /// The cheapest call (getppid) without programs, ns.
+    pub plain_ns: f64,
+    /// The same while the programs are in place.
+    pub recording_ns: f64,
+}
+
+/// Measures what a process that is not recorded pays: a third of a second.
+pub fn bystander_cost() -> Result<BystanderCost, RecordError> {
+    let mut programs = load(
         &RecordOptions::default(),
-        &BpfOptions::default(),
+        BpfOptions::default(),
         Scope::Tree,
-    ) {
-        Ok(_) => None,
-        Err(error) => Some(error.to_string()),
-    }
+    )?;
+    let plain_ns = kernel::cheapest_call_ns();
+    programs
+        .attach()
+        .map_err(|source| RecordError::Bpf { source })?;
+    let recording_ns = kernel::cheapest_call_ns();
+    programs.detach();
+    Ok(BystanderCost {
+        plain_ns,
+        recording_ns,
+    })
 }
 
 /// Whether this machine and this user look as if they could record with BPF: a glance, without loading anything.
@@ -82,7 +98,7 @@ pub fn may_work() -> bool {
         && (has("sys_admin") || has("bpf") && has("perfmon"))
 }
 
-fn load(options: &RecordOptions, bpf: &BpfOptions, scope: Scope) -> Result<Loaded, RecordError> {
+fn load(options: &RecordOptions, bpf: BpfOptions, scope: Scope) -> Result<Loaded, RecordError> {
     let status = crate::native::procfs::status(sys::current_tid()).unwrap_or_default();
     Loaded::load(&Setting {
         detail: options.detail,
@@ -102,7 +118,7 @@ fn load(options: &RecordOptions, bpf: &BpfOptions, scope: Scope) -> Result<Loade
 pub fn record_command(
     command: &Command,
     options: &RecordOptions,
-    bpf: &BpfOptions,
+    bpf: BpfOptions,
     sink: &mut dyn RecordSink,
     control: &Control,
 ) -> Result<Outcome, RecordError> {
@@ -163,7 +179,7 @@ pub fn record_command(
 pub fn attach(
     target: &Target,
     options: &RecordOptions,
-    bpf: &BpfOptions,
+    bpf: BpfOptions,
     sink: &mut dyn RecordSink,
     control: &Control,
 ) -> Result<Outcome, RecordError> {
@@ -210,7 +226,7 @@ fn start_attached(recorder: &mut Recorder<'_>) -> Result<(), RecordError> {
 
 fn new_recorder<'run>(
     options: &'run RecordOptions,
-    bpf: &BpfOptions,
+    bpf: BpfOptions,
     sink: &'run mut dyn RecordSink,
     control: &'run Control,
     programs: Loaded,

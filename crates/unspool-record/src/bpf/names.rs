@@ -73,8 +73,8 @@ pub(super) fn push_socket(value: &[u8], index: u8, out: &mut Vec<u8>) {
     let mut text = vec![family, socket_type, protocol, 0];
     let (local, remote) = match i32::from(family) {
         libc::AF_INET => (
-            Some(internet(&local_port, &local[..4])),
-            (remote_port != [0, 0]).then(|| internet(&remote_port, &remote[..4])),
+            Some(internet(local_port, &local[..4])),
+            (remote_port != [0, 0]).then(|| internet(remote_port, &remote[..4])),
         ),
         libc::AF_INET6 => (
             Some(internet6(local_port, local)),
@@ -103,7 +103,7 @@ pub(super) fn push_socket(value: &[u8], index: u8, out: &mut Vec<u8>) {
     push_item(out, tag::SOCKET, index, &text);
 }
 
-fn internet(port: &[u8; 2], address: &[u8]) -> Address {
+fn internet(port: [u8; 2], address: &[u8]) -> Address {
     Address::new(&[&[2, 0], &port[..], address].concat())
 }
 

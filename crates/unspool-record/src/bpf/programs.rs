@@ -27,6 +27,12 @@ const OF_PROCESSES: [(&str, &str); 5] = [
 ];
 const OF_CALLS: [(&str, &str); 2] = [("enter_call", "sys_enter"), ("exit_call", "sys_exit")];
 
+/// Of kernels that have `io_uring`, and since 6.3 by these names.
+const OF_RINGS: [(&str, &str); 2] = [
+    ("submit_request", "io_uring_submit_req"),
+    ("complete_request", "io_uring_complete"),
+];
+
 /// Which processes are recorded besides those that are told.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum Scope {
@@ -160,6 +166,14 @@ impl Loaded {
             program(&mut ebpf, name)?
                 .load(tracepoint, &btf)
                 .map_err(failed)?;
+        }
+        if setting.detail != Detail::Tree {
+            let are_there = OF_RINGS.iter().all(|(name, tracepoint)| {
+                program(&mut ebpf, name).is_ok_and(|program| program.load(tracepoint, &btf).is_ok())
+            });
+            if are_there {
+                names.extend(OF_RINGS);
+            }
         }
         let thread_bytes = match ebpf.map("threads") {
             Some(Map::Unsupported(map)) => map.info().map_err(failed)?.value_size() as usize,

@@ -59,12 +59,11 @@ fn group(path: &Path) -> Result<(u64, u32, PathBuf), RecordError> {
         root.join(inside)
     };
     let folder = folder.canonicalize().map_err(failed)?;
-    let data = std::fs::metadata(folder.join("cgroup.procs")).map_err(failed)?;
+    std::fs::metadata(folder.join("cgroup.procs")).map_err(failed)?;
     let below = folder
         .strip_prefix(root)
         .map_err(|_| failed(io::Error::from(io::ErrorKind::NotFound)))?;
     let level = u32::try_from(below.components().count()).unwrap_or(u32::MAX);
-    drop(data);
     let id = std::fs::metadata(&folder).map_err(failed)?.ino();
     Ok((id, level, folder))
 }

@@ -68,6 +68,8 @@ pub(crate) fn run(settings: &Settings, args: &DoctorArgs) -> Result<u8> {
         attach(),
         seccomp(),
         btf(),
+        bpf(),
+        bystander(),
         capabilities(),
         tool(
             settings,
@@ -196,8 +198,66 @@ fn btf() -> Check {
         Err(_) => Check::limited(
             "BTF",
             format!("no {path}"),
-            "a kernel with CONFIG_DEBUG_INFO_BTF; only a later BPF recorder needs it",
+            "a kernel with CONFIG_DEBUG_INFO_BTF; without it `record` uses ptrace",
         ),
+    }
+}
+
+/// Records a real command with BPF, as `record` would where it can.
+fn bpf() -> Check {
+    let name = "bpf recorder";
+    let command = unspool_record::Command {
+        argv: vec!["/bin/true".into()],
+        cwd: None,
+        search_path: None,
+    };
+    let mut records: Vec<u8> = Vec::new();
+    let begun = crate::clock::now_ns();
+    let outcome = unspool_record::bpf::record_command(
+        &command,
+        &unspool_record::RecordOptions::default(),
+        unspool_record::bpf::BpfOptions::default(),
+        &mut records,
+        &unspool_record::Control::default(),
+    );
+    let took = crate::report::duration(crate::clock::now_ns() - begun);
+    match outcome {
+        Ok(outcome) => Check::ok(
+            name,
+            format!(
+                "recorded {} events of /bin/true in {took}",
+                outcome.counts.recorded
+            ),
+        ),
+        Err(error) => Check::limited(name, error.to_string(), enable_bpf()),
+    }
+}
+
+/// The one command that lets an ordinary user record with BPF.
+fn enable_bpf() -> String {
+    let program = std::env::current_exe().map_or_else(
+        |_| "/path/to/unspool".to_owned(),
+        |path| path.display().to_string(),
+    );
+    format!(
+        "sudo setcap cap_bpf,cap_perfmon+ep {program}   (Linux 5.17 or later; until then `record` uses ptrace)"
+    )
+}
+
+/// What processes that are not recorded pay while somebody records with BPF.
+fn bystander() -> Check {
+    let name = "bystanders";
+    match unspool_record::bpf::bystander_cost() {
+        Ok(cost) => Check::ok(
+            name,
+            format!(
+                "while bpf records, a call of any other process takes {:.0} ns longer ({:.0} ns for the cheapest call, {:.0} ns without)",
+                cost.recording_ns - cost.plain_ns,
+                cost.recording_ns,
+                cost.plain_ns
+            ),
+        ),
+        Err(error) => Check::limited(name, format!("not measured: {error}"), ""),
     }
 }
 

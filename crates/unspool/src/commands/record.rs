@@ -52,11 +52,11 @@ pub(crate) fn run(settings: &Settings, args: &RecordArgs) -> Result<u8> {
         last_sync_ns: now_ns(),
     };
     let mut recorder = recorder;
-    let mut recorded = record(settings, args, recorder, &bpf_options, &scrubber, &mut sink);
+    let mut recorded = record(settings, args, recorder, bpf_options, &scrubber, &mut sink);
     if matches!(recorded, Err(RecordError::Bpf { .. })) && can_do_without_bpf(args) {
         recorder = RecorderChoice::Ptrace;
         recorder_name(recorder).clone_into(&mut sink.writer.manifest_mut().recorder.name);
-        recorded = record(settings, args, recorder, &bpf_options, &scrubber, &mut sink);
+        recorded = record(settings, args, recorder, bpf_options, &scrubber, &mut sink);
     }
     let writer = sink.writer;
     let outcome = match recorded {
@@ -279,7 +279,7 @@ fn record(
     settings: &Settings,
     args: &RecordArgs,
     recorder: RecorderChoice,
-    bpf_options: &bpf::BpfOptions,
+    bpf_options: bpf::BpfOptions,
     scrubber: &Arc<Scrubber>,
     sink: &mut FrameSink,
 ) -> Result<Outcome, RecordError> {
