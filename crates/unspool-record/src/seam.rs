@@ -9,6 +9,12 @@ pub trait RecordSink: Send {
     /// The recorder calls this at least every 50 ms while it has something, from a thread of its own. After an error the job
     /// goes on unharmed: the records of this call and those that follow count as lost, and the recorder tries again once a second.
     fn write(&mut self, records: &[u8]) -> Result<(), SinkError>;
+
+    /// Goes on behind what the process that this one was forked from wrote until it died. Gives the last piece that was written
+    /// whole, empty when there was none; `None`: what it wrote went with it.
+    fn resume(&mut self) -> Option<Vec<u8>> {
+        None
+    }
 }
 
 impl RecordSink for Vec<u8> {

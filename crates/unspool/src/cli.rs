@@ -172,10 +172,10 @@ pub(crate) struct RecordArgs {
     #[arg(short, long, value_name = "PID")]
     pub(crate) pid: Vec<u32>,
     /// Record all processes of a control group
-    #[arg(long, value_name = "PATH")]
+    #[arg(long, value_name = "PATH", hide = true)]
     pub(crate) cgroup: Option<PathBuf>,
     /// Record all processes of the machine
-    #[arg(long)]
+    #[arg(long, hide = true)]
     pub(crate) all: bool,
     /// auto (default), bpf, ptrace, strace, ltrace
     #[arg(
@@ -224,10 +224,10 @@ pub(crate) struct RecordArgs {
     )]
     pub(crate) redact: RedactChoice,
     /// Size of the ring of `bpf`: 64M (default), k, M, G
-    #[arg(long, value_name = "SIZE")]
+    #[arg(long, value_name = "SIZE", hide = true)]
     pub(crate) ring: Option<String>,
     /// Let the job wait rather than count calls
-    #[arg(long)]
+    #[arg(long, hide = true)]
     pub(crate) lossless: bool,
     /// Keep the recorder's own records
     #[arg(long)]

@@ -63,6 +63,8 @@ pub mod kind {
     pub const FILE: u8 = 18;
     /// An operation that was given to an `io_uring`, at its end.
     pub const RING_OPERATION: u8 = 19;
+    /// How far a recorder had read what its kernel side gave.
+    pub const POSITION: u8 = 20;
 }
 
 /// Flags of a sample.

@@ -71,6 +71,11 @@ impl State {
         let done = match record.kind {
             kind::CALL | kind::CALL_BEGIN | kind::CALL_ON_FILE => self.call(record, sink),
             kind::FILE => self.file(record),
+            // For a recorder that takes the place of one that died.
+            kind::POSITION => {
+                self.stats.steering += 1;
+                Some(ItemsEnd::default())
+            }
             kind::RING_OPERATION => self.operation(record, sink),
             kind::STREAM => self.start(record),
             kind::CLOCK => self.jump(record, sink),

@@ -168,6 +168,53 @@ pub(super) fn start_probe() -> io::Result<(Tid, io::PipeWriter)> {
     }
 }
 
+/// Which side of a fork this is.
+#[derive(Debug)]
+pub(super) enum Forked {
+    /// The recorder, with the number of the keeper and the end that says that it lives.
+    Recorder(Tid, io::PipeWriter),
+    /// The keeper, with the end that is told.
+    Keeper(io::PipeReader),
+}
+
+/// Forks the keeper: it ignores the signals that end a recorder, and holds no end of the recorder's that would hide its death.
+pub(super) fn fork_keeper() -> io::Result<Forked> {
+    let (reader, writer) = io::pipe()?;
+    // SAFETY: the child uses what this thread owns, and the allocator, which the C library keeps usable after a fork.
+    match unsafe { libc::fork() } {
+        -1 => Err(io::Error::last_os_error()),
+        0 => {
+            drop(writer);
+            for signal in [libc::SIGINT, libc::SIGQUIT, libc::SIGTERM, libc::SIGHUP] {
+                // SAFETY: a plain disposition.
+                unsafe { libc::signal(signal, libc::SIG_IGN) };
+            }
+            // SAFETY: a NUL-terminated name.
+            unsafe { libc::prctl(libc::PR_SET_NAME, c"unspool-keeper".as_ptr()) };
+            Ok(Forked::Keeper(reader))
+        }
+        pid => Ok(Forked::Recorder(pid, writer)),
+    }
+}
+
+/// Ends this process at once: nothing of the recorder's copy is run.
+pub(super) fn end_process() -> ! {
+    // SAFETY: does not return.
+    unsafe { libc::_exit(0) }
+}
+
+/// Waits for a child to end.
+pub(super) fn await_end(pid: Tid) {
+    let mut status = 0;
+    loop {
+        // SAFETY: `status` is a valid place.
+        let result = unsafe { libc::waitpid(pid, &raw mut status, 0) };
+        if result != -1 || crate::sys::errno() != libc::EINTR {
+            return;
+        }
+    }
+}
+
 /// The ring, mapped: the kernel appends, this process takes.
 #[derive(Debug)]
 pub(super) struct Ring {
@@ -235,6 +282,18 @@ impl Ring {
             }
         }
         count
+    }
+
+    /// Position of the next record to take.
+    pub(super) fn position(&self) -> u64 {
+        self.taken
+    }
+
+    /// Goes on from where the kernel knows this side to be, or from `position` if that is further.
+    pub(super) fn skip_to(&mut self, position: u64) {
+        // SAFETY: as above.
+        let released = unsafe { self.consumer.as_ref() }.load(Ordering::Acquire);
+        self.taken = released.max(position);
     }
 
     /// Gives the room of all records taken back to the kernel.

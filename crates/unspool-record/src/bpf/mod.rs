@@ -5,6 +5,7 @@
 
 mod calls;
 mod complete;
+mod keeper;
 mod kernel;
 mod names;
 mod process;
@@ -21,6 +22,7 @@ use crate::options::{Command, Control, Outcome, RecordError, RecordOptions};
 use crate::seam::RecordSink;
 use crate::sys;
 use crate::sys::signals::{Dispositions, current_mask};
+use keeper::Keeper;
 use programs::{Loaded, Programs as _, Scope, Setting};
 use recorder::{CLOCK, Recorder, Root, THREAD_PROBES, THREAD_WAITS};
 pub use scope::Target;
@@ -148,6 +150,7 @@ pub fn record_command(
             status: None,
             has_executed: false,
         });
+        let keeper = Keeper::start(&mut recorder)?;
         recorder
             .programs
             .attach()
@@ -170,7 +173,9 @@ pub fn record_command(
                 RecordError::NotExecutable { program, source }
             });
         }
-        Ok(recorder.finish())
+        let outcome = recorder.finish();
+        drop(keeper);
+        Ok(outcome)
     })
 }
 
@@ -188,6 +193,7 @@ pub fn attach(
         let scope = target.scope()?;
         let programs = load(options, bpf, scope)?;
         let mut recorder = new_recorder(options, bpf, sink, control, programs)?;
+        let keeper = Keeper::start(&mut recorder)?;
         start_attached(&mut recorder)?;
         for pid in target.processes()? {
             match recorder.take_up(pid) {
@@ -198,7 +204,9 @@ pub fn attach(
         }
         recorder.ends_with_its_processes = scope == Scope::Tree;
         recorder.run();
-        Ok(recorder.finish())
+        let outcome = recorder.finish();
+        drop(keeper);
+        Ok(outcome)
     })
 }
 

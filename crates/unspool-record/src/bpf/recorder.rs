@@ -12,7 +12,7 @@ use super::programs::{Programs, Totals};
 use crate::native::writer::{Writer, is_event};
 use crate::native::{Use, procfs, wall_offset_ns};
 use crate::options::{Control, Counts, Exit, Outcome, RecordError, RecordOptions, Wait};
-use crate::seam::RecordSink;
+use crate::seam::{RecordSink, SinkError};
 use crate::sys::{self, Tid, signals};
 
 /// Clock of all times in the stream.
@@ -22,7 +22,9 @@ const SLEEP_MS_MAX: i32 = 25;
 /// Bytes that a machine's threads may write to the ring in a millisecond, by the worst storm measured.
 const RING_BYTES_PER_MS: usize = 512 << 10;
 /// The sink gets at most this much at once.
-const BATCH_BYTES: usize = 1 << 20;
+const BATCH_BYTES: usize = 768 << 10;
+/// Bytes of the record `position`.
+pub(super) const POSITION_BYTES: usize = 24;
 /// How often losses are looked at and the wall clock compared.
 const SECOND_NS: i64 = 1_000_000_000;
 /// A wall clock that moved by more than this jumped.
@@ -199,7 +201,7 @@ impl<'run> Recorder<'run> {
             }
         }
         self.programs.detach();
-        while self.drain() > 0 {}
+        self.drain_all();
         self.writer.records(self.usage.last_samples());
     }
 
@@ -279,9 +281,38 @@ impl<'run> Recorder<'run> {
                 return count;
             }
             count += taken;
+            self.push_position();
             self.writer.append(&self.batch, self.batch_events);
             // What the sink has taken is safe: only now the kernel may write over it.
             self.ring.release();
+        }
+    }
+
+    /// Ends the batch with how far it reaches.
+    fn push_position(&mut self) {
+        let word = u32::try_from(POSITION_BYTES).unwrap_or(0) << 8 | u32::from(kind::POSITION);
+        self.batch.extend_from_slice(&word.to_le_bytes());
+        self.batch.extend_from_slice(&[0; 4]);
+        self.batch
+            .extend_from_slice(&sys::clock_ns(CLOCK).to_le_bytes());
+        self.batch
+            .extend_from_slice(&self.ring.position().to_le_bytes());
+    }
+
+    /// Takes everything that is left.
+    pub(super) fn drain_all(&mut self) {
+        while self.drain() > 0 {}
+    }
+
+    /// Goes on where another recorder stopped.
+    pub(super) fn skip_to(&mut self, position: u64) {
+        self.ring.skip_to(position);
+    }
+
+    /// The command's first image is written already.
+    pub(super) fn has_begun(&mut self) {
+        if let Some(root) = &mut self.root {
+            root.has_executed = true;
         }
     }
 
@@ -325,27 +356,32 @@ impl<'run> Recorder<'run> {
 
     /// Ends the stream.
     pub(super) fn finish(mut self) -> Outcome {
-        let now = sys::clock_ns(CLOCK);
-        self.tell_losses(now);
         let exit = self
             .root
             .as_ref()
             .and_then(|root| root.status)
             .map_or(Exit::Running, Exit::from_status);
+        let notes = std::mem::take(&mut self.notes);
+        let (counts, sink_error) = self.end_stream(sys::clock_ns(CLOCK));
+        Outcome {
+            exit,
+            counts,
+            notes,
+            sink_error,
+        }
+    }
+
+    /// Writes what is missing, and the totals.
+    pub(super) fn end_stream(&mut self, now: i64) -> (Counts, Option<SinkError>) {
+        self.tell_losses(now);
         let totals = self.told;
-        let (counts, sink_error) = self.writer.finish(now, |counts| Counts {
+        self.writer.finish(now, |counts| Counts {
             // Counted where they were seen: in the kernel.
             seen: totals.seen,
             recorded: counts.recorded,
             folded: totals.folded,
             lost: counts.lost + totals.lost,
-        });
-        Outcome {
-            exit,
-            counts,
-            notes: self.notes,
-            sink_error,
-        }
+        })
     }
 
     /// Writes the state of a running process and begins to record its threads.

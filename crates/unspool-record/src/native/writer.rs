@@ -226,6 +226,12 @@ impl<'sink> Writer<'sink> {
         }
     }
 
+    /// Goes on behind what another process wrote, see [`RecordSink::resume`].
+    pub(crate) fn resume(&mut self) -> Option<Vec<u8>> {
+        self.buffer.clear();
+        self.sink.resume()
+    }
+
     /// The sink did not take `records`.
     fn fail(&mut self, error: SinkError, events: u64, records: &[u8]) {
         self.counts.lost += events;
@@ -284,7 +290,7 @@ impl<'sink> Writer<'sink> {
 
     /// Ends the stream with its totals, which `correct` makes of those counted here.
     pub(crate) fn finish(
-        mut self,
+        &mut self,
         now_ns: i64,
         correct: impl FnOnce(Counts) -> Counts,
     ) -> (Counts, Option<SinkError>) {
@@ -299,6 +305,6 @@ impl<'sink> Writer<'sink> {
             self.end();
             self.flush();
         }
-        (counts, self.error)
+        (counts, self.error.take())
     }
 }

@@ -6,7 +6,9 @@ use std::path::{Path, PathBuf};
 
 use crate::error::{Result, StoreError};
 use crate::files;
-use crate::frames::{self, FRAME_BYTES_MAX, Frame, Loss, SEGMENT_BYTES_MAX, SegmentHeader, Totals};
+use crate::frames::{
+    self, FRAME_BYTES_MAX, Frame, Frames, Loss, SEGMENT_BYTES_MAX, SegmentHeader, Totals,
+};
 use crate::manifest::{Manifest, RawKept, Seal, State, clock_name};
 use crate::reader::RunReader;
 use crate::tables::TableSummary;
@@ -186,6 +188,35 @@ impl RunWriter {
         self.segments = number;
         self.segment = Some(segment);
         Ok(())
+    }
+
+    /// Goes on behind what another process wrote through its copy of this writer (fork(2)) until it died: a frame that it wrote
+    /// in part is cut off. Gives the payload of the last whole frame, empty when there is none.
+    pub fn resume(&mut self) -> Result<Vec<u8>> {
+        let raw = self.folder.join("raw");
+        let mut last = Vec::new();
+        if !raw.exists() {
+            return Ok(last);
+        }
+        let segments = frames::list(&raw)?;
+        let mut written = Frames::new(&raw, self.salt, None)?;
+        while let Some(frame) = written.next_frame() {
+            last.clear();
+            last.extend_from_slice(frame.bytes);
+        }
+        if let (Some((_, path)), Some(loss)) = (segments.last(), written.losses().last())
+            && loss
+                .file
+                .ends_with(&*path.file_name().unwrap_or_default().to_string_lossy())
+        {
+            let cut = File::options().write(true).open(path);
+            cut.and_then(|file| file.set_len(loss.offset))
+                .map_err(|source| StoreError::io("cut", path, source))?;
+        }
+        self.totals = written.totals();
+        self.segments = segments.last().map_or(0, |(number, _)| *number);
+        self.segment = None;
+        Ok(last)
     }
 
     /// Makes what was appended survive a power cut. Call it once a second.

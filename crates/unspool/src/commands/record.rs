@@ -600,4 +600,8 @@ impl RecordSink for FrameSink {
             source: std::io::Error::other(error.to_string()),
         })
     }
+
+    fn resume(&mut self) -> Option<Vec<u8>> {
+        self.writer.resume().ok()
+    }
 }
