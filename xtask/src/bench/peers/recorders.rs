@@ -131,7 +131,7 @@ pub(super) static RECORDERS: &[Recorder] = &[
         name: "perf trace record",
         program: "perf",
         words: &["perf", "trace", "record", "-o", "{out}", "--"],
-        pace: Pace::Fast,
+        pace: Pace::Slow,
         counts_all: true,
         counts: Counting::PerfScript,
     },
