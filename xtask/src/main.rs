@@ -1,4 +1,4 @@
-//! Tasks of the project: `cargo xtask tidy | docs [--check] | bench decode|record|diff [--smoke]`.
+//! Tasks of the project: `cargo xtask tidy | docs [--check] | bench decode|record|flow|diff [--smoke]`.
 #![expect(clippy::print_stdout, reason = "the output of a task is its result")]
 #![expect(
     clippy::print_stderr,
@@ -17,6 +17,7 @@ usage: cargo xtask tidy                         check edges, licences, advisorie
        cargo xtask docs [--check]               write the generated reference pages, or fail if one is stale
        cargo xtask bench decode [--smoke]       throughput of decoding, against memchr and peers
        cargo xtask bench record [--smoke]       cost of recording, against plain runs and strace
+       cargo xtask bench flow [--smoke]         replaying a log into flow and summary, against dockit
        cargo xtask bench diff [--smoke]         where the causes of injected faults stand in the ranked difference
        cargo xtask bench record --peers [--rounds N] [--workload NAME] [--recorder NAME] [--smoke]
                                                 cost and loss of every recorder and every installed peer";
@@ -36,6 +37,8 @@ fn main() -> ExitCode {
         ["bench", "decode"] => bench::decode::run(bench::Size::Full),
         ["bench", "decode", "--smoke"] => bench::decode::run(bench::Size::Smoke),
         ["bench", "record"] => bench::record::run(bench::Size::Full),
+        ["bench", "flow"] => bench::flow::run(bench::Size::Full),
+        ["bench", "flow", "--smoke"] => bench::flow::run(bench::Size::Smoke),
         ["bench", "diff"] => bench::diff::run(bench::Size::Full),
         ["bench", "diff", "--smoke"] => bench::diff::run(bench::Size::Smoke),
         ["bench", "record", "--smoke"] => bench::record::run(bench::Size::Smoke),
