@@ -37,6 +37,11 @@ pub(crate) fn run(size: Size) -> Result<(), String> {
         return Err("no `strace` or no `gcc` here\nhint: apt-get install strace gcc".to_owned());
     }
     let folder = folder()?.join("flow");
+    // Names of the results hold a process id: those of the last time are others.
+    if folder.exists() {
+        std::fs::remove_dir_all(&folder)
+            .map_err(|error| format!("remove `{}`: {error}", folder.display()))?;
+    }
     std::fs::create_dir_all(&folder)
         .map_err(|error| format!("make `{}`: {error}", folder.display()))?;
     let (log, lines) = make(&folder, size)?;
@@ -69,7 +74,13 @@ pub(crate) fn run(size: Size) -> Result<(), String> {
         );
         return Ok(());
     };
-    let theirs = measure(&mut command)?;
+    let theirs = match measure(&mut command) {
+        Ok(theirs) => theirs,
+        Err(error) => {
+            println!("dockit failed: {error}");
+            return Ok(());
+        }
+    };
     print(
         "dockit -a clusterize",
         &theirs,
@@ -120,6 +131,7 @@ fn make(folder: &Path, size: Size) -> Result<(PathBuf, u64), String> {
     let writing = |error: std::io::Error| format!("write `{}`: {error}", log.display());
     let mut out = BufWriter::new(File::create(&log).map_err(writing)?);
     let mut lines = 0;
+    let mut top_pid = Vec::new();
     // A short machine has few files: then the job is read again.
     while lines < lines_wanted {
         let before = lines;
@@ -131,6 +143,9 @@ fn make(folder: &Path, size: Size) -> Result<(PathBuf, u64), String> {
                 continue;
             };
             let (pid, rest) = line.split_at(space);
+            if top_pid.is_empty() {
+                top_pid = pid.to_vec();
+            }
             out.write_all(b"[pid ").map_err(writing)?;
             out.write_all(pid).map_err(writing)?;
             out.write_all(b"] ").map_err(writing)?;
@@ -147,8 +162,9 @@ fn make(folder: &Path, size: Size) -> Result<(PathBuf, u64), String> {
     }
     out.flush().map_err(writing)?;
     let ini = log.with_extension("ini");
-    std::fs::write(&ini, "CurrentDate=2026-01-01\n")
-        .map_err(|error| format!("write `{}`: {error}", ini.display()))?;
+    let top_pid = String::from_utf8_lossy(&top_pid);
+    let text = format!("TopProcessId={top_pid}\nCurrentDate=2026-01-01\n");
+    std::fs::write(&ini, text).map_err(|error| format!("write `{}`: {error}", ini.display()))?;
     Ok((log, lines))
 }
 
