@@ -7,7 +7,7 @@ mod select;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use unspool_model::category::Category;
 use unspool_model::event::ExitStatus;
@@ -157,14 +157,16 @@ impl Collector {
         let none = Vec::new();
         let mut objects = Vec::new();
         // Objects held by one that the filter leaves out move up: the depth counts those that are there.
+        let mut chosen = BTreeSet::new();
         for (process, ancestors) in in_tree_order(world) {
             let mut object = process_object(process, world);
             if !select.takes(&object) {
                 continue;
             }
+            chosen.insert(process.id);
             object.depth = ancestors
                 .iter()
-                .filter(|ancestor| select.takes(&process_object(ancestor, world)))
+                .filter(|ancestor| chosen.contains(ancestor))
                 .count()
                 .min(NESTED_MAX);
             object.accesses = by_process
@@ -263,7 +265,7 @@ fn used<'w>(world: &'w World, access: &Access) -> Option<&'w Resource> {
 }
 
 /// Every process after its parent, brothers in order of their start, with its ancestors.
-fn in_tree_order(world: &World) -> Vec<(&Process, Vec<&Process>)> {
+fn in_tree_order(world: &World) -> Vec<(&Process, Vec<ProcessId>)> {
     let mut children: BTreeMap<Option<ProcessId>, Vec<&Process>> = BTreeMap::new();
     for process in world.iter_processes() {
         let parent = process
@@ -272,12 +274,12 @@ fn in_tree_order(world: &World) -> Vec<(&Process, Vec<&Process>)> {
         children.entry(parent).or_default().push(process);
     }
     let mut order = Vec::new();
-    let mut stack: Vec<(&Process, Vec<&Process>)> = Vec::new();
+    let mut stack: Vec<(&Process, Vec<ProcessId>)> = Vec::new();
     let roots = children.remove(&None).unwrap_or_default();
     stack.extend(roots.into_iter().rev().map(|root| (root, Vec::new())));
     while let Some((process, ancestors)) = stack.pop() {
         let mut below = ancestors.clone();
-        below.push(process);
+        below.push(process.id);
         // What lies deeper is written at the limit: the last ancestors are enough.
         if below.len() > NESTED_MAX {
             below.remove(0);

@@ -57,6 +57,12 @@ impl Fold {
         self.fresh = self.fresh.min(self.lines.len());
     }
 
+    /// Lines that wait.
+    #[cfg(test)]
+    pub(super) fn waiting(&self) -> usize {
+        self.lines.len()
+    }
+
     /// Hands everything on.
     pub(super) fn flush(&mut self, out: &mut dyn FnMut(Line)) {
         for line in self.lines.drain(..) {

@@ -75,6 +75,12 @@ impl Lives {
         }
     }
 
+    /// Lines that wait.
+    #[cfg(test)]
+    pub(super) fn waiting(&self) -> usize {
+        self.items.len()
+    }
+
     /// Hands everything on.
     pub(super) fn flush(&mut self, world: &World, out: &mut dyn FnMut(Line)) {
         while !self.items.is_empty() {

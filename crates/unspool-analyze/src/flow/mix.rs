@@ -48,6 +48,12 @@ impl Mix {
         }
     }
 
+    /// Lines that wait.
+    #[cfg(test)]
+    pub(super) fn waiting(&self) -> usize {
+        self.lines.len()
+    }
+
     /// Hands everything on.
     pub(super) fn flush(&mut self, out: &mut dyn FnMut(Line)) {
         self.end(out);

@@ -129,6 +129,21 @@ impl Story {
         }
     }
 
+    /// Lines that wait in the stages.
+    #[cfg(test)]
+    pub(super) fn waiting(&self) -> usize {
+        self.stages.as_ref().map_or(0, |stages| {
+            let Stages {
+                lives,
+                inner,
+                middle,
+                mix,
+                outer,
+            } = &**stages;
+            lives.waiting() + inner.waiting() + middle.waiting() + mix.waiting() + outer.waiting()
+        })
+    }
+
     /// Whether lines are being folded.
     pub(super) fn is_open(&self) -> bool {
         self.stages.is_some()

@@ -9,8 +9,8 @@ use unspool_model::tracker::{Retention, TrackContext, Tracker};
 use unspool_model::world::World;
 
 use super::{
-    Flows, KINDS_BEHIND_MAX, LINES_PER_PROCESS_MAX, Line, MEMBERS_MAX, OPEN_MAX, Style, WEIGHT_MAX,
-    arguments,
+    Flows, KINDS_BEHIND_MAX, LINES_PER_PROCESS_MAX, LIVES_MAX, Line, MEMBERS_MAX, MIX_WINDOW,
+    OPEN_MAX, PERIOD_MAX, Style, WEIGHT_MAX, arguments,
 };
 
 /// Feeds calls, one by one.
@@ -293,6 +293,9 @@ fn next(random: &mut u64) -> u64 {
     *random >> 33
 }
 
+/// Lines that all stages of a process may hold: what a trace without any order fills.
+const WAITING_MAX: usize = LIVES_MAX + 3 * (4 * PERIOD_MAX) + MIX_WINDOW;
+
 /// Calls without any order, of so many kinds that nothing folds: they are counted, and memory has its limits.
 #[test]
 fn what_does_not_fold_is_summed_behind_the_limit() {
@@ -302,6 +305,8 @@ fn what_does_not_fold_is_summed_behind_the_limit() {
     for _ in 0..count {
         let name = format!("lib_{}", next(&mut random) % 5000);
         told.call(7, &name, &[], Outcome::Returned(0));
+        let waiting = told.flows.flows.stories[0].waiting();
+        assert!(waiting <= WAITING_MAX, "{waiting}");
     }
     let lines = told.lines();
     assert!(lines.len() >= LINES_PER_PROCESS_MAX);

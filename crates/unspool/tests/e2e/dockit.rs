@@ -430,3 +430,67 @@ fn export_has_the_summary_too() {
     let refused = program.run(&["export", "files", "-s", "CIM_Process"]);
     assert_eq!(refused.status.code(), Some(2));
 }
+
+/// Reads flows with Python's parsers: as many fields as headings, every name there.
+const REREAD: &str = r#"
+import csv, json, sys
+with open(sys.argv[1], newline="") as file:
+    rows = list(csv.reader(file))
+assert {len(row) for row in rows} == {9}, {len(row) for row in rows}
+flows = json.load(open(sys.argv[2]))
+lines = [line for flow in flows for line in flow]
+assert len(lines) == len(rows) - 1, (len(lines), len(rows))
+for row, line in zip(rows[1:], lines):
+    assert row[0] == str(line["pid"]) and row[1] == str(line["occurrences"]) and row[3] == str(line["status"])
+    assert row[5].lstrip("'") == "[" + ", ".join(line["arguments"]) + "]", row
+print(json.dumps({"arguments": sorted({argument for line in lines for argument in line["arguments"]})}))
+"#;
+
+#[test]
+fn hostile_names_break_no_file() {
+    if !has_tool("strace") || !has_tool("python3") {
+        return;
+    }
+    let program = Program::new();
+    // Bytes of names as printf(1) writes them, and as they are told.
+    for (name, told) in [
+        ("a\\042b,c\\047d", "a\\\"b,c'd"),
+        ("x\\ny]]>-->\\t", "x\\ny]]>-->\\t"),
+        ("\\377\\376<&>", "\\xff\\xfe<&>"),
+        ("\\044(reboot)\\140id\\140", "$(reboot)`id`"),
+        ("=1+1", "=1+1"),
+    ] {
+        let script = format!("cat < /dev/null > \"$(printf '{name}')\"");
+        let mut made = Vec::new();
+        program.ok(&[
+            "dockit", "-l", "h", "-f", "CSV", "-F", "XML", "sh", "-c", &script,
+        ]);
+        let log = files(&program, "h.")
+            .into_iter()
+            .find(|name| name.ends_with("log"))
+            .expect("a log");
+        program.ok(&["dockit", "-i", &log, "-l", "h", "-f", "JSON", "-F", "TXT"]);
+        for ending in ["csv", "json", "xml"] {
+            let name = files(&program, "h.")
+                .into_iter()
+                .find(|name| name.ends_with(ending));
+            made.push(program.work().join(name.expect("a file")));
+        }
+        check_xml(&made[2]);
+        let read = json_of(
+            Command::new("python3")
+                .args(["-c", REREAD])
+                .args(&made[..2]),
+        );
+        let work = program.work();
+        let expect = format!("CIM_DataFile.Name=\"{}/{told}\"", work.display());
+        let arguments = read["arguments"].as_array().expect("a list");
+        assert!(
+            arguments.iter().any(|argument| *argument == *expect),
+            "{expect}: {arguments:#?}"
+        );
+        for name in files(&program, "h.") {
+            std::fs::remove_file(work.join(name)).expect("it is there");
+        }
+    }
+}
