@@ -33,7 +33,7 @@ def ensure(job, plan, store, binary, recorder, fresh=False):
     out = store / job.name / plan["name"]
     mark = out.with_suffix(".stamp")
     wanted = suite.stamp(job, plan, recorder)
-    if not fresh and out.exists() and mark.exists() and mark.read_text() == wanted:
+    if not fresh and out.exists() and mark.exists() and mark.read_text() == wanted and is_readable(binary, out):
         return out
     if plan.get("root") and os.getuid() != 0:
         raise CannotRecord("needs root")
@@ -44,6 +44,11 @@ def ensure(job, plan, store, binary, recorder, fresh=False):
         record(job, plan, out, binary, recorder)
     mark.write_text(wanted)
     return out
+
+
+def is_readable(binary, out):
+    """Another version of the program may write runs in another form."""
+    return subprocess.run([binary, "show", str(out), "--json"], capture_output=True, check=False).returncode == 0
 
 
 @contextlib.contextmanager

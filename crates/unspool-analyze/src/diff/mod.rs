@@ -7,6 +7,7 @@
 mod account;
 mod calls;
 mod causes;
+mod families;
 mod finding;
 mod fold;
 mod join;

@@ -58,6 +58,32 @@ const WEIGHTY: &[&[u8]] = &[
     b"PYTHONHOME",
 ];
 
+/// Variables of whoever is logged in: they say who started the job, and jobs hardly read them.
+const PERSONAL: &[&[u8]] = &[
+    b"COLORTERM",
+    b"DESKTOP_SESSION",
+    b"DISPLAY",
+    b"EDITOR",
+    b"LESS",
+    b"LESSCLOSE",
+    b"LESSOPEN",
+    b"LOGNAME",
+    b"LS_COLORS",
+    b"MAIL",
+    b"MOTD_SHOWN",
+    b"PAGER",
+    b"PS1",
+    b"TERM",
+    b"TERM_PROGRAM",
+    b"VISUAL",
+    b"WAYLAND_DISPLAY",
+    b"XAUTHORITY",
+];
+
+fn is_personal(name: &[u8]) -> bool {
+    PERSONAL.contains(&name) || name.starts_with(b"XDG_") || name.starts_with(b"SUDO_")
+}
+
 /// All differences of processes.
 pub(super) fn find(joint: &Joint<'_>, out: &mut Vec<Finding>) {
     let mut told = BTreeSet::new();
@@ -708,6 +734,8 @@ fn environment(
         }
         let score = if WEIGHTY.contains(&name.as_slice()) {
             3.0
+        } else if is_personal(name) {
+            0.5
         } else {
             2.4
         };

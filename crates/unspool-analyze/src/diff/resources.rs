@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use unspool_model::event::Errno;
 
+use super::families::Families;
 use super::finding::{Finding, FindingKind};
 use super::phrases::{say, size, times, who};
 use super::processes::{is_copy, is_gone, is_new};
@@ -20,6 +21,8 @@ const EAGAIN: Errno = Errno(11);
 
 /// All differences of resources.
 pub(super) fn find(joint: &Joint<'_>, out: &mut Vec<Finding>) {
+    let families = Families::new(joint);
+    families.find(joint, out);
     for ((role, key), sides) in &joint.uses {
         // What a new process does is part of its being new; a copy does what its maker would have done.
         let copy = is_copy(joint, *role);
@@ -51,16 +54,20 @@ pub(super) fn find(joint: &Joint<'_>, out: &mut Vec<Finding>) {
             continue;
         }
         let present = with_role.iter().flatten().count();
+        let family = families.of(*role, *key);
         match subject {
             Some(used) => {
                 place.errors(used, out);
+                if family.is_some_and(|family| family.is_usual(used)) {
+                    continue;
+                }
                 if present == 0 {
                     place.new_use(used, out);
                 } else {
                     place.amounts(used, &with_role, out);
                 }
             }
-            None if present == with_role.len() => place.gone_use(out),
+            None if present == with_role.len() && family.is_none() => place.gone_use(out),
             None => {}
         }
     }

@@ -1,0 +1,281 @@
+//! Files that belong together: what lies in a spool, a mail queue, a photo folder has other names each day, or is more
+//! today and less tomorrow. The folder is the thing then, not the single file.
+//!
+//! A folder is a family of a role when most names in it are seen in one run only. Where names stay but are counted
+//! (`item-000.dat`, `item-001.dat`), the numbers at the end come and go: they are a family beside the other files.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use unspool_model::normalize::learn;
+
+use super::Joint;
+use super::finding::{Finding, FindingKind};
+use super::phrases::{say, who};
+use super::profile::{KeyKind, Use};
+use super::resources::beyond;
+
+/// Files of a folder that a run uses before the folder can be a family.
+const MEMBERS_MIN: usize = 3;
+/// How many times larger than the largest a member has to be to be told by itself.
+const LARGE: u64 = 8;
+
+/// All families, by role and key.
+#[derive(Debug, Default)]
+pub(super) struct Families {
+    all: Vec<Family>,
+    of: BTreeMap<(u32, u32), usize>,
+}
+
+/// The files of one folder, or those of one form in it, that one role uses.
+#[derive(Debug, Default)]
+pub(super) struct Family {
+    role: u32,
+    /// The folder, or the form, as the runs have it.
+    name: Vec<u8>,
+    keys: BTreeSet<u32>,
+    /// Members in each run.
+    counts: Vec<u64>,
+    /// Most bytes that were read from or written to one member in a baseline.
+    largest: u64,
+    /// The fewest.
+    smallest: u64,
+    /// Members that subject and baselines have under the same name, and those of them with another size.
+    compared: u64,
+    changed: u64,
+    example: Vec<u8>,
+    first_ns: Option<i64>,
+}
+
+impl Families {
+    /// Finds the families of all roles that the subject has.
+    pub(super) fn new(joint: &Joint<'_>) -> Self {
+        let mut folders: BTreeMap<(u32, Vec<u8>), BTreeSet<u32>> = BTreeMap::new();
+        for (role, key) in joint.uses.keys() {
+            if let Some(name) = file_name(joint, *key) {
+                folders
+                    .entry((*role, folder(name).to_vec()))
+                    .or_default()
+                    .insert(*key);
+            }
+        }
+        let mut families = Self::default();
+        for ((role, _), keys) in folders {
+            if keys.len() < MEMBERS_MIN {
+                continue;
+            }
+            if is_changing(joint, role, &keys) {
+                families.add(joint, role, keys);
+                continue;
+            }
+            for keys in forms(joint, &keys).into_values() {
+                if keys.len() >= MEMBERS_MIN {
+                    families.add(joint, role, keys);
+                }
+            }
+        }
+        families
+    }
+
+    /// The family that a key is a member of, for a role.
+    pub(super) fn of(&self, role: u32, key: u32) -> Option<&Family> {
+        self.of
+            .get(&(role, key))
+            .and_then(|place| self.all.get(*place))
+    }
+
+    fn add(&mut self, joint: &Joint<'_>, role: u32, keys: BTreeSet<u32>) {
+        let mut family = Family {
+            role,
+            counts: vec![0; joint.runs.len()],
+            smallest: u64::MAX,
+            ..Family::default()
+        };
+        for key in &keys {
+            let Some(sides) = joint.uses.get(&(role, *key)) else {
+                continue;
+            };
+            family.compare(sides);
+            for (side, used) in sides.iter().enumerate() {
+                let Some(used) = used.filter(|used| used.effective() > 0) else {
+                    continue;
+                };
+                if let Some(count) = family.counts.get_mut(side) {
+                    *count += joint.key_of(*key, side).map_or(1, |key| key.resources.max(1));
+                }
+                if side == joint.subject() {
+                    family.first_ns = Some(family.first_ns.unwrap_or(used.first_ns).min(used.first_ns));
+                } else {
+                    family.largest = family.largest.max(bytes(used));
+                    family.smallest = family.smallest.min(bytes(used));
+                }
+            }
+        }
+        // One side alone says nothing of what changes.
+        let (subject, baselines) = match family.counts.split_last() {
+            Some((subject, baselines)) => (*subject, baselines),
+            None => return,
+        };
+        if subject == 0 || baselines.iter().all(|count| *count == 0) {
+            return;
+        }
+        let raw = keys
+            .iter()
+            .find_map(|key| joint.key_of(*key, joint.subject()))
+            .map(|key| key.raw.clone())
+            .unwrap_or_default();
+        family.name = folder(&raw).to_vec();
+        family.example = raw;
+        for key in &keys {
+            self.of.insert((role, *key), self.all.len());
+        }
+        family.keys = keys;
+        self.all.push(family);
+    }
+
+    /// Families with far more or far fewer members than before.
+    pub(super) fn find(&self, joint: &Joint<'_>, out: &mut Vec<Finding>) {
+        for family in &self.all {
+            if let Some(finding) = family.count(joint) {
+                out.push(finding);
+            }
+        }
+    }
+}
+
+impl Family {
+    /// Whether what the subject did to a member is nothing special: no member was so large or so small before, and it
+    /// is not the only one that changed.
+    pub(super) fn is_usual(&self, used: &Use) -> bool {
+        let size = bytes(used);
+        let large = size >= 4096 && size > self.largest.saturating_mul(LARGE);
+        let small = size.saturating_mul(LARGE) < self.smallest;
+        let single = self.compared >= 3 && self.changed * 4 <= self.compared;
+        !large && !small && !single
+    }
+
+    /// Counts a member that both have.
+    fn compare(&mut self, sides: &[Option<&Use>]) {
+        let Some((Some(subject), baselines)) = sides.split_last() else {
+            return;
+        };
+        let mut sizes = baselines.iter().flatten().map(|used| bytes(used)).peekable();
+        if sizes.peek().is_some() {
+            self.compared += 1;
+            self.changed += u64::from(sizes.all(|size| size != bytes(subject)));
+        }
+    }
+
+    fn count(&self, joint: &Joint<'_>) -> Option<Finding> {
+        let (now, baselines) = self.counts.split_last()?;
+        let with_role: Vec<u64> = baselines
+            .iter()
+            .enumerate()
+            .filter(|(side, _)| joint.role_of(self.role, *side).is_some())
+            .map(|(_, count)| *count)
+            .collect();
+        let (ratio, usual) = beyond(*now, &with_role, 0.75)?;
+        let kind = if ratio > 0.0 {
+            FindingKind::More
+        } else {
+            FindingKind::Less
+        };
+        let files = |count: u64| match count {
+            0 => "no file".to_owned(),
+            1 => "1 file".to_owned(),
+            _ => format!("{count} files"),
+        };
+        let key = self.keys.iter().next().copied();
+        Some(
+            Finding::new(kind, (1.2 + ratio.abs()).min(3.0), &self.name)
+                .values(files(usual), files(*now))
+                .at(self.first_ns.unwrap_or_default(), None)
+                .of(self.role, key)
+                .evidence(say!("for example ", self.example))
+                .says(say!(
+                    who(joint, self.role),
+                    format!(" used {} of ", files(*now)),
+                    self.name,
+                    format!(", before {}", files(usual))
+                )),
+        )
+    }
+}
+
+fn bytes(used: &Use) -> u64 {
+    used.bytes_read.max(used.bytes_written)
+}
+
+fn folder(name: &[u8]) -> &[u8] {
+    let end = name.iter().rposition(|byte| *byte == b'/').unwrap_or(0);
+    name.get(..end).unwrap_or_default()
+}
+
+/// Name of a key that is a file of the job, not of the system.
+fn file_name<'j>(joint: &'j Joint<'_>, key: u32) -> Option<&'j [u8]> {
+    let joint_key = joint.keys.get(key as usize)?;
+    let raw = &joint.any_key(key)?.raw;
+    (joint_key.kind == KeyKind::File && raw.starts_with(b"/") && !super::is_system(raw))
+        .then_some(joint_key.name.as_slice())
+}
+
+/// Whether fewer than half of the names that two runs use are the same in both.
+fn is_changing(joint: &Joint<'_>, role: u32, keys: &BTreeSet<u32>) -> bool {
+    let sides: Vec<BTreeSet<&[u8]>> = (0..joint.runs.len())
+        .map(|side| {
+            let used = |key: &&u32| {
+                let sides = joint.uses.get(&(role, **key));
+                let used = sides.and_then(|sides| sides.get(side).copied().flatten());
+                used.is_some_and(|used| used.effective() > 0)
+            };
+            keys.iter()
+                .filter(used)
+                .filter_map(|key| joint.key_of(*key, side))
+                .map(|key| key.name.as_slice())
+                .collect()
+        })
+        .filter(|names: &BTreeSet<&[u8]>| !names.is_empty())
+        .collect();
+    let mut pairs = 0;
+    let mut changing = 0;
+    for (place, one) in sides.iter().enumerate() {
+        for other in sides.iter().skip(place + 1) {
+            let most = one.len().max(other.len());
+            if most < MEMBERS_MIN {
+                continue;
+            }
+            pairs += 1;
+            if one.intersection(other).count() * 2 < one.len().min(other.len()).max(1) {
+                changing += 1;
+            }
+        }
+    }
+    pairs > 0 && changing * 2 > pairs
+}
+
+/// Members whose names differ by a number only.
+fn forms(joint: &Joint<'_>, keys: &BTreeSet<u32>) -> BTreeMap<Vec<u8>, BTreeSet<u32>> {
+    let mut forms: BTreeMap<Vec<u8>, BTreeSet<u32>> = BTreeMap::new();
+    for key in keys {
+        let Some(name) = file_name(joint, *key) else {
+            continue;
+        };
+        let form = learn::skeleton(name).unwrap_or_else(|| without_counter(name));
+        forms.entry(form).or_default().insert(*key);
+    }
+    forms
+}
+
+/// `file7` as `file#`: a single digit behind letters counts only among several such names.
+fn without_counter(name: &[u8]) -> Vec<u8> {
+    let start = name.len() - folder(name).len();
+    let base = name.get(name.len() - start..).unwrap_or_default();
+    let mut out = folder(name).to_vec();
+    for byte in base {
+        match byte {
+            b'0'..=b'9' if out.last() == Some(&b'#') => {}
+            b'0'..=b'9' => out.push(b'#'),
+            other => out.push(*other),
+        }
+    }
+    out
+}
