@@ -100,10 +100,13 @@ impl Families {
                     continue;
                 };
                 if let Some(count) = family.counts.get_mut(side) {
-                    *count += joint.key_of(*key, side).map_or(1, |key| key.resources.max(1));
+                    *count += joint
+                        .key_of(*key, side)
+                        .map_or(1, |key| key.resources.max(1));
                 }
                 if side == joint.subject() {
-                    family.first_ns = Some(family.first_ns.unwrap_or(used.first_ns).min(used.first_ns));
+                    family.first_ns =
+                        Some(family.first_ns.unwrap_or(used.first_ns).min(used.first_ns));
                 } else {
                     family.largest = family.largest.max(bytes(used));
                     family.smallest = family.smallest.min(bytes(used));
@@ -158,7 +161,11 @@ impl Family {
         let Some((Some(subject), baselines)) = sides.split_last() else {
             return;
         };
-        let mut sizes = baselines.iter().flatten().map(|used| bytes(used)).peekable();
+        let mut sizes = baselines
+            .iter()
+            .flatten()
+            .map(|used| bytes(used))
+            .peekable();
         if sizes.peek().is_some() {
             self.compared += 1;
             self.changed += u64::from(sizes.all(|size| size != bytes(subject)));
