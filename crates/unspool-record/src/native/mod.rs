@@ -3,11 +3,12 @@
 //! One thread launches the command (or attaches), holds it, and writes `docs/record-format.md`. It ends with the recording, and
 //! the kernel then lets go of whatever it still held: a recorder that dies leaves the job running.
 //!
-//! What it costs, measured interleaved on 2 virtual CPUs (medians of 5, seconds): 20,000 one-byte copies of dd 0.011 plain, 0.55
-//! recorded, 0.87 under `strace -f`; 200 processes of a shell loop 0.11, 0.28, 0.34; a compile 0.10, 0.20, 0.25. With
-//! [`crate::Filter::Seccomp`] and [`crate::Detail::Io`] 0.56, 0.20, 0.20, against 0.89, 0.22, 0.25 of `strace -f --seccomp-bpf`
-//! with like calls. A call that is recorded stops twice either way, so a filter pays only for calls that are not wanted, and it
-//! changes the job's state: it has to be asked for. [`crate::Detail::Tree`] needs no filter and costs nothing per call.
+//! What it costs, measured interleaved on 2 virtual CPUs (medians of 7, seconds of CPU, job included): 20,000 one-byte copies of dd
+//! 0.01 plain, 0.58 recorded, 0.86 under `strace -f`; with [`crate::Detail::Names`] and [`crate::Filter::Seccomp`] 0.02, as
+//! `strace -f --seccomp-bpf` with like calls. A call that is recorded stops twice either way, which is nearly all of the cost (6.5 us
+//! a stop where a C program that does nothing but go on needs as much), so a filter pays only for calls that are not wanted. It
+//! changes the job's state: it comes with a reduced detail only. [`crate::Detail::Tree`] needs no filter and costs nothing per call,
+//! but cannot follow children that ask not to be traced (`CLONE_UNTRACED`).
 
 pub(crate) mod capture;
 mod image;
