@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use super::recorders::{Counting, Recorder};
+use super::recorders::{Counting, Pace, Recorder};
 use super::workloads::Workload;
 use super::{Size, fresh};
 
@@ -28,8 +28,10 @@ pub(super) struct Setting {
 pub(super) struct Measured {
     /// Size of the workload.
     pub(super) count: u32,
-    /// From start to end; of a server the time of the requests.
+    /// From start to end, the recording closed; of a server the time of the requests.
     pub(super) seconds: f64,
+    /// From the first to the last instant of the job itself.
+    pub(super) own_seconds: Option<f64>,
     /// CPU time of the workload's own processes.
     pub(super) own_cpu: Option<f64>,
     /// CPU time of everything, recorder included.
@@ -47,6 +49,7 @@ pub(super) fn once(
     setting: &Setting,
     workload: &Workload,
     recorder: &Recorder,
+    round: usize,
 ) -> Result<Measured, String> {
     let count = workload.size(setting.size, recorder);
     let scratch = setting.folder.join("scratch");
@@ -64,10 +67,22 @@ pub(super) fn once(
     };
     let all_cpu = children_cpu()? - cpu_before;
     let own_cpu = served_cpu.or_else(|| own_cpu(&scratch.join("times")));
-    let (calls, lost) = calls(setting, recorder, &out)?;
+    let own_seconds = if workload.is_server {
+        Some(seconds)
+    } else {
+        between(&scratch.join("begun"), &scratch.join("times"))
+    };
+    // Millions of calls take longer to count than to record: once.
+    let is_counted = round == 0 || recorder.pace != Pace::Fast;
+    let (calls, lost) = if is_counted {
+        calls(setting, recorder, &out)?
+    } else {
+        (None, 0)
+    };
     Ok(Measured {
         count,
         seconds,
+        own_seconds,
         own_cpu,
         all_cpu,
         calls,
@@ -119,7 +134,8 @@ fn command_of(
     } else {
         // `exec` would leave nobody to ask for the times.
         format!(
-            "({body})\nstatus=$?\ntimes > '{}'\nexit $status\n",
+            ": > '{}'\n({body})\nstatus=$?\ntimes > '{}'\nexit $status\n",
+            scratch.join("begun").display(),
             scratch.join("times").display()
         )
     };
@@ -251,6 +267,13 @@ fn children_cpu() -> Result<f64, String> {
         .filter_map(|word| word.parse::<f64>().ok())
         .sum();
     Ok(ticks / TICKS_PER_SECOND)
+}
+
+/// Seconds between the last changes of two files.
+fn between(first: &Path, last: &Path) -> Option<f64> {
+    let changed = |path: &Path| fs::metadata(path).ok()?.modified().ok();
+    let took = changed(last)?.duration_since(changed(first)?).ok()?;
+    Some(took.as_secs_f64())
 }
 
 /// `0m0.01s 0m0.02s` of the shell and, in the second line, of its children.

@@ -9,6 +9,7 @@ mod table;
 mod workloads;
 
 use std::path::PathBuf;
+use std::time::Instant;
 
 use super::{Size, folder, installed, unspool};
 use measure::{Measured, Setting, truth};
@@ -21,16 +22,19 @@ use workloads::{WORKLOADS, Workload};
 pub(crate) struct Options {
     size: Size,
     rounds: usize,
+    /// Rounds end when a workload took so long.
+    minutes: u64,
     workload: Option<String>,
     recorder: Option<String>,
 }
 
 impl Options {
-    /// `--rounds N`, `--workload NAME`, `--recorder PART-OF-ITS-NAME`, `--smoke`.
+    /// `--rounds N`, `--minutes N` (at most, for each workload), `--workload NAME`, `--recorder PART-OF-ITS-NAME`, `--smoke`.
     pub(crate) fn parse(words: &[&str]) -> Result<Self, String> {
         let mut options = Self {
             size: Size::Full,
             rounds: 7,
+            minutes: 60,
             workload: None,
             recorder: None,
         };
@@ -49,6 +53,11 @@ impl Options {
                     options.rounds = value()?
                         .parse()
                         .map_err(|error| format!("--rounds: {error}"))?;
+                }
+                "--minutes" => {
+                    options.minutes = value()?
+                        .parse()
+                        .map_err(|error| format!("--minutes: {error}"))?;
                 }
                 "--workload" => options.workload = Some(value()?),
                 "--recorder" => options.recorder = Some(value()?),
@@ -90,7 +99,7 @@ pub(crate) fn run(options: &Options) -> Result<(), String> {
         .iter()
         .filter(|workload| wanted(workload.name, &options.workload))
     {
-        match of_workload(&setting, workload, &present, options.rounds) {
+        match of_workload(&setting, workload, &present, options) {
             Ok(rows) => println!("{}", table::markdown(workload, &rows, &absent)),
             Err(why) => println!("### {}\n\nnot run: {why}\n", workload.name),
         }
@@ -102,7 +111,7 @@ fn of_workload(
     setting: &Setting,
     workload: &Workload,
     recorders: &[&Recorder],
-    rounds: usize,
+    options: &Options,
 ) -> Result<Vec<Row>, String> {
     workload.check()?;
     workload.prepare(setting)?;
@@ -115,7 +124,11 @@ fn of_workload(
                 .then(|| "it would take minutes".to_owned())
         })
         .collect();
-    for round in 0..rounds {
+    let start = Instant::now();
+    for round in 0..options.rounds {
+        if start.elapsed().as_secs() >= options.minutes * 60 {
+            break;
+        }
         let mut order: Vec<usize> = (0..recorders.len()).collect();
         if round % 2 == 1 {
             order.reverse();
@@ -127,7 +140,7 @@ fn of_workload(
                 continue;
             };
             eprintln!("{} round {round}: {}", workload.name, recorder.name);
-            match measure::once(setting, workload, recorder) {
+            match measure::once(setting, workload, recorder, round) {
                 Ok(once) => {
                     if let Some(list) = measured.get_mut(at) {
                         list.push(once);

@@ -31,19 +31,19 @@ pub(super) fn machine(rounds: usize) -> String {
 /// The table of one workload.
 pub(super) fn markdown(workload: &Workload, rows: &[Row], absent: &[(&str, String)]) -> String {
     let mut text = format!(
-        "### {}: {}\n\n| recorder | n | time | time ratio | CPU ratio, workload | CPU ratio, all | calls recorded of truth | lost | bytes per call |\n|---|---|---|---|---|---|---|---|---|\n",
+        "### {}: {}\n\n| recorder | n | time | time ratio, job | time ratio, all | CPU ratio, job | CPU ratio, all | calls recorded of truth | lost | bytes per call |\n|---|---|---|---|---|---|---|---|---|---|\n",
         workload.name, workload.unit
     );
     let plain = rows.first().map(Medians::of).unwrap_or_default();
     for row in rows {
         let line = match &row.failure {
-            Some(why) => format!("| {} | | not run: {why} | | | | | | |", row.recorder),
+            Some(why) => format!("| {} | | not run: {why} | | | | | | | |", row.recorder),
             None => line(row, &plain),
         };
         writeln!(text, "{line}").expect("a string takes all");
     }
     for (name, why) in absent {
-        writeln!(text, "| {name} | | absent: {why} | | | | | | |").expect("a string takes all");
+        writeln!(text, "| {name} | | absent: {why} | | | | | | | |").expect("a string takes all");
     }
     text
 }
@@ -54,6 +54,7 @@ struct Medians {
     count: u32,
     seconds: f64,
     seconds_each: f64,
+    own_seconds_each: Option<f64>,
     own_cpu_each: Option<f64>,
     all_cpu_each: f64,
     calls: Option<u64>,
@@ -72,6 +73,12 @@ impl Medians {
             count,
             seconds,
             seconds_each: seconds / each,
+            own_seconds_each: list
+                .iter()
+                .map(|once| once.own_seconds)
+                .collect::<Option<Vec<f64>>>()
+                .filter(|own| !own.is_empty())
+                .map(|own| median(own) / each),
             own_cpu_each: own
                 .filter(|own| !own.is_empty())
                 .map(|own| median(own) / each),
@@ -113,10 +120,13 @@ fn line(row: &Row, plain: &Medians) -> String {
         format!(" (N = {})", own.count)
     };
     format!(
-        "| {}{reduced} | {} | {:.3} s | {} | {} | {} | {share} | {} | {bytes_per_call} |",
+        "| {}{reduced} | {} | {:.3} s | {} | {} | {} | {} | {share} | {} | {bytes_per_call} |",
         row.recorder,
         row.measured.len(),
         own.seconds,
+        own.own_seconds_each
+            .zip(plain.own_seconds_each)
+            .map_or_else(String::new, |(own, plain)| ratio(own, plain)),
         ratio(own.seconds_each, plain.seconds_each),
         own.own_cpu_each
             .zip(plain.own_cpu_each)
@@ -147,6 +157,7 @@ mod tests {
         Measured {
             count,
             seconds,
+            own_seconds: Some(seconds),
             own_cpu: Some(seconds / 2.0),
             all_cpu: seconds,
             calls: Some(calls),
@@ -172,7 +183,7 @@ mod tests {
         // 3.5 s for 5 against 2 s for 10.
         assert_eq!(
             text,
-            "| slow (N = 5) | 2 | 3.500 s | 3.50 | 3.50 | 3.50 | 90 of 100 (10.00 % missing) | 0 | 1 |"
+            "| slow (N = 5) | 2 | 3.500 s | 3.50 | 3.50 | 3.50 | 3.50 | 90 of 100 (10.00 % missing) | 0 | 1 |"
         );
     }
 }
