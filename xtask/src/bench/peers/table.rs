@@ -113,7 +113,10 @@ fn line(row: &Row, plain: &Medians) -> String {
     let bytes_per_call = own
         .calls
         .filter(|calls| *calls > 0)
-        .map_or_else(String::new, |calls| format!("{}", own.bytes / calls));
+        .map_or_else(String::new, |calls| {
+            let tenths = own.bytes * 10 / calls;
+            format!("{}.{}", tenths / 10, tenths % 10)
+        });
     let reduced = if own.count == plain.count {
         String::new()
     } else {
@@ -183,7 +186,7 @@ mod tests {
         // 3.5 s for 5 against 2 s for 10.
         assert_eq!(
             text,
-            "| slow (N = 5) | 2 | 3.500 s | 3.50 | 3.50 | 3.50 | 3.50 | 90 of 100 (10.00 % missing) | 0 | 1 |"
+            "| slow (N = 5) | 2 | 3.500 s | 3.50 | 3.50 | 3.50 | 3.50 | 90 of 100 (10.00 % missing) | 0 | 1.1 |"
         );
     }
 }
