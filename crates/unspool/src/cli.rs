@@ -355,7 +355,7 @@ pub(crate) struct ShowArgs {
     override_usage = "unspool export [OPTIONS] [RUN] [VIEW]\n       unspool export [OPTIONS] --form cim-xml [RUN]"
 )]
 #[command(
-    after_help = "FORM: txt, csv, json, jsonl, xml, md, html-table; by default what FILE ends in, else\ncsv. `cim-xml`, `cim-txt`: processes and files as CIM objects, instead of a view.\nColumns and schemas: docs/reference/views.md, docs/schema."
+    after_help = "FORM: txt, csv, json, jsonl, xml, md, html-table; by default what FILE ends in.\nInstead of a view: cim-xml, cim-txt, processes and files as CIM objects.\nColumns: docs/reference/views.md; schemas: docs/schema"
 )]
 pub(crate) struct ExportArgs {
     /// Run and view, in any order
@@ -410,7 +410,7 @@ pub(crate) struct ExportArgs {
     override_usage = "unspool dockit [OPTIONS] COMMAND [ARGS]...\n       unspool dockit [OPTIONS] -p PID\n       unspool dockit [OPTIONS] -i LOG"
 )]
 #[command(
-    after_help = "FILTER: CIM_Process, CIM_DataFile.Category=[\"Others\"], CIM_Process.Name=\"cc.*\"\nFiles: PREFIX.TRACER.PID.{log,ini} with -l or -d; .txt .csv .json; .xml .summary.txt"
+    after_help = "FILTER: CIM_Process, CIM_DataFile.Category=[\"Others\"], CIM_Process.Name=\"cc.*\"\nFiles: PREFIX.TRACER.PID.txt (csv, json), .xml (.summary.txt); with -l or -d also\n.log and .ini"
 )]
 pub(crate) struct DockitArgs {
     /// Say which files are written; may be repeated

@@ -2,6 +2,7 @@
 //!
 //! Each process has stages behind each other, all of bounded memory: descriptors' lives, sequences that come again (twice), mixes of few kinds, and sequences again, of what these made.
 
+mod alike;
 mod fold;
 mod line;
 mod lives;
@@ -57,6 +58,12 @@ pub const SHAPE: Shape = table(
             Unit::Text,
             Shown::Always,
             "Name and pid of the process; `phase` for a phase of the whole run.",
+        ),
+        column(
+            "processes",
+            Unit::Count,
+            Shown::Always,
+            "Processes that are told together: of one program and one parent, with the same lines.",
         ),
         column(
             "times",
@@ -331,9 +338,10 @@ impl Analysis for View {
                 return Vec::new();
             }
         }
-        for (process, story) in self.flows.stories() {
-            for line in &story.lines {
-                if out.row(&self.cells(process, line, world)).is_break() {
+        for told in alike::fold(&self.flows, world) {
+            for line in told.lines.iter() {
+                let cells = self.cells(told.process, told.processes, line, world);
+                if out.row(&cells).is_break() {
                     return Vec::new();
                 }
             }
@@ -343,7 +351,7 @@ impl Analysis for View {
 }
 
 impl View {
-    fn cells(&self, process: ProcessId, line: &Line, world: &World) -> Vec<Cell> {
+    fn cells(&self, process: ProcessId, processes: u64, line: &Line, world: &World) -> Vec<Cell> {
         let mut function = Vec::new();
         self.flows.function(line, &mut function);
         let arguments = arguments(line, world).into_iter().map(Cell::Text);
@@ -354,6 +362,7 @@ impl View {
             Cell::Int(line.start_ns),
             Cell::Int(line.end_ns),
             Cell::Text(process_label(world, process)),
+            Cell::int(processes),
             Cell::int(line.times),
             Cell::int(line.calls),
             Cell::int(line.failed),
@@ -418,6 +427,7 @@ fn phase_cells(phase: &Phase) -> Vec<Cell> {
         Cell::Int(phase.start_ns),
         Cell::Int(phase.end_ns),
         Cell::text(b"phase"),
+        Cell::Null,
         Cell::Int(1),
         // The calls are in the lines of the processes: sums over all rows stay right.
         Cell::Int(0),

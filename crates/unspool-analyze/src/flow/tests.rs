@@ -368,6 +368,43 @@ fn many_processes_at_once_are_ended_and_go_on() {
     assert!(lines.len() >= OPEN_MAX + 10 && lines.len() <= 2 * (OPEN_MAX + 10));
 }
 
+/// Three children that do the same, one that does more: two flows besides the parent's, and no call less.
+#[test]
+fn processes_that_did_the_same_are_told_once() {
+    let mut told = Told::new();
+    told.call(7, "getpid", &[], Outcome::Returned(7));
+    for (child, more) in [(11, 0), (12, 0), (13, 1), (14, 0)] {
+        told.call(7, "fork", &[], Outcome::Returned(i64::from(child)));
+        let words = ["\"/bin/x\"", "[\"x\"]", "0x1"];
+        told.call(child, "execve", &words, Outcome::Returned(0));
+        let path = format!("\"/in/{child}\"");
+        told.call(child, "stat", &[&path, "{}"], Outcome::Returned(0));
+        for _ in 0..more {
+            told.call(child, "sync", &[], Outcome::Returned(0));
+        }
+        told.event(child, &Kind::Exit(ExitStatus::Exited(0)));
+    }
+    told.tracker.finish(&mut told.flows);
+    let world = told.tracker.world();
+    told.flows.flows.finish(world);
+    let list = super::alike::fold(&told.flows.flows, world);
+    let shape: Vec<(u64, usize, u64)> = list
+        .iter()
+        .map(|one| {
+            let calls = one.lines.iter().map(|line| line.calls).sum();
+            (one.processes, one.lines.len(), calls)
+        })
+        .collect();
+    assert_eq!(shape, [(1, 2, 5), (3, 2, 6), (1, 3, 3)]);
+    let arguments = arguments(&list[1].lines[1], world);
+    assert_eq!(
+        arguments,
+        [b"/in/11", b"/in/12", b"/in/14"].map(|name| name.to_vec())
+    );
+    let calls: u64 = shape.iter().map(|(_, _, calls)| calls).sum();
+    assert_eq!(calls, told.flows.calls);
+}
+
 #[test]
 fn styles_have_dockits_words() {
     assert_eq!(Style::Life.name(), "args");
