@@ -13,13 +13,15 @@ use std::process::{Command, Stdio};
 
 use serde_json::Value;
 use support::{
-    Scratch, compare, conserved, contained, from_hex, is_root, record, rows, show, show_text,
-    torture, unescape, unspool,
+    Scratch, compare, conserved, contained, from_hex, is_root, record, recorders, rows, show,
+    show_text, torture, unescape, unspool,
 };
 
 fn check(words: &[&str]) {
-    if let Some(recorded) = record(words, &["--recorder", "ptrace"]) {
-        compare(&recorded);
+    for recorder in recorders() {
+        if let Some(recorded) = record(words, &["--recorder", recorder]) {
+            compare(&recorded);
+        }
     }
 }
 

@@ -144,6 +144,28 @@ pub(crate) fn is_root() -> bool {
         .is_ok_and(|status| status.lines().any(|line| line.starts_with("Uid:\t0\t")))
 }
 
+/// The built-in recorders that this machine allows.
+pub(crate) fn recorders() -> &'static [&'static str] {
+    static RECORDERS: OnceLock<Vec<&str>> = OnceLock::new();
+    RECORDERS.get_or_init(|| {
+        let scratch = Scratch::new("recorders");
+        let output = Command::new(unspool())
+            .args(["record", "--quiet", "--recorder", "bpf", "-o"])
+            .arg(scratch.0.join("run"))
+            .args(["--", "true"])
+            .output()
+            .unwrap();
+        if output.status.success() {
+            return vec!["ptrace", "bpf"];
+        }
+        eprintln!(
+            "skipped for bpf: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        vec!["ptrace"]
+    })
+}
+
 /// A recorded run and the truth about it.
 pub(crate) struct Recorded {
     pub(crate) truth: Value,

@@ -70,6 +70,9 @@ fn check(job: &str, recorder: &str) {
     if !has_tool("cc") || recorder != "ptrace" && !has_tool(recorder) {
         return;
     }
+    if recorder == "bpf" && !has_bpf() {
+        return;
+    }
     let source = root().join("jobs").join(job);
     let truth: Value =
         serde_json::from_slice(&std::fs::read(source.join("truth.json")).expect("a truth"))
@@ -130,6 +133,15 @@ fn check(job: &str, recorder: &str) {
     check_files(&truth, &program, &work, &ids);
     check_pipes(&truth, &program);
     check_connections(&truth, &program);
+}
+
+/// Whether this machine allows the BPF recorder.
+fn has_bpf() -> bool {
+    let output = Program::new().run(&["record", "-q", "--recorder", "bpf", "--", "true"]);
+    if !output.status.success() {
+        eprintln!("skipped: {}", text(&output.stderr));
+    }
+    output.status.success()
 }
 
 fn list(value: &Value) -> &[Value] {
