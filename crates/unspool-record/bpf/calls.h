@@ -330,24 +330,30 @@ SEPARATE int write_rich(u32 serial, s64 result, u64 now)
 }
 
 // A call with three arguments, the first a descriptor, and plain numbers: the most frequent of all.
-INLINE int write_short(struct thread *thread, u32 serial, s64 result, u64 now)
+INLINE int write_short(struct counters *totals, struct thread *thread, u32 serial, s64 result, u64 now)
 {
-	u64 took = now - thread->enter_ns;
-	struct short_call record = {
-		.word = first_word(KIND_CALL_ON_FILE, sizeof(record)),
-		.tid = thread->tid,
-		.time = thread->enter_ns,
-		.took = took,
-		.number = thread->number,
-		// u32, u64, u32, nothing, nothing, nothing, i32.
-		.widths = 1 | 3 << 2 | 1 << 4 | 2 << 12 | thread->architecture << 14,
-		.serial = serial,
-		.fd = thread->arguments[0],
-		.address = thread->arguments[1],
-		.count = thread->arguments[2],
-		.result = result,
-	};
-	return put_event(&record, sizeof(record), now);
+	struct short_call *record;
+	totals->seen++;
+	await_room();
+	record = bpf_ringbuf_reserve(&ring, sizeof(*record), 0);
+	if (!record) {
+		count_lost(totals, 1, now);
+		return 0;
+	}
+	record->word = first_word(KIND_CALL_ON_FILE, sizeof(*record));
+	record->tid = thread->tid;
+	record->time = thread->enter_ns;
+	record->took = now - thread->enter_ns;
+	record->number = thread->number;
+	// u32, u64, u32, nothing, nothing, nothing, i32.
+	record->widths = 1 | 3 << 2 | 1 << 4 | 2 << 12 | thread->architecture << 14;
+	record->serial = serial;
+	record->fd = thread->arguments[0];
+	record->address = thread->arguments[1];
+	record->count = thread->arguments[2];
+	record->result = result;
+	bpf_ringbuf_submit(record, RING_NO_WAKEUP);
+	return 1;
 }
 
 // A call that was entered and that nobody saw returning.

@@ -19,6 +19,12 @@ SEPARATE int wait_for_room(void)
 	return 0;
 }
 
+INLINE void await_room(void)
+{
+	if (wait_from && bpf_ringbuf_query(&ring, RING_AVAILABLE) > wait_from)
+		wait_for_room();
+}
+
 INLINE void count_lost(struct counters *totals, u64 events, u64 now)
 {
 	if (!totals->lost)
@@ -28,19 +34,21 @@ INLINE void count_lost(struct counters *totals, u64 events, u64 now)
 }
 
 // Whether an event was written; counts it either way.
-INLINE int put_event(void *record, u64 len, u64 now)
+INLINE int put_counted(struct counters *totals, void *record, u64 len, u64 now)
 {
-	struct counters *totals = counters();
-	if (!totals)
-		return 0;
 	totals->seen++;
-	if (wait_from && bpf_ringbuf_query(&ring, RING_AVAILABLE) > wait_from)
-		wait_for_room();
+	await_room();
 	if (bpf_ringbuf_output(&ring, record, len, RING_NO_WAKEUP)) {
 		count_lost(totals, 1, now);
 		return 0;
 	}
 	return 1;
+}
+
+INLINE int put_event(void *record, u64 len, u64 now)
+{
+	struct counters *totals = counters();
+	return totals ? put_counted(totals, record, len, now) : 0;
 }
 
 INLINE u32 first_word(u32 kind, u32 len)

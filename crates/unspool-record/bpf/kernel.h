@@ -43,6 +43,8 @@ static long (*bpf_probe_read_kernel_str)(void *to, u32 size, const void *from) =
 static u64 (*bpf_get_current_ancestor_cgroup_id)(int level) = (void *)123;
 static u64 (*bpf_ktime_get_boot_ns)(void) = (void *)125;
 static long (*bpf_ringbuf_output)(void *ring, void *data, u64 size, u64 flags) = (void *)130;
+static void *(*bpf_ringbuf_reserve)(void *ring, u64 size, u64 flags) = (void *)131;
+static void (*bpf_ringbuf_submit)(void *data, u64 flags) = (void *)132;
 static u64 (*bpf_ringbuf_query)(void *ring, u64 flags) = (void *)134;
 static void *(*bpf_task_storage_get)(void *map, void *task, void *value, u64 flags) = (void *)156;
 static long (*bpf_task_storage_delete)(void *map, void *task) = (void *)157;
@@ -248,11 +250,12 @@ struct io_rw {
 
 #ifdef __TARGET_ARCH_x86
 struct pt_regs {
-	unsigned long r10, r9, r8, bx, cx, dx, si, di, bp;
+	unsigned long r10, r9, r8, bx, cx, dx, si, di, bp, orig_ax;
 };
 #else
 struct pt_regs {
 	u64 regs[31];
+	s32 syscallno;
 };
 #endif
 

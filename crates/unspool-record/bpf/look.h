@@ -311,17 +311,18 @@ SEPARATE u32 tell_file(u32 tid, u64 file)
 // The serial number of the open file behind a descriptor; 0: there is none.
 INLINE u32 serial_of(struct task_struct *task, struct thread *thread, u32 fd)
 {
-	u64 file = file_of(task, fd);
 	struct cached *cached = &thread->cache[fd & (CACHED - 1)];
+	u32 now = changes + 1;
+	if (cached->fd == fd && cached->changes == now)
+		return cached->serial;
+	u64 file = file_of(task, fd);
 	if (!file)
 		return 0;
-	if (cached->file == file && cached->generation == last_serial)
-		return cached->serial;
 	struct known_file *known = bpf_map_lookup_elem(&files, &file);
 	u32 serial = known && known->inode == inode_of(file) ? known->serial : tell_file(thread->tid, file);
-	cached->file = file;
+	cached->fd = fd;
 	cached->serial = serial;
-	cached->generation = last_serial;
+	cached->changes = now;
 	return serial;
 }
 

@@ -80,14 +80,21 @@ int enter_call(u64 *context)
 	return 0;
 }
 
-INLINE int is_crowded(struct thread *thread)
+INLINE int is_crowded(struct counters *totals, struct thread *thread)
 {
-	struct counters *totals = counters();
-	if (!totals)
-		return 0;
 	if (!(thread->turns++ & 15))
 		totals->is_full = bpf_ringbuf_query(&ring, RING_AVAILABLE) > fold_from;
 	return totals->is_full;
+}
+
+// Number of the call that returns.
+INLINE u64 number_of_call(struct pt_regs *regs)
+{
+#ifdef __TARGET_ARCH_x86
+	return regs->orig_ax;
+#else
+	return (u32)regs->syscallno;
+#endif
 }
 
 SEC("tp_btf/sys_exit")
@@ -95,6 +102,13 @@ int exit_call(u64 *context)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
 	s64 result = context[1];
+	if (is_partial) {
+		// Most calls are left out then: the table tells quicker than the task's storage.
+		u64 number = number_of_call((struct pt_regs *)context[0]);
+		struct call *left = call_of(architecture_of(task, number), number);
+		if (!left || !(left->flags & CALL_WANTED))
+			return 0;
+	}
 	struct thread *thread = bpf_task_storage_get(&threads, task, NULL, 0);
 	u32 serial = 0;
 	if (!thread || !thread->is_in_call)
@@ -103,7 +117,8 @@ int exit_call(u64 *context)
 	if (thread->flags & (THREAD_WAITS | THREAD_STRANGER))
 		return 0;
 	struct call *call = call_of(thread->architecture, thread->number);
-	if (!call)
+	struct counters *totals = counters();
+	if (!call || !totals)
 		return 0;
 	u64 now = bpf_ktime_get_boot_ns();
 	u32 flags = call->flags;
@@ -114,7 +129,7 @@ int exit_call(u64 *context)
 			fd = thread->arguments[4];
 		serial = serial_of(task, thread, fd);
 	}
-	if (flags & CALL_FOLDED || (flags & CALL_FOLDABLE && is_crowded(thread))) {
+	if (flags & CALL_FOLDED || (flags & CALL_FOLDABLE && is_crowded(totals, thread))) {
 		struct folded_call folded = {
 			.now = now,
 			.took = now - thread->enter_ns,
@@ -128,11 +143,15 @@ int exit_call(u64 *context)
 	}
 	if (flags & CALL_READS_GIVEN || (flags & CALL_READS_MADE && (result >= 0 || result == -EINPROGRESS))) {
 		write_rich(call->fd_place ? 0 : serial, result, now);
+		if (flags & CALL_CHANGES)
+			__sync_fetch_and_add(&changes, 1);
 		return 0;
 	}
+	if (flags & CALL_CHANGES)
+		__sync_fetch_and_add(&changes, 1);
 	if (serial && !call->fd_place && call->arguments == 3 && !(thread->arguments[2] >> 32) && result == (s32)result &&
 	    now - thread->enter_ns < LONG_DURATION && !(thread->arguments[0] >> 32)) {
-		write_short(thread, serial, result, now);
+		write_short(totals, thread, serial, result, now);
 		return 0;
 	}
 	write_plain(thread, serial && !call->fd_place ? KIND_CALL_ON_FILE : KIND_CALL, call->arguments, call->fd_place ? 0 : serial,

@@ -63,6 +63,7 @@
 #define CALL_MOVES_BYTES 128 // the result is a number of bytes
 #define CALL_CLOSES 256
 #define CALL_EXECUTES 512
+#define CALL_CHANGES 1024 // descriptors come or go
 
 #define ROLE_TEXT 1
 #define ROLE_NAME 2
@@ -116,11 +117,12 @@ struct fold {
 #define FOLDS 8
 #define CACHED 4
 
-// A file that the thread used last, valid while no other became known.
+// What a descriptor of the thread is open on, valid while nobody's descriptors changed.
 struct cached {
-	u64 file;
-	u32 generation;
+	u32 fd;
+	u32 changes;
 	u32 serial;
+	u32 unused;
 };
 
 #define THREAD_WAITS 1 // for its exec: nothing of it is recorded before
@@ -192,6 +194,8 @@ const volatile u32 may_read_all = 0;
 const volatile u64 fold_from = ~0ull;
 // Ring fill at which threads wait for the recorder; 0: they never do.
 const volatile u64 wait_from = 0;
+// Whether some calls are left out.
+const volatile u32 is_partial = 0;
 const volatile u64 cgroup = 0;
 const volatile u32 cgroup_level = 0;
 
@@ -199,6 +203,8 @@ const volatile u32 cgroup_level = 0;
 u32 last_serial = 0;
 u32 alive = 0;
 u32 level = 0;
+// Grows when a descriptor of any recorded thread comes or goes. Starts above what a new thread's cache holds.
+u32 changes = 0;
 u64 root_dentry = 0;
 u64 root_mount = 0;
 

@@ -93,6 +93,8 @@ SEPARATE int write_operation(u64 key, s32 result)
 	s->len = 48;
 	if (makes && result >= 0)
 		put_made_file(INDEX_RESULT, result, 1);
+	if (makes)
+		__sync_fetch_and_add(&changes, 1);
 	u32 len = end_record(s, KIND_RING_OPERATION);
 	OPAQUE(len);
 	if (len > SCRATCH_ROOM)

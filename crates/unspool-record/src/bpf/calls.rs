@@ -1,8 +1,9 @@
 //! The table of calls that the kernel's side reads: what to do with each, see `struct call` in `bpf/state.h`.
 
+use unspool_decode::native::format::architecture;
 use unspool_model::syscalls::{Architecture, Role as ModelRole, Syscall};
 
-use crate::native::roles::{ResultRole, Role, RoleTable, Row};
+use crate::native::roles::{ProcessCall, ResultRole, Role, RoleTable, Row};
 use crate::options::Detail;
 
 /// Calls of one architecture in the table.
@@ -24,6 +25,7 @@ mod flag {
     pub(super) const MOVES_BYTES: u16 = 128;
     pub(super) const CLOSES: u16 = 256;
     pub(super) const EXECUTES: u16 = 512;
+    pub(super) const CHANGES: u16 = 1024;
 }
 
 /// Arguments of a call that no table has.
@@ -45,6 +47,17 @@ pub(super) fn table(detail: Detail) -> Vec<[u8; CALL_BYTES]> {
             call(row, known, architecture, number, detail)
         })
         .collect()
+}
+
+/// Whether a detail includes a native call.
+pub(super) fn is_wanted(number: u16, detail: Detail) -> bool {
+    let architecture = if cfg!(target_arch = "x86_64") {
+        architecture::X86_64
+    } else {
+        architecture::AARCH64
+    };
+    let row = RoleTable::new().row(architecture, u64::from(number));
+    row.map_or(Detail::Full, |row| row.detail) <= detail
 }
 
 fn architecture_of(number: u8) -> Architecture {
@@ -84,10 +97,7 @@ fn call(
     let moves_data = row.is_some_and(is_data);
     set(flag::WANTED, least <= detail);
     set(flag::OF_PROCESS, process.is_some());
-    set(
-        flag::EXECUTES,
-        process == Some(crate::native::roles::ProcessCall::Exec),
-    );
+    set(flag::EXECUTES, process == Some(ProcessCall::Exec));
     set(flag::ON_FILE, fd_place.is_some());
     set(flag::MOVES_BYTES, moves_data);
     set(flag::FOLDED, detail == Detail::Io && moves_data);
@@ -111,6 +121,10 @@ fn call(
     set(
         flag::CLOSES,
         row.is_some_and(|row| matches!(row.name, "close" | "close_range" | "dup2" | "dup3")),
+    );
+    set(
+        flag::CHANGES,
+        process == Some(ProcessCall::Exec) || row.is_some_and(changes_descriptors),
     );
     let [low, high] = flags.to_le_bytes();
     let mut bytes = [0; CALL_BYTES];
@@ -147,6 +161,23 @@ fn is_data(row: &Row) -> bool {
             row.name,
             "vmsplice" | "process_vm_readv" | "process_vm_writev"
         )
+}
+
+/// Whether descriptors come or go with the call.
+fn changes_descriptors(row: &Row) -> bool {
+    let by_name = matches!(
+        row.name,
+        "close" | "close_range" | "dup2" | "dup3" | "socketcall" | "unshare" | "clone" | "clone3"
+    );
+    let by_result = !matches!(
+        row.result,
+        ResultRole::Nothing | ResultRole::SocketOfFirst | ResultRole::WorkingDirectory
+    );
+    let by_role = row
+        .roles
+        .iter()
+        .any(|(_, role)| matches!(role, Role::Pair | Role::MessageOut | Role::MessagesOut));
+    by_name || by_result || by_role
 }
 
 /// `ROLE_...` of `bpf/state.h`; 0: nothing is read.

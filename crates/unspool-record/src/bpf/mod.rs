@@ -7,6 +7,7 @@ mod calls;
 mod complete;
 mod keeper;
 mod kernel;
+mod living;
 mod names;
 mod process;
 mod programs;

@@ -144,7 +144,8 @@ fn take_up_thread(recorder: &mut Recorder<'_>, tid: Tid, tgid: Tid) -> io::Resul
         // Made by a thread that is recorded already: its record is in the ring.
         return Ok(());
     }
-    let call = procfs::call(tid);
+    let detail = recorder.options.detail;
+    let call = procfs::call(tid).filter(|call| super::calls::is_wanted(call.number, detail));
     recorder.seed(&key, tid, tgid, 0, call.as_ref())?;
     if tid != tgid {
         recorder

@@ -137,6 +137,7 @@ impl Loaded {
             Scope::All => (2, 0, 0),
         };
         let may_read_all = u32::from(setting.may_read_all);
+        let is_partial = u32::from(setting.detail != Detail::Full);
         let (fold_from, wait_from) = if setting.lossless {
             (never, ring / 2)
         } else {
@@ -148,6 +149,7 @@ impl Loaded {
             .map_max_entries("ring", setting.ring_bytes)
             .map_max_entries("scratches", processors())
             .override_global("scope", &scope, true)
+            .override_global("is_partial", &is_partial, true)
             .override_global("cgroup", &group, true)
             .override_global("cgroup_level", &group_level, true)
             .override_global("own_tgid", &setting.own_pid, true)

@@ -7,6 +7,7 @@ use unspool_decode::native::format::{VERSION, architecture, kind, tag};
 
 use super::complete::{Completer, PIECE, RAW, RawRecord};
 use super::kernel::{Ring, reap, wait_readable};
+use super::living::Living;
 use super::process;
 use super::programs::{Programs, Totals};
 use crate::native::writer::{Writer, is_event};
@@ -54,6 +55,10 @@ pub(super) struct Recorder<'run> {
     pub(super) writer: Writer<'run>,
     completer: Completer,
     pub(super) usage: Use,
+    pub(super) living: Living,
+    /// Calls written down for threads that lived on: counted in records, and one by one.
+    pub(super) settled_folded: u64,
+    pub(super) settled_calls: u64,
     pub(super) programs: Box<dyn Programs>,
     ring: Ring,
     batch: Vec<u8>,
@@ -91,6 +96,9 @@ impl<'run> Recorder<'run> {
             writer: Writer::new(sink),
             completer: Completer::new(options.scrub.clone(), None),
             usage: Use::start(options.sample)?,
+            living: Living::default(),
+            settled_folded: 0,
+            settled_calls: 0,
             programs,
             ring,
             batch: Vec::with_capacity(BATCH_BYTES + (64 << 10)),
@@ -158,6 +166,7 @@ impl<'run> Recorder<'run> {
         super::kernel::update_by_fd(self.programs.threads()?, key.as_fd(), &state)?;
         if flags & THREAD_PROBES == 0 {
             self.seeded += 1;
+            self.living.began(tid);
         }
         Ok(())
     }
@@ -202,6 +211,7 @@ impl<'run> Recorder<'run> {
         }
         self.programs.detach();
         self.drain_all();
+        self.settle_living();
         self.writer.records(self.usage.last_samples());
     }
 
@@ -321,6 +331,7 @@ impl<'run> Recorder<'run> {
             ring,
             completer,
             usage,
+            living,
             batch,
             batch_events,
             root,
@@ -348,7 +359,7 @@ impl<'run> Recorder<'run> {
                 }
                 completer.complete(record, usage, batch);
             }
-            note_life(record, usage);
+            note_life(record, usage, living);
             *batch_events += u64::from(is_event(record.kind & !RAW));
             batch.len() < BATCH_BYTES
         })
@@ -375,11 +386,13 @@ impl<'run> Recorder<'run> {
     pub(super) fn end_stream(&mut self, now: i64) -> (Counts, Option<SinkError>) {
         self.tell_losses(now);
         let totals = self.told;
+        let folded = totals.folded + self.settled_folded;
+        // Counted where they were seen: in the kernel.
+        let seen = totals.seen + self.settled_folded + self.settled_calls;
         self.writer.finish(now, |counts| Counts {
-            // Counted where they were seen: in the kernel.
-            seen: totals.seen,
+            seen,
             recorded: counts.recorded,
-            folded: totals.folded,
+            folded,
             lost: counts.lost + totals.lost,
         })
     }
@@ -391,16 +404,24 @@ impl<'run> Recorder<'run> {
 }
 
 /// Tells the sampler which processes there are.
-fn note_life(record: RawRecord<'_>, usage: &mut Use) {
+fn note_life(record: RawRecord<'_>, usage: &mut Use, living: &mut Living) {
     let number = |at| record.u32_at(at).cast_signed();
     let tid = record.tid.cast_signed();
     match record.kind & !RAW {
         kind::FORK => {
             let time = i64::try_from(record.u64_of(8, 8)).unwrap_or(i64::MAX);
             usage.began(number(16), number(20), tid, time);
+            living.began(number(16));
         }
-        kind::EXEC => usage.executes(tid, number(20)),
-        kind::EXIT => usage.ended(tid, number(16)),
+        kind::EXEC => {
+            usage.executes(tid, number(20));
+            living.ended(number(20));
+            living.began(tid);
+        }
+        kind::EXIT => {
+            usage.ended(tid, number(16));
+            living.ended(tid);
+        }
         _ => {}
     }
 }

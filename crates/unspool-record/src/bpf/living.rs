@@ -1,0 +1,129 @@
+//! Threads that live on when recording ends: what the kernel's side still kept of them is written down.
+
+use std::collections::BTreeSet;
+use std::os::fd::AsFd as _;
+
+use unspool_decode::native::format::{INDEX_NONE, LONG_DURATION, SLOT_RESULT, kind, tag};
+
+use super::kernel::{look_up_by_fd, pidfd, thread_pidfd};
+use super::recorder::{CLOCK, Recorder};
+use crate::native::writer::push_item;
+use crate::sys::{self, Tid};
+
+/// Where things stand in `struct thread` of `bpf/state.h`.
+const IS_IN_CALL: usize = 9;
+const ARCHITECTURE: usize = 10;
+const NUMBER: usize = 12;
+const ENTER_NS: usize = 16;
+const ARGUMENTS: usize = 24;
+const FOLDS: usize = 152;
+const FOLD_COUNT: usize = 8;
+const FOLD_BYTES: usize = 56;
+/// Bits of `flags` that say: not recorded.
+const FLAGS: usize = 8;
+
+/// Threads that are recorded and live.
+#[derive(Debug, Default)]
+pub(super) struct Living(BTreeSet<Tid>);
+
+impl Living {
+    pub(super) fn began(&mut self, tid: Tid) {
+        self.0.insert(tid);
+    }
+
+    pub(super) fn ended(&mut self, tid: Tid) {
+        self.0.remove(&tid);
+    }
+}
+
+/// A copy of what the kernel's side keeps of a thread.
+struct Kept(Vec<u8>);
+
+impl Kept {
+    fn u16(&self, at: usize) -> u16 {
+        self.bytes(at).map_or(0, u16::from_le_bytes)
+    }
+
+    fn u32(&self, at: usize) -> u32 {
+        self.bytes(at).map_or(0, u32::from_le_bytes)
+    }
+
+    fn u64(&self, at: usize) -> u64 {
+        self.bytes(at).map_or(0, u64::from_le_bytes)
+    }
+
+    fn u8(&self, at: usize) -> u8 {
+        self.0.get(at).copied().unwrap_or(0)
+    }
+
+    fn bytes<const N: usize>(&self, at: usize) -> Option<[u8; N]> {
+        self.0.get(at..at + N)?.try_into().ok()
+    }
+}
+
+impl Recorder<'_> {
+    /// Writes the calls that were counted and not told yet, and those that have not returned. No program runs any more.
+    pub(super) fn settle_living(&mut self) {
+        for tid in std::mem::take(&mut self.living.0) {
+            let Some(kept) = self.kept(tid) else {
+                continue;
+            };
+            if kept.u8(FLAGS) != 0 {
+                continue;
+            }
+            for fold in 0..FOLD_COUNT {
+                self.write_fold(tid, &kept, FOLDS + fold * FOLD_BYTES);
+            }
+            if kept.u8(IS_IN_CALL) == 1 {
+                self.write_unfinished(tid, &kept);
+            }
+        }
+        self.writer.flush();
+    }
+
+    fn kept(&self, tid: Tid) -> Option<Kept> {
+        let key = pidfd(tid).or_else(|_| thread_pidfd(tid)).ok()?;
+        let mut bytes = vec![0; self.programs.thread_bytes()];
+        look_up_by_fd(self.programs.threads().ok()?, key.as_fd(), &mut bytes)?;
+        let kept = Kept(bytes);
+        (kept.u32(0) == tid.cast_unsigned()).then_some(kept)
+    }
+
+    fn write_fold(&mut self, tid: Tid, kept: &Kept, at: usize) {
+        let calls = kept.u64(at + 8);
+        if calls == 0 {
+            return;
+        }
+        let first_ns = i64::try_from(kept.u64(at)).unwrap_or(0);
+        self.writer.begin(kind::FOLDED, tid, first_ns);
+        self.writer.bytes(&kept.u16(at + 48).to_le_bytes());
+        self.writer.bytes(&[kept.u8(at + 50), 0]);
+        self.writer.u32(kept.u32(at + 44));
+        for place in [8, 16, 24, 32] {
+            self.writer.u64(kept.u64(at + place));
+        }
+        let serial = u64::from(kept.u32(at + 40));
+        push_item(self.writer.items(), tag::IDENTITY, 0, &serial.to_le_bytes());
+        self.writer.end();
+        self.settled_folded += calls;
+    }
+
+    fn write_unfinished(&mut self, tid: Tid, kept: &Kept) {
+        let entered_ns = kept.u64(ENTER_NS);
+        let now = u64::try_from(sys::clock_ns(CLOCK)).unwrap_or(0);
+        let took = u32::try_from(now.saturating_sub(entered_ns)).unwrap_or(LONG_DURATION - 1);
+        // All six arguments whole, no result.
+        let widths = u16::from(kept.u8(ARCHITECTURE)) << (2 * (SLOT_RESULT + 1)) | 0x0fff;
+        self.writer
+            .begin(kind::CALL, tid, i64::try_from(entered_ns).unwrap_or(0));
+        self.writer.u32(took);
+        self.writer.bytes(&kept.u16(NUMBER).to_le_bytes());
+        self.writer.bytes(&widths.to_le_bytes());
+        for argument in 0..6 {
+            self.writer.u64(kept.u64(ARGUMENTS + 8 * argument));
+        }
+        push_item(self.writer.items(), tag::NO_RESULT, INDEX_NONE, &[]);
+        self.writer.end();
+        self.settled_calls += 1;
+    }
+}
