@@ -5,6 +5,7 @@
 
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 pub mod bpf;
+pub mod confine;
 mod containers;
 pub mod external;
 mod harden;

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::commands::generate::args::{GenArgs, RunWithArgs};
+
 /// Version and home of the program, shown by `--version`.
 const ABOUT: &str = "unspool - a flight recorder for batch jobs and services";
 
@@ -22,6 +24,8 @@ LOOK     show     summary, tree, files, net, fds, events, time,
          diff     why was this run different?
 USE      export   write a view as csv, json, xml, md, html
          dockit   record and summarise with dockit's options and files
+         gen      dockerfile makefile script seccomp apparmor landlock systemd
+         run-with run a command under a seccomp or Landlock policy
 MANAGE   runs     list, rm, name, tag, prune, scrub, recover runs
          secrets  what was redacted in a run, what was not
          doctor   check this machine: recorders, permissions, tools
@@ -85,6 +89,12 @@ pub(crate) enum Command {
     /// Say why a run was different from others of the same job.
     #[command(help_template = COMMAND_TEMPLATE)]
     Diff(crate::commands::diff::DiffArgs),
+    /// Write what runs taught as files for other programs.
+    #[command(help_template = COMMAND_TEMPLATE)]
+    Gen(GenArgs),
+    /// Run a command under policies that `gen` wrote.
+    #[command(help_template = COMMAND_TEMPLATE)]
+    RunWith(RunWithArgs),
     /// List and manage stored runs.
     #[command(
         help_template = "{about-with-newline}\n{usage-heading} {usage}\n\n{subcommands}{after-help}"

@@ -16,6 +16,10 @@ pub(crate) mod status {
     pub(crate) const WRITE: u8 = 74;
     /// Events were lost (`EX_TEMPFAIL`).
     pub(crate) const LOST: u8 = 75;
+    /// The command cannot be executed.
+    pub(crate) const NOT_EXECUTABLE: u8 = 126;
+    /// There is no such command.
+    pub(crate) const NOT_FOUND: u8 = 127;
     /// `record` failed itself.
     pub(crate) const RECORD: u8 = 125;
 }

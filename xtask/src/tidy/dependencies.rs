@@ -12,6 +12,7 @@ const ALLOWED_EDGES: &[(&str, &[&str])] = &[
     ("unspool-store", &["unspool-model"]),
     ("unspool-analyze", &["unspool-model"]),
     ("unspool-export", &["unspool-model"]),
+    ("unspool-generate", &["unspool-model"]),
     (
         "unspool",
         &[
@@ -21,6 +22,7 @@ const ALLOWED_EDGES: &[(&str, &[&str])] = &[
             "unspool-store",
             "unspool-analyze",
             "unspool-export",
+            "unspool-generate",
         ],
     ),
     ("torture", &["unspool-model", "unspool-decode"]),
@@ -57,6 +59,7 @@ const CONFINED: &[(&str, &[&str])] = &[
         &[
             "unspool-store",
             "unspool-export",
+            "unspool-generate",
             "unspool",
             "torture",
             "xtask",
