@@ -41,6 +41,8 @@ pub struct TableSummary {
     pub events: u64,
     /// What the times mean, as the tracker's world said at the last event.
     pub clock: ClockKind,
+    /// When the first process began and the last one ended, of those that were seen to end.
+    pub lives: Option<(i64, i64)>,
 }
 
 impl TableSummary {
@@ -82,6 +84,7 @@ pub struct TableWriter {
     samples: SampleBuilder,
     event_count: u64,
     clock: ClockKind,
+    lives: Option<(i64, i64)>,
     /// Dropped after the worker, which holds the files.
     temporaries: Temporaries,
 }
@@ -154,6 +157,7 @@ impl TableWriter {
             samples: SampleBuilder::default(),
             event_count: 0,
             clock: ClockKind::default(),
+            lives: None,
             temporaries: Temporaries {
                 run: run.to_path_buf(),
             },
@@ -187,6 +191,7 @@ impl TableWriter {
             files: BTreeMap::new(),
             events: self.event_count,
             clock: self.clock,
+            lives: self.lives,
         };
         for (id, info) in TableId::ALL.into_iter().zip(infos) {
             let path = table_path(&self.temporaries.run, id.name());
@@ -333,6 +338,10 @@ impl StepSink for TableWriter {
     }
 
     fn process(&mut self, process: &Process) {
+        if let Some(end) = process.end_ns {
+            let (first, last) = self.lives.unwrap_or((process.start_ns, end));
+            self.lives = Some((first.min(process.start_ns), last.max(end)));
+        }
         for image in &process.images {
             add!(
                 self,

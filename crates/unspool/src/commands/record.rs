@@ -436,6 +436,9 @@ fn close(
     };
     let manifest = writer.manifest_mut();
     fill(manifest, &walked, outcome);
+    if !args.command.is_empty() {
+        narrow(manifest, &summary);
+    }
     let native = matches!(
         recorder,
         RecorderChoice::Auto | RecorderChoice::Bpf | RecorderChoice::Ptrace
@@ -505,6 +508,19 @@ pub(crate) fn decoder_of(recorder: &str) -> Box<dyn Decoder> {
         .or_else(|| detect::by_name("unspool-record"))
         .expect("the record format is in the list of formats");
     (format.decoder)(&DecoderOptions::default())
+}
+
+/// A run of a command lasts as long as its processes do: starting the recorder and writing tables is no part of it.
+fn narrow(manifest: &mut Manifest, summary: &TableSummary) {
+    let recorded = manifest.start_ns..=manifest.end_ns.unwrap_or(i64::MAX);
+    if let Some((first, last)) = summary.lives
+        && summary.clock == ClockKind::Epoch
+        && recorded.contains(&first)
+        && recorded.contains(&last)
+    {
+        manifest.start_ns = first;
+        manifest.end_ns = Some(last);
+    }
 }
 
 /// Writes what came of the recording into the manifest.
