@@ -432,6 +432,12 @@ pub(crate) struct DockitArgs {
     /// Summarise these objects; may be repeated
     #[arg(short, long, value_name = "FILTER")]
     pub(crate) summary: Vec<String>,
+    /// Write a container file: `PREFIX.TRACER.PID.docker/Dockerfile`
+    #[arg(short = 'D', long)]
+    pub(crate) dockerfile: bool,
+    /// Write the commands as a makefile
+    #[arg(short = 'M', long, value_name = "FILE")]
+    pub(crate) makefile: Option<PathBuf>,
     /// Follow a running process; Ctrl-C lets it go
     #[arg(short, long, value_name = "PID")]
     pub(crate) pid: Option<u32>,

@@ -431,6 +431,44 @@ fn export_has_the_summary_too() {
     assert_eq!(refused.status.code(), Some(2));
 }
 
+/// The same from a recording and from its replay: a container file that runs the command, and a makefile with its rule.
+#[test]
+fn container_file_and_makefile() {
+    if !has_tool("strace") {
+        return;
+    }
+    let program = Program::new();
+    let read = |name: &str| std::fs::read_to_string(program.work().join(name)).expect("UTF-8");
+    program.ok(&[
+        "dockit",
+        "-D",
+        "-M",
+        "live.mak",
+        "-l",
+        "g",
+        "sh",
+        "-c",
+        "cat /etc/hosts > copy",
+    ]);
+    let made = files(&program, "g.");
+    let log = made
+        .iter()
+        .find(|name| name.ends_with("log"))
+        .expect("a log");
+    let folder = made
+        .iter()
+        .find(|name| name.ends_with("docker"))
+        .expect("a folder");
+    let dockerfile = read(&format!("{folder}/Dockerfile"));
+    assert!(dockerfile.contains("FROM "), "{dockerfile}");
+    assert!(dockerfile.contains("cat /etc/hosts > copy"), "{dockerfile}");
+    assert!(read("live.mak").contains("copy"), "{}", read("live.mak"));
+    program.ok(&["dockit", "-D", "-M", "again.mak", "-i", log, "-l", "r"]);
+    assert_eq!(read("live.mak"), read("again.mak"));
+    let again = folder.replacen("g.", "r.", 1);
+    assert_eq!(dockerfile, read(&format!("{again}/Dockerfile")));
+}
+
 /// Reads flows with Python's parsers: as many fields as headings, every name there.
 const REREAD: &str = r#"
 import csv, json, sys

@@ -3,6 +3,7 @@
 //! A command is recorded into a log; then the log is replayed. There is no other way from a recording to its files, so that
 //! a replay of the log gives the same bytes.
 
+mod artefacts;
 mod ini;
 mod live;
 mod replay;
@@ -59,22 +60,39 @@ pub(crate) fn run(settings: &Settings, args: &DockitArgs) -> Result<u8> {
         .clone()
         .unwrap_or_else(|| PathBuf::from(PREFIX_DEFAULT));
     let tracer = tracer(args)?;
-    if let Some(log) = &args.input {
-        let replay = replay::Replay::open(log, tracer, args.payload)?;
+    if let Some(path) = &args.input {
+        let log = replay::Log::open(path, tracer, args.payload)?;
+        let replay = replay::Replay::open(&log, args.payload)?;
         let base = base(&prefix, replay.tracer, replay.top_pid());
         if args.duplicate {
-            live::keep_log(log, &base)?;
+            live::keep_log(path, &base)?;
         }
-        replay.write(&base, &wanted)?;
+        write(args, &log, &replay, &base, &wanted)?;
         return Ok(0);
     }
     let recorded = live::record(settings, args, tracer.unwrap_or("strace"), &prefix)?;
-    let replay = replay::Replay::open(&recorded.log, Some(recorded.tracer), args.payload)?;
-    replay.write(&recorded.base, &wanted)?;
+    let log = replay::Log::open(&recorded.log, Some(recorded.tracer), args.payload)?;
+    let replay = replay::Replay::open(&log, args.payload)?;
+    write(args, &log, &replay, &recorded.base, &wanted)?;
     if args.log.is_none() && !args.duplicate {
         recorded.forget()?;
     }
     Ok(recorded.code)
+}
+
+/// Writes every file of a log.
+fn write(
+    args: &DockitArgs,
+    log: &replay::Log<'_>,
+    replay: &replay::Replay,
+    base: &Path,
+    wanted: &Wanted,
+) -> Result<()> {
+    replay.write(base, wanted)?;
+    if args.dockerfile || args.makefile.is_some() {
+        artefacts::write(log, base, args.dockerfile, args.makefile.as_deref())?;
+    }
+    Ok(())
 }
 
 fn wanted(args: &DockitArgs) -> Result<Wanted> {

@@ -38,45 +38,76 @@ pub(super) struct Replay {
     top_pid: Option<u32>,
 }
 
-impl Replay {
-    /// Reads the log. `tracer`: what wrote it; by its name or its content where nobody says so. `payload`: whether SQL is
-    /// looked for in its data.
-    pub(super) fn open(log: &Path, tracer: Option<&'static str>, payload: bool) -> Result<Self> {
-        let format = format(log, tracer)?;
-        let ini = Ini::beside(log)?;
+/// A log and what is known about it.
+pub(super) struct Log<'p> {
+    /// Where it is.
+    pub(super) path: &'p Path,
+    /// Its format.
+    pub(super) format: &'static Format,
+    /// What the file beside it says.
+    pub(super) ini: Ini,
+    scrubber: Scrubber,
+}
+
+impl<'p> Log<'p> {
+    /// Looks at the log. `tracer`: what wrote it; by its name or its content where nobody says so. `payload`: whether data
+    /// of calls is looked at.
+    pub(super) fn open(
+        path: &'p Path,
+        tracer: Option<&'static str>,
+        payload: bool,
+    ) -> Result<Self> {
+        let format = format(path, tracer)?;
+        Ok(Self {
+            path,
+            format,
+            ini: Ini::beside(path)?,
+            scrubber: Scrubber::with_rules(Policy::Default, key_of(path)?, &rules(payload)),
+        })
+    }
+
+    /// Reads it through.
+    pub(super) fn walk<S: StepSink>(&self, retention: Retention, sink: &mut S) -> Result<Walked> {
+        let context = &self.ini.context;
         let options = DecoderOptions {
-            context: ini.context.clone(),
+            context: context.clone(),
             ..DecoderOptions::default()
         };
-        let context = TrackContext {
-            cwd: ini.context.cwd.clone().unwrap_or_default(),
-            top_pid: ini.context.top_pid,
+        let tracked = TrackContext {
+            cwd: context.cwd.clone().unwrap_or_default(),
+            top_pid: context.top_pid,
         };
-        let scrubber = Scrubber::with_rules(Policy::Default, key_of(log)?, &rules(payload));
-        let mut told = Told::default();
-        if payload {
-            told.collector = Collector::with_statements();
-        }
         let feed = |events: &mut dyn EventSink| {
-            let mut source = ReadSource::open(log)?;
-            let mut decoder = (format.decoder)(&options);
-            let mut scrubbed = ScrubbedEvents::new(events, &scrubber);
+            let mut source = ReadSource::open(self.path)?;
+            let mut decoder = (self.format.decoder)(&options);
+            let mut scrubbed = ScrubbedEvents::new(events, &self.scrubber);
             while let Some(chunk) = source.next_chunk()? {
                 decoder.push(chunk, &mut scrubbed);
             }
             decoder.finish(&mut scrubbed);
             Ok(decoder.stats())
         };
-        let walked = walk_events(feed, Retention::Live, context, &mut told)?;
+        walk_events(feed, retention, tracked, sink)
+    }
+}
+
+impl Replay {
+    /// Reads the log. `payload`: whether SQL is looked for in its data.
+    pub(super) fn open(log: &Log<'_>, payload: bool) -> Result<Self> {
+        let mut told = Told::default();
+        if payload {
+            told.collector = Collector::with_statements();
+        }
+        let walked = log.walk(Retention::Live, &mut told)?;
         told.world.clock = walked.stats.clock;
         told.world.resources.sort_by_key(|resource| resource.id);
         told.flows.finish(&told.world);
         Ok(Self {
-            tracer: format.name,
+            tracer: log.format.name,
             told,
-            machine: ini.machine,
+            machine: log.ini.machine.clone(),
             walked,
-            top_pid: ini.context.top_pid.map(|pid| pid.0),
+            top_pid: log.ini.context.top_pid.map(|pid| pid.0),
         })
     }
 

@@ -36,7 +36,8 @@ pub(super) fn write(args: &GenArgs, observed: &Observed, host: &Host) -> Result<
     Ok(0)
 }
 
-fn into_folder(folder: &Path, image: Image, host: &Host) -> Result<()> {
+/// Writes the container file and its archive into the folder.
+pub(crate) fn into_folder(folder: &Path, image: Image, host: &Host) -> Result<()> {
     let cannot = |what: &Path, error: &dyn std::fmt::Display| {
         Failure::new(
             status::WRITE,

@@ -2,7 +2,7 @@
 
 pub(crate) mod args;
 mod check;
-mod image;
+pub(crate) mod image;
 mod load;
 
 use std::path::Path;
