@@ -10,7 +10,7 @@ use super::processes::{is_gone, is_new};
 use super::profile::{KeyKind, Profile, Use, Wait};
 
 /// Differences below this are scheduling.
-const FLOOR_NS: i64 = 100_000_000;
+const FLOOR_NS: i64 = 150_000_000;
 /// Roles that must all be slower outside of calls before the machine is what was slower.
 const SLOWER_ROLES_MIN: usize = 3;
 
@@ -204,10 +204,13 @@ fn in_calls(joint: &Joint<'_>, role: u32, key: u32, sides: &[Option<&Use>]) -> O
         // The child says itself what it did.
         (Wait::Child, _) => return None,
         // Whoever waits for data from another process of the job is slow because that one is.
-        (_, KeyKind::Pipe) => 0.4,
+        (_, KeyKind::Pipe) => 0.3,
         (_, KeyKind::Listener) => 0.35,
         (Wait::Ready | Wait::Thread | Wait::Signal, KeyKind::Call | KeyKind::Anonymous) => 0.4,
         (_, KeyKind::LocalSocket) => 0.6,
+        // What does not wait takes long when somebody else has the processor.
+        (Wait::Other, KeyKind::Call | KeyKind::File | KeyKind::Folder | KeyKind::Device | KeyKind::Anonymous) => 0.25,
+        (Wait::Transfer, KeyKind::File) if super::is_system(&found.raw) => 0.2,
         _ => 1.0,
     };
     let name: Vec<u8> = match found.kind {

@@ -57,7 +57,8 @@ pub(super) fn waits() -> Vec<Wait> {
 fn wait_of(name: &[u8]) -> Wait {
     match family(name) {
         b"sleep" => Wait::Sleep,
-        b"wait" => Wait::Child,
+        // A vfork ends when the child has become another program.
+        b"wait" | b"vfork" | b"clone" | b"clone3" | b"fork" => Wait::Child,
         b"poll" => Wait::Ready,
         b"futex" => Wait::Thread,
         b"flock" | b"fcntl" | b"fcntl64" => Wait::Lock,

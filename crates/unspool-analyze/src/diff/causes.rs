@@ -109,11 +109,15 @@ pub(super) fn causes(joint: &Joint<'_>, findings: &mut [Finding]) {
         followers[*cause] += 1;
     }
     for (place, finding) in findings.iter_mut().enumerate() {
-        if let Some(cause) = roots[place] {
-            finding.caused_by = Some(cause);
-            finding.score *= 0.45;
-        } else {
+        if roots[place].is_none() {
             finding.score *= 1.0 + 0.05 * f64::from(followers[place].min(6));
+        }
+    }
+    for place in 0..findings.len() {
+        if let Some(cause) = roots[place] {
+            let most = findings[cause].score * 0.95;
+            findings[place].caused_by = Some(cause);
+            findings[place].score = (findings[place].score * 0.45).min(most);
         }
     }
 }
@@ -159,7 +163,7 @@ impl Judge<'_, '_> {
         let (Some(from), Some(to)) = (cause.role, effect.role) else {
             return false;
         };
-        if effect.kind == FindingKind::Machine || cause.score < 1.2 {
+        if effect.kind == FindingKind::Machine || cause.score < 1.6 {
             return false;
         }
         if self.is_made_by(from, to, effect) {
@@ -241,6 +245,13 @@ impl Judge<'_, '_> {
                     Kind::Slower | Kind::Lock | Kind::Retry | Kind::Signal
                 ) && effect.kind != cause.kind
                     && cause.score >= effect.score * 0.8
+            }
+            // Who starts what is decided by the process above.
+            Kind::Program | Kind::Argument | Kind::Environment | Kind::Content | Kind::FileOther | Kind::Version
+                if matches!(effect.kind, Kind::ProcessGone | Kind::ProcessNew | Kind::ProcessCount)
+                    && !below(self.joint, to, from) =>
+            {
+                false
             }
             Kind::Program
             | Kind::Argument

@@ -249,16 +249,28 @@ impl Profiler {
 
     /// Where the time of the thread goes: from its last call to this one outside of calls, then in this one.
     fn account(&mut self, step: &Step<'_>, role: u32, key: u32, wait: Wait, end_ns: i64) {
+        let moves = self.profile.keys.get(key as usize).is_some_and(|key| {
+            matches!(
+                key.kind,
+                KeyKind::Peer | KeyKind::Listener | KeyKind::Pipe | KeyKind::LocalSocket | KeyKind::Device
+            )
+        });
         let thread = self.thread(step, role);
         let since_ns = thread.last_end_ns;
-        let pending = thread.pending.take();
         let gap_ns = step.time_ns.saturating_sub(since_ns).max(0);
         // Halves of one call come late: what ends before it began is no time outside.
         thread.last_end_ns = thread.last_end_ns.max(end_ns);
         thread.role = role;
         let life_ns = thread.last_end_ns.saturating_sub(since_ns).max(0);
-        if matches!(wait, Wait::Ready) {
-            thread.pending = Some((key, step.duration_ns.unwrap_or(0)));
+        let mut waited = None;
+        match wait {
+            Wait::Ready => {
+                let so_far = thread.pending.filter(|(of, _)| *of == key).map_or(0, |(_, ns)| ns);
+                thread.pending = Some((key, so_far + step.duration_ns.unwrap_or(0)));
+            }
+            // What comes over a connection or a pipe is what was waited for; files are always ready.
+            Wait::Transfer if moves => waited = thread.pending.take(),
+            _ => {}
         }
         thread.unfinished = match step.outcome {
             Outcome::Unfinished => Some((key, step.time_ns, wait)),
@@ -268,9 +280,8 @@ impl Profiler {
             found.outside_ns = found.outside_ns.saturating_add(gap_ns);
             found.thread_ns = found.thread_ns.saturating_add(life_ns);
         }
-        if let Some((waited, ns)) = pending
+        if let Some((waited, ns)) = waited
             && waited != key
-            && wait == Wait::Transfer
             && ns > 0
         {
             self.move_time(role, waited, key, ns, step);

@@ -17,6 +17,8 @@ pub(super) struct Joint<'p> {
     pub(super) users: BTreeMap<u32, BTreeSet<u32>>,
     /// What was learnt: name before, name in the subject.
     pub(super) learnt: Vec<(Vec<u8>, Vec<u8>)>,
+    /// Files of one form in one folder, counted in each run.
+    families: BTreeMap<Vec<u8>, Vec<u64>>,
     /// Folders of each baseline that have another name in the subject.
     folders: Vec<Vec<learn::Renamed>>,
 }
@@ -48,6 +50,7 @@ impl<'p> Joint<'p> {
             uses: BTreeMap::new(),
             users: BTreeMap::new(),
             learnt: Vec::new(),
+            families: BTreeMap::new(),
             folders: Vec::new(),
             runs,
         };
@@ -72,6 +75,7 @@ impl<'p> Joint<'p> {
             }
         }
         joint.parents(&role_maps);
+        joint.count_families();
         joint
     }
 
@@ -102,6 +106,39 @@ impl<'p> Joint<'p> {
         (0..self.runs.len())
             .rev()
             .find_map(|side| self.role_of(joint, side))
+    }
+
+    fn count_families(&mut self) {
+        for (place, key) in self.keys.iter().enumerate() {
+            if class(key.kind) != KeyKind::File {
+                continue;
+            }
+            let joint = u32::try_from(place).unwrap_or(u32::MAX);
+            let Some(form) = family(&key.name) else { continue };
+            let used = |side: usize| {
+                let users = self.users.get(&joint);
+                users.into_iter().flatten().any(|role| {
+                    self.uses
+                        .get(&(*role, joint))
+                        .and_then(|sides| sides.get(side).copied().flatten())
+                        .is_some_and(|used| used.effective() > 0)
+                })
+            };
+            let used: Vec<u64> = (0..self.runs.len()).map(|side| u64::from(used(side))).collect();
+            let counts = self.families.entry(form).or_insert_with(|| vec![0; used.len()]);
+            for (count, used) in counts.iter_mut().zip(used) {
+                *count += used;
+            }
+        }
+    }
+
+    /// Whether the file is one of several of a form that every run has several of: data, of which there is more on one
+    /// day and less on another.
+    pub(super) fn is_of_family(&self, key: u32) -> bool {
+        self.keys
+            .get(key as usize)
+            .and_then(|key| self.families.get(&family(&key.name)?))
+            .is_some_and(|counts| counts.iter().all(|count| *count >= FAMILY_MIN))
     }
 
     /// A word or path of a baseline as the subject would have it: folders that only have another name are renamed.
@@ -230,6 +267,41 @@ impl<'p> Joint<'p> {
         }
         maps
     }
+}
+
+/// Files of one form from which on they are a family.
+const FAMILY_MIN: u64 = 2;
+
+/// The name with every number in its last component as `#`; `None` when there is none, or when it is a version.
+fn family(name: &[u8]) -> Option<Vec<u8>> {
+    let base = super::roles::base(name);
+    let folder = name.len() - base.len();
+    if base.windows(4).any(|part| part == b".so.") || !base.iter().any(u8::is_ascii_digit) {
+        return None;
+    }
+    let mut out = name.get(..folder)?.to_vec();
+    for byte in base {
+        if !byte.is_ascii_digit() {
+            out.push(*byte);
+        } else if out.last() != Some(&b'#') {
+            out.push(b'#');
+        }
+    }
+    // `7-1`, `7-1-2`: parts of one number.
+    while let Some(at) = out.windows(3).position(|part| part == b"#-#" || part == b"#_#") {
+        out.drain(at..at + 2);
+    }
+    Some(out)
+}
+
+/// Whether words that only one side has are of the same form as words beside them: a list of files that is longer on
+/// one day than on another.
+pub(super) fn is_one_family(new: &[Vec<u8>], old: &[Vec<u8>], now: &[Vec<u8>], then: &[Vec<u8>]) -> bool {
+    let forms = |words: &[Vec<u8>]| -> BTreeSet<Vec<u8>> { words.iter().filter_map(|word| family(word)).collect() };
+    let (now, then) = (forms(now), forms(then));
+    let known = |word: &Vec<u8>| family(word).is_some_and(|form| now.contains(&form) && then.contains(&form));
+    let path = |word: &Vec<u8>| word.contains(&b'/') || word.contains(&b'.');
+    !(new.is_empty() && old.is_empty()) && new.iter().chain(old).all(|word| path(word) && known(word))
 }
 
 /// What a path is may be seen in one run and not in another.

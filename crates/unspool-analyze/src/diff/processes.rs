@@ -276,6 +276,10 @@ fn exits(joint: &Joint<'_>, role: u32, subject: &Role, sides: &Sides<'_>, out: &
             continue;
         }
         let (kind, score) = match key {
+            // The reader of a pipe was done: whether the writer sees it is chance.
+            ExitKey::Signal(13) => (FindingKind::Signal, 1.4),
+            // Asked to end, often by another process of the job.
+            ExitKey::Signal(15 | 2 | 1) => (FindingKind::Signal, 3.8),
             ExitKey::Signal(_) => (FindingKind::Signal, 4.5),
             ExitKey::Status(0) => (FindingKind::ExitStatus, 2.0),
             // A shell's 128 + N says that a child was killed.
@@ -522,6 +526,7 @@ fn argument(
     };
     let gone = words_only_in(old_words, words, &old.raw);
     let come = words_only_in(words, old_words, &command.raw);
+    let (only_old, only_new) = (gone.clone(), come.clone());
     let (gone, come) = (gone.join(&b' '), come.join(&b' '));
     if gone == come {
         // Only the order differs, or the name under which the program was called.
@@ -529,7 +534,10 @@ fn argument(
             return None;
         }
     }
-    let score = if is_data(&come) && is_data(&gone) {
+    let data = super::join::is_one_family(&only_new, &only_old, &command.raw, &old.raw);
+    let score = if data {
+        0.8
+    } else if is_data(&come) && is_data(&gone) {
         1.0
     } else {
         2.9
@@ -735,9 +743,10 @@ fn environment(
         let score = if WEIGHTY.contains(&name.as_slice()) {
             3.0
         } else if is_personal(name) {
-            0.5
+            0.6
         } else {
-            2.4
+            2.6
+        };
         };
         out.push(
             Finding::new(FindingKind::Environment, score, name)

@@ -379,14 +379,13 @@ fn folders(findings: Vec<Finding>) -> Vec<Finding> {
     rolled
 }
 
-/// The causes by score, then what follows from them, also by score; places of causes become those of the new order.
+/// By score; what follows from a cause has less. Places of causes become those of the new order.
 fn order(findings: Vec<Finding>) -> Vec<Finding> {
     let mut indexed: Vec<(usize, Finding)> = findings.into_iter().enumerate().collect();
     indexed.sort_by(|(_, one), (_, other)| {
-        one.caused_by
-            .is_some()
-            .cmp(&other.caused_by.is_some())
-            .then_with(|| other.score.total_cmp(&one.score))
+        other
+            .score
+            .total_cmp(&one.score)
             .then_with(|| one.at_ns.cmp(&other.at_ns))
             .then_with(|| {
                 (one.kind, &one.subject, &one.process).cmp(&(

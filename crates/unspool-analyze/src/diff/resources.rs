@@ -171,7 +171,7 @@ impl<'p> Place<'_, 'p> {
                 out.push(self.lock(failures));
             } else if failures.errno == Errno::ENOENT {
                 self.missing(used, failures, out);
-            } else if !ORDINARY.contains(&failures.errno.0) {
+            } else if !ORDINARY.contains(&failures.errno.0) && failures.call != "futex" {
                 out.push(self.error(failures));
             }
         }
@@ -197,7 +197,7 @@ impl<'p> Place<'_, 'p> {
         let Some((ratio, usual)) = beyond(failures.count, &before, 0.7) else {
             return;
         };
-        if ratio < 0.0 || ordinary {
+        if ratio < 0.0 || ordinary || failures.call == "futex" {
             return;
         }
         let name = self.name();
@@ -293,7 +293,7 @@ impl<'p> Place<'_, 'p> {
     fn same_name_found(&self) -> bool {
         let subject = self.joint.subject();
         let name = self.name();
-        let wanted = super::roles::base(&name);
+        let wanted = stem(&name).to_vec();
         let Some(run) = self.joint.runs.get(subject) else {
             return false;
         };
@@ -305,12 +305,18 @@ impl<'p> Place<'_, 'p> {
         else {
             return false;
         };
-        run.uses
-            .range((role, 0)..=(role, u32::MAX))
-            .any(|((_, key), used)| {
+        let executed = run.uses.iter().any(|((_, key), used)| {
+            used.count(Group::Execute) > 0
+                && run
+                    .keys
+                    .get(*key as usize)
+                    .is_some_and(|key| super::roles::base(&key.raw) == super::roles::base(&name))
+        });
+        executed
+            || run.uses.range((role, 0)..=(role, u32::MAX)).any(|((_, key), used)| {
                 used.effective() > 0
                     && run.keys.get(*key as usize).is_some_and(|key| {
-                        key.raw != name && super::roles::base(&key.raw) == wanted
+                        key.raw != name && stem(&key.raw) == wanted
                     })
             })
     }
@@ -341,12 +347,12 @@ impl<'p> Place<'_, 'p> {
         } else {
             name.clone()
         };
-        Finding::new(
-            kind,
-            score * weight_of(self.joint, self.key).max(0.5),
-            &subject,
-        )
-        .values(
+        let weight = match self.kind() {
+            KeyKind::Pipe => 0.5,
+            _ if name.starts_with(b"/proc/") || name.starts_with(b"/sys/") => 0.5,
+            _ => 1.0,
+        };
+        Finding::new(kind, score * weight, &subject).values(
             if worked { "worked" } else { "no such failure" },
             format!(
                 "{} ({})",
@@ -422,7 +428,8 @@ impl<'p> Place<'_, 'p> {
             ),
             KeyKind::LocalSocket | KeyKind::Pipe | KeyKind::Anonymous | KeyKind::Call => return,
         };
-        let score = if elsewhere { base * 0.45 } else { base };
+        let score = if elsewhere || self.joint.is_of_family(self.key) { base * 0.45 } else { base };
+        let score = if is_said(&name) { score * 0.6 } else { score };
         out.push(
             Finding::new(kind, score * weight_of(self.joint, self.key), &name)
                 .values("not used", amounts_text(used))
@@ -468,7 +475,7 @@ impl<'p> Place<'_, 'p> {
             .role_of(self.role, joint.subject())
             .map_or(guess, |role| guess.min(role.last_ns));
         out.push(
-            Finding::new(kind, score * weight_of(joint, self.key), &name)
+            Finding::new(kind, score * weight_of(joint, self.key) * if joint.is_of_family(self.key) { 0.45 } else { 1.0 }, &name)
                 .values(amounts_text(before), "not used")
                 .at(at_ns, None)
                 .until(self.end_ns())
@@ -491,7 +498,7 @@ impl<'p> Place<'_, 'p> {
         };
         let read = series(|used| used.bytes_read);
         let written = series(|used| used.bytes_written);
-        if self.content(used, baselines, out) {
+        if self.content(used, baselines, out) || self.unanswered(used, baselines, out) {
             return;
         }
         self.amount(used, "read", used.bytes_read, &read, 1.0, out);
@@ -500,6 +507,33 @@ impl<'p> Place<'_, 'p> {
         if self.is_network() {
             self.connects(used, &connects, out);
         }
+    }
+
+    /// A connection over which nothing came or went any more: nobody was there, or nobody answered.
+    fn unanswered(&self, used: &Use, baselines: &[Option<&Use>], out: &mut Vec<Finding>) -> bool {
+        let silent = |used: &Use| used.bytes_read == 0;
+        let tried = used.count(Group::Connect) > 0 || used.errors.iter().any(|failures| failures.group == Group::Connect);
+        if self.kind() != KeyKind::Peer || !silent(used) || !tried || baselines.iter().flatten().any(|used| silent(used)) {
+            return false;
+        }
+        if out.iter().any(|found| found.kind == FindingKind::ConnectionError && found.key == Some(self.key) && found.role == Some(self.role)) {
+            return true;
+        }
+        let name = self.name();
+        let (after, words) = if used.bytes_written == 0 {
+            ("no connection", " got no connection to ")
+        } else {
+            ("no answer", " got no answer from ")
+        };
+        let before = baselines.iter().flatten().map(|used| used.bytes_read).max().unwrap_or(0);
+        out.push(
+            Finding::new(FindingKind::ConnectionError, 4.2, &name)
+                .values(format!("{} read", size(before)), after)
+                .at(used.first_ns, Some(used.first_seq))
+                .of(self.role, Some(self.key))
+                .says(say!(who(self.joint, self.role), words, name, format!(", before it read {}", size(before)))),
+        );
+        true
     }
 
     /// Files that a job reads whole and does not write, and that are no data: the smallest difference counts.
@@ -544,6 +578,7 @@ impl<'p> Place<'_, 'p> {
         let name = self.name();
         // What a changed script does otherwise says more than that it changed.
         let weight = match (script, is_system(&key.raw)) {
+            _ if self.joint.is_of_family(self.key) => 0.4,
             (true, _) => 0.75,
             (false, true) => 0.8,
             (false, false) => 1.0,
@@ -586,6 +621,10 @@ impl<'p> Place<'_, 'p> {
         score *= match self.kind() {
             KeyKind::Pipe | KeyKind::LocalSocket => 0.6,
             KeyKind::Device => 0.6,
+            _ if verb == "wrote" && is_said(&self.name()) => 0.5,
+            // What is made from the input follows it.
+            _ if verb == "wrote" => 0.85,
+            _ if self.joint.is_of_family(self.key) => 0.75,
             _ => 1.0,
         };
         let name = self.name();
@@ -663,6 +702,24 @@ fn plain_address(name: &[u8], raw: &[u8], kind: KeyKind) -> Vec<u8> {
         (Some(at), _) => inner.get(at + 2..).unwrap_or(inner).to_vec(),
         (None, _) => inner.to_vec(),
     }
+}
+
+/// Name without folder and last ending: interpreters try several endings.
+fn stem(path: &[u8]) -> &[u8] {
+    let base = super::roles::base(path);
+    match base.iter().rposition(|byte| *byte == b'.') {
+        Some(at) if at > 0 => base.get(..at).unwrap_or(base),
+        _ => base,
+    }
+}
+
+/// Whether what is written there is said, not made: a log grows when there is something to say.
+fn is_said(path: &[u8]) -> bool {
+    let base = super::roles::base(path);
+    [&b".log"[..], b".err", b".out", b".stderr", b".stdout"]
+        .iter()
+        .any(|ending| base.ends_with(ending))
+        || path.windows(5).any(|part| part == b"/log/")
 }
 
 fn amounts_text(used: &Use) -> String {

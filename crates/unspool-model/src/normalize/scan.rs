@@ -362,7 +362,12 @@ impl Place<'_> {
             .name
             .get(..self.at)
             .is_some_and(|before| before.ends_with(b"tmp."));
-        if after_tmp && len == 10 || looks_random(word) {
+        // The X's behind a dot or dash: capitals inside of a word that is as long as templates make it.
+        let template = matches!(self.before, Some(b'.' | b'-' | b'_'))
+            && matches!(len, 6 | 8 | 10)
+            && word.iter().skip(1).any(u8::is_ascii_uppercase)
+            && word.iter().any(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit());
+        if after_tmp && len == 10 || template || looks_random(word) {
             return Found::new(len, *b"<TMP>", Rule::Temporary);
         }
         None
