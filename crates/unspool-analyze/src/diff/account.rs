@@ -178,6 +178,13 @@ fn share(excess_ns: i64, scale_ns: i64) -> f64 {
     share.clamp(0.0, 1.0)
 }
 
+/// How much longer the role was ready to run without a processor than in any baseline; calls look long by that.
+fn delayed(joint: &Joint<'_>, role: u32) -> i64 {
+    let delay = |side| joint.role_of(role, side).and_then(|role| role.delay_ns);
+    let before = (0..joint.subject()).filter_map(delay).max().unwrap_or(0);
+    delay(joint.subject()).map_or(0, |now| (now - before).max(0))
+}
+
 /// A difference of time before it is known what share of all it is.
 struct Slow {
     excess_ns: i64,
@@ -194,22 +201,36 @@ fn in_calls(joint: &Joint<'_>, role: u32, key: u32, sides: &[Option<&Use>]) -> O
         .map(|used| used.time_ns)
         .max()
         .unwrap_or(0);
-    let excess_ns = used.time_ns - most_ns - most_ns / 2;
-    if excess_ns < FLOOR_NS {
+    let delayed_ns = delayed(joint, role);
+    let excess_ns = used.time_ns - most_ns - most_ns / 2 - delayed_ns;
+    let found = joint.any_key(key)?;
+    // Disks are slow now and then.
+    let floor_ns = if found.kind == KeyKind::File && used.main_wait() == Wait::Transfer {
+        3 * FLOOR_NS
+    } else {
+        FLOOR_NS
+    };
+    if excess_ns < floor_ns {
         return None;
     }
-    let found = joint.any_key(key)?;
     let wait = used.main_wait();
     let weight = match (wait, found.kind) {
         // The child says itself what it did.
         (Wait::Child, _) => return None,
         // Whoever waits for data from another process of the job is slow because that one is.
-        (_, KeyKind::Pipe) => 0.3,
+        (_, KeyKind::Pipe) => 0.2,
         (_, KeyKind::Listener) => 0.35,
         (Wait::Ready | Wait::Thread | Wait::Signal, KeyKind::Call | KeyKind::Anonymous) => 0.4,
         (_, KeyKind::LocalSocket) => 0.6,
         // What does not wait takes long when somebody else has the processor.
-        (Wait::Other, KeyKind::Call | KeyKind::File | KeyKind::Folder | KeyKind::Device | KeyKind::Anonymous) => 0.25,
+        // Workers that take turns wait for each other on every day.
+        (Wait::Lock, _) if most_ns > FLOOR_NS / 3 && used.time_ns < most_ns.saturating_mul(8) => {
+            0.3
+        }
+        (
+            Wait::Other,
+            KeyKind::Call | KeyKind::File | KeyKind::Folder | KeyKind::Device | KeyKind::Anonymous,
+        ) => 0.25,
         (Wait::Transfer, KeyKind::File) if super::is_system(&found.raw) => 0.2,
         _ => 1.0,
     };
@@ -255,41 +276,56 @@ fn in_calls(joint: &Joint<'_>, role: u32, key: u32, sides: &[Option<&Use>]) -> O
     })
 }
 
+/// Most that time outside of calls may weigh when nobody measured what it was: another job on the same processor looks
+/// the same as more work.
+const UNMEASURED_MAX: f64 = 1.1;
+
 fn outside(joint: &Joint<'_>, role: u32, scale_ns: i64) -> Option<Finding> {
     if is_new(joint, role) || is_gone(joint, role) {
         return None;
     }
-    let now = joint.role_of(role, joint.subject())?;
-    let most_ns = (0..joint.subject())
+    let subject = joint.role_of(role, joint.subject())?;
+    let before: Vec<_> = (0..joint.subject())
         .filter_map(|side| joint.role_of(role, side))
-        .map(|role| role.outside_ns)
-        .max()?;
-    let excess_ns = now.outside_ns - most_ns - most_ns / 2;
+        .collect();
+    let measured = subject.cpu_ns.is_some() && before.iter().all(|role| role.cpu_ns.is_some());
+    let spent = |role: &super::profile::Role| {
+        if measured {
+            role.cpu_ns.unwrap_or(0)
+        } else {
+            role.outside_ns
+        }
+    };
+    let now_ns = spent(subject);
+    let most_ns = before.iter().map(|role| spent(role)).max()?;
+    let excess_ns = now_ns - most_ns - most_ns / 2;
     if excess_ns < FLOOR_NS {
         return None;
     }
-    let command = now
+    let command = subject
         .commands
         .values()
         .next()
-        .map_or_else(|| now.label.clone(), |command| command.raw.join(&b' '));
+        .map_or_else(|| subject.label.clone(), |command| command.raw.join(&b' '));
+    let score = 3.6 * share(excess_ns, scale_ns);
+    let (score, words) = if measured {
+        (score, "worked for")
+    } else {
+        (score.min(UNMEASURED_MAX), "ran, or was ready to run, for")
+    };
     Some(
-        Finding::new(
-            FindingKind::Slower,
-            3.6 * share(excess_ns, scale_ns),
-            &command,
-        )
-        .values(duration(most_ns), duration(now.outside_ns))
-        .at(now.first_ns, None)
-        .of(role, None)
-        .says(say!(
-            who(joint, role),
-            format!(
-                " ran for {} outside of calls, before {}",
-                duration(now.outside_ns),
-                duration(most_ns)
-            )
-        )),
+        Finding::new(FindingKind::Slower, score, &command)
+            .values(duration(most_ns), duration(now_ns))
+            .at(subject.first_ns, None)
+            .of(role, None)
+            .says(say!(
+                who(joint, role),
+                format!(
+                    " {words} {}, before {}",
+                    duration(now_ns),
+                    duration(most_ns)
+                )
+            )),
     )
 }
 

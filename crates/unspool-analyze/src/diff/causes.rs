@@ -92,7 +92,13 @@ pub(super) fn causes(joint: &Joint<'_>, findings: &mut [Finding]) {
         .map(|effect| {
             (0..findings.len())
                 .filter(|cause| *cause != effect)
-                .filter(|cause| judge.explains(&findings[*cause], &findings[effect]))
+                .filter(|cause| {
+                    let (one, other) = (&findings[*cause], &findings[effect]);
+                    // Where each could explain the other, the earlier one does.
+                    judge.explains(one, other)
+                        && (!judge.explains(other, one)
+                            || (one.at_ns, *cause) < (other.at_ns, effect))
+                })
                 .max_by(|one, other| {
                     findings[*one]
                         .score
@@ -247,9 +253,16 @@ impl Judge<'_, '_> {
                     && cause.score >= effect.score * 0.8
             }
             // Who starts what is decided by the process above.
-            Kind::Program | Kind::Argument | Kind::Environment | Kind::Content | Kind::FileOther | Kind::Version
-                if matches!(effect.kind, Kind::ProcessGone | Kind::ProcessNew | Kind::ProcessCount)
-                    && !below(self.joint, to, from) =>
+            Kind::Program
+            | Kind::Argument
+            | Kind::Environment
+            | Kind::Content
+            | Kind::FileOther
+            | Kind::Version
+                if matches!(
+                    effect.kind,
+                    Kind::ProcessGone | Kind::ProcessNew | Kind::ProcessCount
+                ) && !below(self.joint, to, from) =>
             {
                 false
             }

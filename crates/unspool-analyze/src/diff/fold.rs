@@ -182,6 +182,7 @@ impl Profiler {
             }
         }
         self.links(world);
+        self.samples(world);
         self.profile
     }
 
@@ -252,7 +253,11 @@ impl Profiler {
         let moves = self.profile.keys.get(key as usize).is_some_and(|key| {
             matches!(
                 key.kind,
-                KeyKind::Peer | KeyKind::Listener | KeyKind::Pipe | KeyKind::LocalSocket | KeyKind::Device
+                KeyKind::Peer
+                    | KeyKind::Listener
+                    | KeyKind::Pipe
+                    | KeyKind::LocalSocket
+                    | KeyKind::Device
             )
         });
         let thread = self.thread(step, role);
@@ -265,7 +270,10 @@ impl Profiler {
         let mut waited = None;
         match wait {
             Wait::Ready => {
-                let so_far = thread.pending.filter(|(of, _)| *of == key).map_or(0, |(_, ns)| ns);
+                let so_far = thread
+                    .pending
+                    .filter(|(of, _)| *of == key)
+                    .map_or(0, |(_, ns)| ns);
                 thread.pending = Some((key, so_far + step.duration_ns.unwrap_or(0)));
             }
             // What comes over a connection or a pipe is what was waited for; files are always ready.
@@ -595,6 +603,27 @@ impl Profiler {
                     .entry(context.normalize(Kind::Word, value).text)
                     .or_insert_with(|| value.to_vec());
             }
+        }
+    }
+
+    /// What was measured of the processes of each role.
+    fn samples(&mut self, world: &World) {
+        for sample in &world.samples {
+            let Some(process) = sample.process else {
+                continue;
+            };
+            let role = self.role_at(process, u64::MAX);
+            let Some(role) = self.profile.roles.get_mut(role as usize) else {
+                continue;
+            };
+            let add = |sum: &mut Option<i64>, used: Option<u64>| {
+                if let Some(used) = used {
+                    let used = i64::try_from(used).unwrap_or(i64::MAX);
+                    *sum = Some(sum.unwrap_or(0).saturating_add(used));
+                }
+            };
+            add(&mut role.cpu_ns, sample.usage.cpu_ns);
+            add(&mut role.delay_ns, sample.usage.run_delay_ns);
         }
     }
 

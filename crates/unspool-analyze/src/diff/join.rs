@@ -114,7 +114,6 @@ impl<'p> Joint<'p> {
                 continue;
             }
             let joint = u32::try_from(place).unwrap_or(u32::MAX);
-            let Some(form) = family(&key.name) else { continue };
             let used = |side: usize| {
                 let users = self.users.get(&joint);
                 users.into_iter().flatten().any(|role| {
@@ -124,10 +123,17 @@ impl<'p> Joint<'p> {
                         .is_some_and(|used| used.effective() > 0)
                 })
             };
-            let used: Vec<u64> = (0..self.runs.len()).map(|side| u64::from(used(side))).collect();
-            let counts = self.families.entry(form).or_insert_with(|| vec![0; used.len()]);
-            for (count, used) in counts.iter_mut().zip(used) {
-                *count += used;
+            let used: Vec<u64> = (0..self.runs.len())
+                .map(|side| u64::from(used(side)))
+                .collect();
+            for form in forms(&key.name) {
+                let counts = self
+                    .families
+                    .entry(form)
+                    .or_insert_with(|| vec![0; used.len()]);
+                for (count, used) in counts.iter_mut().zip(&used) {
+                    *count += used;
+                }
             }
         }
     }
@@ -135,10 +141,13 @@ impl<'p> Joint<'p> {
     /// Whether the file is one of several of a form that every run has several of: data, of which there is more on one
     /// day and less on another.
     pub(super) fn is_of_family(&self, key: u32) -> bool {
-        self.keys
-            .get(key as usize)
-            .and_then(|key| self.families.get(&family(&key.name)?))
-            .is_some_and(|counts| counts.iter().all(|count| *count >= FAMILY_MIN))
+        let Some(key) = self.keys.get(key as usize) else {
+            return false;
+        };
+        forms(&key.name)
+            .into_iter()
+            .filter_map(|form| self.families.get(&form))
+            .any(|counts| counts.iter().all(|count| *count >= FAMILY_MIN))
     }
 
     /// A word or path of a baseline as the subject would have it: folders that only have another name are renamed.
@@ -288,20 +297,65 @@ fn family(name: &[u8]) -> Option<Vec<u8>> {
         }
     }
     // `7-1`, `7-1-2`: parts of one number.
-    while let Some(at) = out.windows(3).position(|part| part == b"#-#" || part == b"#_#") {
+    while let Some(at) = out
+        .windows(3)
+        .position(|part| part == b"#-#" || part == b"#_#")
+    {
         out.drain(at..at + 2);
     }
     Some(out)
 }
 
+/// Folder and ending of a name that has a number of some length: `*.eml` beside `msg_102934.eml`.
+fn kin(name: &[u8]) -> Option<Vec<u8>> {
+    let base = super::roles::base(name);
+    let numbers = base
+        .split(|byte| !byte.is_ascii_digit())
+        .any(|run| run.len() >= 4);
+    if !numbers {
+        return None;
+    }
+    let folder = name.get(..name.len() - base.len())?;
+    let ending = base
+        .iter()
+        .rposition(|byte| *byte == b'.')
+        .and_then(|at| base.get(at..));
+    Some([folder, b"*", ending.unwrap_or_default()].concat())
+}
+
+/// The families that a name may belong to: its own folder's first, then that of the folder above.
+fn forms(name: &[u8]) -> Vec<Vec<u8>> {
+    let wide = kin(name).map(|form| {
+        let base = super::roles::base(&form);
+        let folder = form.len() - base.len();
+        let above = form.get(..folder.saturating_sub(1)).unwrap_or_default();
+        let above = above.len() - super::roles::base(above).len();
+        [form.get(..above).unwrap_or_default(), b"*/", base].concat()
+    });
+    [family(name), kin(name), wide]
+        .into_iter()
+        .flatten()
+        .collect()
+}
+
 /// Whether words that only one side has are of the same form as words beside them: a list of files that is longer on
 /// one day than on another.
-pub(super) fn is_one_family(new: &[Vec<u8>], old: &[Vec<u8>], now: &[Vec<u8>], then: &[Vec<u8>]) -> bool {
-    let forms = |words: &[Vec<u8>]| -> BTreeSet<Vec<u8>> { words.iter().filter_map(|word| family(word)).collect() };
+pub(super) fn is_one_family(
+    new: &[Vec<u8>],
+    old: &[Vec<u8>],
+    now: &[Vec<u8>],
+    then: &[Vec<u8>],
+) -> bool {
+    let forms = |words: &[Vec<u8>]| -> BTreeSet<Vec<u8>> {
+        words.iter().filter_map(|word| family(word)).collect()
+    };
     let (now, then) = (forms(now), forms(then));
-    let known = |word: &Vec<u8>| family(word).is_some_and(|form| now.contains(&form) && then.contains(&form));
+    let known = |word: &Vec<u8>| {
+        family(word).is_some_and(|form| now.contains(&form) && then.contains(&form))
+    };
     let path = |word: &Vec<u8>| word.contains(&b'/') || word.contains(&b'.');
-    !(new.is_empty() && old.is_empty()) && new.iter().chain(old).all(|word| path(word) && known(word))
+    !(new.is_empty() && old.is_empty())
+        && new.iter().chain(old).all(|word| path(word) && known(word))
 }
 
 /// What a path is may be seen in one run and not in another.

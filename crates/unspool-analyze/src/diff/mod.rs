@@ -18,6 +18,7 @@ mod profile;
 mod rank;
 mod resources;
 mod roles;
+mod words;
 
 pub use account::{TimeAccount, TimePart};
 pub use finding::{ALARM_SCORE, Finding, FindingKind, SHAPE};

@@ -747,7 +747,6 @@ fn environment(
         } else {
             2.6
         };
-        };
         out.push(
             Finding::new(FindingKind::Environment, score, name)
                 .values(before.clone(), after.clone())

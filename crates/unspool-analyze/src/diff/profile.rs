@@ -88,6 +88,10 @@ pub(super) struct Role {
     pub(super) outside_ns: i64,
     /// Calls.
     pub(super) calls: u64,
+    /// Measured time on processors; `None` without samples.
+    pub(super) cpu_ns: Option<i64>,
+    /// Measured time ready to run, without a processor; `None` without samples.
+    pub(super) delay_ns: Option<i64>,
 }
 
 /// How processes end.

@@ -9,10 +9,13 @@ use super::finding::{Finding, FindingKind};
 use super::phrases::{say, size, times, who};
 use super::processes::{is_copy, is_gone, is_new};
 use super::profile::{Failures, Group, Key, KeyKind, Use};
+use super::words::{amounts_text, errno_words, failure_text, is_said, plain_address, stem, verb};
 use super::{Joint, is_stable, is_system, weight_of};
 
 /// Ordinary answers that are no failure: try again, in progress, no child, no terminal, restarts, already connected.
-const ORDINARY: [u16; 14] = [4, 10, 11, 22, 25, 29, 34, 61, 95, 106, 114, 115, 512, 516];
+const ORDINARY: [u16; 17] = [
+    4, 10, 11, 22, 25, 29, 34, 61, 95, 106, 114, 115, 512, 513, 514, 516, 517,
+];
 /// Errors that are always worth a look: permissions, space, limits, I/O, connections.
 const HARD: [u16; 23] = [
     1, 5, 7, 8, 12, 13, 20, 21, 23, 24, 26, 27, 28, 30, 40, 99, 101, 104, 110, 111, 112, 113, 122,
@@ -242,9 +245,15 @@ impl<'p> Place<'_, 'p> {
         let was_there = self.before().any(|before| before.effective() > 0);
         let elsewhere = !was_there && self.used_before_by_any();
         let found_later = used.effective() > 0;
-        let in_search = !was_there && self.same_name_found();
-        let score = if was_there && !found_later {
-            3.8
+        // What is written or renamed is not looked for.
+        let made = used
+            .errors
+            .iter()
+            .any(|failures| failures.group == Group::Change);
+        let in_search = !was_there && !made && self.same_name_found();
+        let had_content = self.before().any(|before| before.bytes_read > 0) && used.bytes_read == 0;
+        let score = if was_there && (!found_later || had_content) {
+            3.9
         } else if was_there {
             1.6
         } else if in_search || self.kind() == KeyKind::Folder && found_later {
@@ -253,8 +262,10 @@ impl<'p> Place<'_, 'p> {
             2.6
         } else if found_later {
             0.8
+        } else if made {
+            3.2
         } else {
-            2.6
+            2.0
         };
         let before = if was_there || elsewhere {
             "there"
@@ -313,12 +324,16 @@ impl<'p> Place<'_, 'p> {
                     .is_some_and(|key| super::roles::base(&key.raw) == super::roles::base(&name))
         });
         executed
-            || run.uses.range((role, 0)..=(role, u32::MAX)).any(|((_, key), used)| {
-                used.effective() > 0
-                    && run.keys.get(*key as usize).is_some_and(|key| {
-                        key.raw != name && stem(&key.raw) == wanted
-                    })
-            })
+            || run
+                .uses
+                .range((role, 0)..=(role, u32::MAX))
+                .any(|((_, key), used)| {
+                    used.effective() > 0
+                        && run
+                            .keys
+                            .get(*key as usize)
+                            .is_some_and(|key| key.raw != name && stem(&key.raw) == wanted)
+                })
     }
 
     fn error(&self, failures: &Failures) -> Finding {
@@ -352,30 +367,31 @@ impl<'p> Place<'_, 'p> {
             _ if name.starts_with(b"/proc/") || name.starts_with(b"/sys/") => 0.5,
             _ => 1.0,
         };
-        Finding::new(kind, score * weight, &subject).values(
-            if worked { "worked" } else { "no such failure" },
-            format!(
-                "{} ({})",
-                errno_words(failures.errno),
-                times(failures.count)
-            ),
-        )
-        .at(failures.first_ns, Some(failures.first_seq))
-        .of(self.role, Some(self.key))
-        .evidence(failure_text(failures, &name))
-        .says(say!(
-            who(self.joint, self.role),
-            " could not ",
-            verb(failures),
-            " ",
-            if self.kind() == KeyKind::Call {
-                &b""[..]
-            } else {
-                &name
-            },
-            format!(": {}", errno_words(failures.errno)),
-            if worked { ", before it could" } else { "" }
-        ))
+        Finding::new(kind, score * weight, &subject)
+            .values(
+                if worked { "worked" } else { "no such failure" },
+                format!(
+                    "{} ({})",
+                    errno_words(failures.errno),
+                    times(failures.count)
+                ),
+            )
+            .at(failures.first_ns, Some(failures.first_seq))
+            .of(self.role, Some(self.key))
+            .evidence(failure_text(failures, &name))
+            .says(say!(
+                who(self.joint, self.role),
+                " could not ",
+                verb(failures),
+                " ",
+                if self.kind() == KeyKind::Call {
+                    &b""[..]
+                } else {
+                    &name
+                },
+                format!(": {}", errno_words(failures.errno)),
+                if worked { ", before it could" } else { "" }
+            ))
     }
 
     fn new_use(&self, used: &Use, out: &mut Vec<Finding>) {
@@ -428,7 +444,11 @@ impl<'p> Place<'_, 'p> {
             ),
             KeyKind::LocalSocket | KeyKind::Pipe | KeyKind::Anonymous | KeyKind::Call => return,
         };
-        let score = if elsewhere || self.joint.is_of_family(self.key) { base * 0.45 } else { base };
+        let score = if elsewhere || self.joint.is_of_family(self.key) {
+            base * 0.45
+        } else {
+            base
+        };
         let score = if is_said(&name) { score * 0.6 } else { score };
         out.push(
             Finding::new(kind, score * weight_of(self.joint, self.key), &name)
@@ -475,17 +495,27 @@ impl<'p> Place<'_, 'p> {
             .role_of(self.role, joint.subject())
             .map_or(guess, |role| guess.min(role.last_ns));
         out.push(
-            Finding::new(kind, score * weight_of(joint, self.key) * if joint.is_of_family(self.key) { 0.45 } else { 1.0 }, &name)
-                .values(amounts_text(before), "not used")
-                .at(at_ns, None)
-                .until(self.end_ns())
-                .of(self.role, Some(self.key))
-                .says(say!(
-                    who(joint, self.role),
-                    words,
-                    name,
-                    ", as it did before"
-                )),
+            Finding::new(
+                kind,
+                score
+                    * weight_of(joint, self.key)
+                    * if joint.is_of_family(self.key) {
+                        0.45
+                    } else {
+                        1.0
+                    },
+                &name,
+            )
+            .values(amounts_text(before), "not used")
+            .at(at_ns, None)
+            .until(self.end_ns())
+            .of(self.role, Some(self.key))
+            .says(say!(
+                who(joint, self.role),
+                words,
+                name,
+                ", as it did before"
+            )),
         );
     }
 
@@ -512,11 +542,23 @@ impl<'p> Place<'_, 'p> {
     /// A connection over which nothing came or went any more: nobody was there, or nobody answered.
     fn unanswered(&self, used: &Use, baselines: &[Option<&Use>], out: &mut Vec<Finding>) -> bool {
         let silent = |used: &Use| used.bytes_read == 0;
-        let tried = used.count(Group::Connect) > 0 || used.errors.iter().any(|failures| failures.group == Group::Connect);
-        if self.kind() != KeyKind::Peer || !silent(used) || !tried || baselines.iter().flatten().any(|used| silent(used)) {
+        let tried = used.count(Group::Connect) > 0
+            || used
+                .errors
+                .iter()
+                .any(|failures| failures.group == Group::Connect);
+        if self.kind() != KeyKind::Peer
+            || !silent(used)
+            || !tried
+            || baselines.iter().flatten().any(|used| silent(used))
+        {
             return false;
         }
-        if out.iter().any(|found| found.kind == FindingKind::ConnectionError && found.key == Some(self.key) && found.role == Some(self.role)) {
+        if out.iter().any(|found| {
+            found.kind == FindingKind::ConnectionError
+                && found.key == Some(self.key)
+                && found.role == Some(self.role)
+        }) {
             return true;
         }
         let name = self.name();
@@ -525,13 +567,23 @@ impl<'p> Place<'_, 'p> {
         } else {
             ("no answer", " got no answer from ")
         };
-        let before = baselines.iter().flatten().map(|used| used.bytes_read).max().unwrap_or(0);
+        let before = baselines
+            .iter()
+            .flatten()
+            .map(|used| used.bytes_read)
+            .max()
+            .unwrap_or(0);
         out.push(
             Finding::new(FindingKind::ConnectionError, 4.2, &name)
                 .values(format!("{} read", size(before)), after)
                 .at(used.first_ns, Some(used.first_seq))
                 .of(self.role, Some(self.key))
-                .says(say!(who(self.joint, self.role), words, name, format!(", before it read {}", size(before)))),
+                .says(say!(
+                    who(self.joint, self.role),
+                    words,
+                    name,
+                    format!(", before it read {}", size(before))
+                )),
         );
         true
     }
@@ -625,6 +677,7 @@ impl<'p> Place<'_, 'p> {
             // What is made from the input follows it.
             _ if verb == "wrote" => 0.85,
             _ if self.joint.is_of_family(self.key) => 0.75,
+            _ if self.any().is_some_and(|key| key.created) => 0.8,
             _ => 1.0,
         };
         let name = self.name();
@@ -681,112 +734,4 @@ impl<'p> Place<'_, 'p> {
                 )),
         );
     }
-}
-
-/// `TCP 10.0.0.1:80` for people: the address in full.
-fn plain_address(name: &[u8], raw: &[u8], kind: KeyKind) -> Vec<u8> {
-    let address = name.split(|byte| *byte == b' ').next_back().unwrap_or(name);
-    if !address.ends_with(b"<PORT>") {
-        return address.to_vec();
-    }
-    // The raw name is `TCP:[local->remote]`.
-    let inner = raw
-        .iter()
-        .position(|byte| *byte == b'[')
-        .and_then(|at| raw.get(at + 1..))
-        .and_then(|inner| inner.strip_suffix(b"]"))
-        .unwrap_or(raw);
-    let arrow = inner.windows(2).position(|pair| pair == b"->");
-    match (arrow, kind) {
-        (Some(at), KeyKind::Listener) => inner.get(..at).unwrap_or(inner).to_vec(),
-        (Some(at), _) => inner.get(at + 2..).unwrap_or(inner).to_vec(),
-        (None, _) => inner.to_vec(),
-    }
-}
-
-/// Name without folder and last ending: interpreters try several endings.
-fn stem(path: &[u8]) -> &[u8] {
-    let base = super::roles::base(path);
-    match base.iter().rposition(|byte| *byte == b'.') {
-        Some(at) if at > 0 => base.get(..at).unwrap_or(base),
-        _ => base,
-    }
-}
-
-/// Whether what is written there is said, not made: a log grows when there is something to say.
-fn is_said(path: &[u8]) -> bool {
-    let base = super::roles::base(path);
-    [&b".log"[..], b".err", b".out", b".stderr", b".stdout"]
-        .iter()
-        .any(|ending| base.ends_with(ending))
-        || path.windows(5).any(|part| part == b"/log/")
-}
-
-fn amounts_text(used: &Use) -> String {
-    match (used.bytes_read, used.bytes_written) {
-        (0, 0) => format!("used {}", times(used.effective())),
-        (read, 0) => format!("{} read", size(read)),
-        (0, written) => format!("{} written", size(written)),
-        (read, written) => format!("{} read, {} written", size(read), size(written)),
-    }
-}
-
-fn failure_text(failures: &Failures, name: &[u8]) -> Vec<u8> {
-    say!(
-        failures.call,
-        " ",
-        name,
-        format!(" failed {} with {}", times(failures.count), failures.errno)
-    )
-}
-
-fn verb(failures: &Failures) -> &'static str {
-    match failures.group {
-        Group::Open => "open",
-        Group::Query => "look at",
-        Group::Read => "read from",
-        Group::Write => "write to",
-        Group::Map => "map",
-        Group::Execute => "run",
-        Group::Change => "change",
-        Group::Connect => "connect to",
-        Group::Accept => "listen at",
-        Group::Other => failures.call,
-    }
-}
-
-/// Errors in words, with their names.
-pub(super) fn errno_words(errno: Errno) -> String {
-    let words = match errno.0 {
-        1 => "not permitted",
-        2 => "not found",
-        5 => "input/output error",
-        11 => "busy",
-        12 => "out of memory",
-        13 => "permission denied",
-        17 => "exists already",
-        20 => "not a folder",
-        21 => "is a folder",
-        22 => "invalid argument",
-        23 | 24 => "too many open files",
-        26 => "the program file is being written",
-        27 => "file too large",
-        28 => "no space left on the disk",
-        30 => "read-only file system",
-        32 => "nobody reads the other end",
-        36 => "name too long",
-        39 => "folder is not empty",
-        40 => "too many symbolic links",
-        98 => "address in use",
-        99 => "no such address on this machine",
-        101 => "network unreachable",
-        104 => "connection reset by the other end",
-        110 => "timed out",
-        111 => "connection refused",
-        112 => "host is down",
-        113 => "no route to the host",
-        122 => "disk quota exceeded",
-        _ => return errno.to_string(),
-    };
-    format!("{words} ({errno})")
 }

@@ -346,6 +346,26 @@ impl Place<'_> {
         if word.starts_with(b"cc") && len == 8 && matches!(rest.get(8), None | Some(b'.')) {
             return Found::new(len, *b"cc<TMP>", Rule::Temporary);
         }
+        // mktemp: `tmp.` and ten.
+        let after_tmp = self
+            .name
+            .get(..self.at)
+            .is_some_and(|before| before.ends_with(b"tmp."));
+        // The X's behind a dot or dash: capitals inside of a word that is as long as templates make it.
+        let template = matches!(self.before, Some(b'.' | b'-' | b'_'))
+            && matches!(len, 6 | 8 | 10)
+            && word.iter().skip(1).any(u8::is_ascii_uppercase)
+            && word
+                .iter()
+                .any(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit());
+        let stem_len = word
+            .iter()
+            .take_while(|byte| byte.is_ascii_lowercase())
+            .count();
+        let whole = looks_random(word) && !(stem_len >= 3 && len == stem_len.max(3) + 6);
+        if after_tmp && len == 10 || template || whole {
+            return Found::new(len, *b"<TMP>", Rule::Temporary);
+        }
         // A fixed word before six random ones: `sedAb3xYz`, `sortK2j9Qw`.
         let split = len - 6;
         let (stem, random) = word.split_at(split);
@@ -356,19 +376,6 @@ impl Place<'_> {
             let mut to = stem.to_vec();
             to.extend_from_slice(b"<TMP>");
             return Found::new(len, to, Rule::Temporary);
-        }
-        // mktemp: `tmp.` and ten.
-        let after_tmp = self
-            .name
-            .get(..self.at)
-            .is_some_and(|before| before.ends_with(b"tmp."));
-        // The X's behind a dot or dash: capitals inside of a word that is as long as templates make it.
-        let template = matches!(self.before, Some(b'.' | b'-' | b'_'))
-            && matches!(len, 6 | 8 | 10)
-            && word.iter().skip(1).any(u8::is_ascii_uppercase)
-            && word.iter().any(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit());
-        if after_tmp && len == 10 || template || looks_random(word) {
-            return Found::new(len, *b"<TMP>", Rule::Temporary);
         }
         None
     }
