@@ -7,6 +7,8 @@
 
 pub mod cim;
 pub mod csv;
+pub mod diff_html;
+pub mod diff_markdown;
 pub mod diff_text;
 pub mod dockit;
 pub mod envelope;

@@ -5,6 +5,7 @@
 //! [`compare`] puts profiles side by side and gives the findings.
 
 mod account;
+mod aside;
 mod calls;
 mod causes;
 mod families;
@@ -21,6 +22,7 @@ mod roles;
 mod words;
 
 pub use account::{TimeAccount, TimePart};
+pub use aside::{Aside, aside, first_divergence};
 pub use finding::{ALARM_SCORE, Finding, FindingKind, SHAPE};
 pub use fold::{NameRules, Profiler, RunIdentity};
 pub use profile::Profile;

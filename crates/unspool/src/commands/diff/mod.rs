@@ -1,16 +1,19 @@
 //! `unspool diff`: why was this run different?
 
 mod args;
+mod events;
 mod load;
+mod rules;
 
 use std::io::{BufWriter, Write as _};
+use std::path::Path;
 
 pub(crate) use args::DiffArgs;
 
 use anyhow::Result;
-use unspool_analyze::diff::{Difference, NameRules, Profile, compare};
+use unspool_analyze::diff::{Aside, Difference, NameRules, Profile, aside, compare};
 use unspool_export::diff_text::{self, Head};
-use unspool_export::{Envelope, RunLabel, TextOptions};
+use unspool_export::{Envelope, RunLabel, TextOptions, diff_html, diff_markdown};
 use unspool_model::report::Report;
 use unspool_store::RunEntry;
 
@@ -19,70 +22,92 @@ use super::{find_run, store};
 use crate::failure::{Failure, status};
 use crate::settings::Settings;
 
-/// Findings that a person is shown without being asked for more.
+/// Causes that a person is shown without being asked for more.
 const SHOWN_DEFAULT: usize = 10;
+/// Causes that a program gets without asking for more.
+const ROWS_DEFAULT: usize = 25;
 /// Findings below this hardly matter.
 const SHOWN_SCORE: f64 = 1.0;
-/// Findings that a program gets without asking for more.
-const ROWS_DEFAULT: usize = 100;
+
+/// Runs that are compared, folded.
+struct Compared {
+    baselines: Vec<Profile>,
+    subject: Profile,
+    entry: RunEntry,
+    difference: Difference,
+}
+
+impl Compared {
+    fn baselines(&self) -> Vec<&Profile> {
+        self.baselines.iter().collect()
+    }
+}
 
 /// Compares and gives the exit status.
 pub(crate) fn run(settings: &Settings, args: &DiffArgs) -> Result<u8> {
     let (baselines, subject) = runs(settings, args)?;
-    let mut rules = NameRules::default();
-    let mut profiles = Vec::new();
-    for entry in &baselines {
-        profiles.push(load::profile(entry, &mut rules)?);
-    }
-    let subject_profile = load::profile(&subject, &mut rules)?;
-    let compared: Vec<&Profile> = profiles.iter().collect();
-    let difference = compare(&compared, &subject_profile);
+    let compared = fold(settings, &baselines, subject)?;
     let form = match (&args.form, args.json) {
         (Some(form), _) => form.as_str(),
         (None, true) => "json",
         (None, false) => "text",
     };
-    let text = write(
-        settings,
-        args,
-        form,
-        &difference,
-        &compared,
-        &subject_profile,
-        &subject,
-    )?;
-    crate::report::print(&text)?;
-    let differs = difference.is_different();
-    Ok(if args.exit_code && differs {
-        status::NO
-    } else {
-        0
+    crate::report::print(&answer(settings, args, form, &compared)?)?;
+    let differs = compared.difference.is_different();
+    Ok(if args.exit_code && differs { status::NO } else { 0 })
+}
+
+/// After a recording: the ranked difference to a baseline, on standard error; nothing when they are the same.
+pub(crate) fn expect(settings: &Settings, baseline: &str, run: &Path) -> Result<()> {
+    let baseline = find_run(settings, baseline)?;
+    let path = std::path::absolute(run)?;
+    let subject = find_run(settings, &path.display().to_string())?;
+    let compared = fold(settings, &[baseline], subject)?;
+    if !compared.difference.is_different() {
+        return Ok(());
+    }
+    let head = head(&compared);
+    let mut report = rows(&compared, |score| score >= SHOWN_SCORE);
+    diff_text::limited(&mut report, SHOWN_DEFAULT);
+    let options = TextOptions::default();
+    let text = diff_text::text(&head, &report, &options, false);
+    for line in text.lines() {
+        crate::report::eprint_line(line);
+    }
+    Ok(())
+}
+
+fn fold(settings: &Settings, baselines: &[RunEntry], entry: RunEntry) -> Result<Compared> {
+    let mut rules = NameRules {
+        patterns: rules::patterns(settings)?,
+        ..NameRules::default()
+    };
+    let mut profiles = Vec::new();
+    for baseline in baselines {
+        profiles.push(load::profile(baseline, &mut rules)?);
+    }
+    let subject = load::profile(&entry, &mut rules)?;
+    let difference = compare(&profiles.iter().collect::<Vec<_>>(), &subject);
+    Ok(Compared {
+        baselines: profiles,
+        subject,
+        entry,
+        difference,
     })
 }
 
 /// The baselines and the run that is asked about.
 fn runs(settings: &Settings, args: &DiffArgs) -> Result<(Vec<RunEntry>, RunEntry)> {
-    let mut baselines: Vec<RunEntry> = Vec::new();
-    for reference in &args.baseline {
-        baselines.push(find_run(settings, reference)?);
-    }
-    let mut words: Vec<RunEntry> = Vec::new();
-    for reference in &args.runs {
-        words.push(find_run(settings, reference)?);
-    }
-    let subject = match (words.pop(), baselines.is_empty()) {
-        (Some(subject), false) => subject,
-        (Some(subject), true) if words.is_empty() => {
-            let before = same_command(settings, &subject)?;
-            return Ok((vec![before], subject));
-        }
-        (Some(subject), true) => subject,
-        (None, _) => find_run(settings, "@")?,
+    let find = |reference: &String| find_run(settings, reference);
+    let mut baselines = args.baseline.iter().map(find).collect::<Result<Vec<_>>>()?;
+    let mut words = args.runs.iter().map(find).collect::<Result<Vec<_>>>()?;
+    let subject = match words.pop() {
+        Some(subject) => subject,
+        None => find_run(settings, "@")?,
     };
     baselines.extend(words);
     if baselines.is_empty() {
-        let before = same_command(settings, &subject)?;
-        baselines.push(before);
+        baselines.push(same_command(settings, &subject)?);
     }
     Ok((baselines, subject))
 }
@@ -90,56 +115,82 @@ fn runs(settings: &Settings, args: &DiffArgs) -> Result<(Vec<RunEntry>, RunEntry
 /// The run of the same command before this one.
 fn same_command(settings: &Settings, subject: &RunEntry) -> Result<RunEntry> {
     let command = |entry: &RunEntry| {
-        entry
-            .manifest
-            .as_ref()
-            .map(|manifest| manifest.command.clone())
+        let manifest = entry.manifest.as_ref();
+        manifest.map(|manifest| manifest.command.clone())
     };
     let wanted = command(subject);
     let runs = store(settings)?.list().map_err(Failure::store)?;
     runs.into_iter()
-        .filter(|run| {
-            run.id != subject.id && run.start_ns() <= subject.start_ns() && !run.recording
-        })
+        .filter(|run| run.id < subject.id && !run.recording)
         .find(|run| command(run) == wanted)
         .ok_or_else(|| {
             let words = wanted.unwrap_or_default().join(" ");
-            Failure::input(format!(
+            let failure = Failure::input(format!(
                 "there is no earlier run of `{words}` to compare `{}` with",
                 subject.id
-            ))
-            .hint("name one: unspool diff BASELINE RUN; `unspool runs` lists them all")
-            .into()
+            ));
+            failure
+                .hint("name one: unspool diff BASELINE RUN; `unspool runs` lists them all")
+                .into()
         })
 }
 
-fn write(
-    settings: &Settings,
-    args: &DiffArgs,
-    form: &str,
-    difference: &Difference,
-    baselines: &[&Profile],
-    subject: &Profile,
-    entry: &RunEntry,
-) -> Result<String> {
-    let head = head(difference, baselines, subject);
-    let report = report(args, form, difference, &head);
-    let mut out = Vec::new();
-    if form == "text" {
-        let options = text_options(settings, false);
-        return Ok(diff_text::text(&head, &report, &options, args.all));
+fn answer(settings: &Settings, args: &DiffArgs, form: &str, compared: &Compared) -> Result<String> {
+    let head = head(compared);
+    let for_people = matches!(form, "text" | "markdown" | "md" | "html");
+    let mut report = rows(compared, |score| args.all || score >= SHOWN_SCORE);
+    let limit = if for_people { SHOWN_DEFAULT } else { ROWS_DEFAULT };
+    diff_text::limited(&mut report, args.limit.unwrap_or(limit));
+    report.notes.push(diff_text::verdict(&head));
+    match form {
+        "text" => {
+            let options = text_options(settings, false);
+            let mut text = diff_text::text(&head, &report, &options, args.all);
+            text.push_str(&asides(settings, args, compared)?);
+            Ok(text)
+        }
+        "markdown" | "md" => Ok(diff_markdown::markdown(&head, &report)),
+        "html" => Ok(diff_html::html(&head, &report)),
+        _ => in_form(form, &report, compared, &TextOptions::default()),
     }
+}
+
+/// What is asked for beside the findings.
+fn asides(settings: &Settings, args: &DiffArgs, compared: &Compared) -> Result<String> {
+    let options = text_options(settings, false);
+    let mut text = String::new();
+    for (wanted, what, title) in [
+        (args.tree, Aside::Tree, "processes"),
+        (args.files, Aside::Files, "files that differ"),
+        (args.net, Aside::Net, "connections that differ"),
+        (args.time, Aside::Time, "where the time went"),
+        (args.explain_names, Aside::Names, "names"),
+    ] {
+        if wanted {
+            let report = aside(what, &compared.baselines(), &compared.subject);
+            text.push_str(&format!("\n{title}\n"));
+            text.push_str(&in_form("text", &report, compared, &options)?);
+        }
+    }
+    if args.events {
+        text.push_str("\nevents around the first difference\n");
+        text.push_str(&events::around(&compared.entry, &compared.difference)?);
+    }
+    Ok(text)
+}
+
+fn in_form(form: &str, report: &Report, compared: &Compared, options: &TextOptions) -> Result<String> {
     let Some(spec) = unspool_export::form(form) else {
         let failure = Failure::usage(format!("there is no form `{form}` of a difference"));
         return Err(failure
             .hint("forms: text, json, jsonl, csv, markdown, html")
             .into());
     };
-    let envelope = envelope(subject, entry);
-    let options = TextOptions::default();
+    let envelope = envelope(compared);
+    let mut out = Vec::new();
     {
         let mut writer = BufWriter::new(&mut out);
-        let mut form = (spec.new)(&mut writer, &envelope, &options);
+        let mut form = (spec.new)(&mut writer, &envelope, options);
         let _stopped = report.write(&mut *form).is_break();
         form.finish()?;
         writer.flush()?;
@@ -147,55 +198,50 @@ fn write(
     Ok(String::from_utf8_lossy(&out).into_owned())
 }
 
-fn envelope(subject: &Profile, entry: &RunEntry) -> Envelope {
-    let manifest = entry.manifest.as_ref();
+fn envelope(compared: &Compared) -> Envelope {
+    let manifest = compared.entry.manifest.as_ref();
     Envelope {
-        run: entry.id.clone(),
+        run: compared.entry.id.clone(),
         name: manifest.and_then(|manifest| manifest.name.clone()),
-        state: if subject.complete {
+        state: if compared.subject.complete {
             RunLabel::Complete
         } else {
             RunLabel::Incomplete
         },
-        clock: subject.clock,
-        start_ns: subject.start_ns,
+        clock: compared.subject.clock,
+        start_ns: compared.subject.start_ns,
         ..Envelope::default()
     }
 }
 
-fn head(difference: &Difference, baselines: &[&Profile], subject: &Profile) -> Head {
+fn head(compared: &Compared) -> Head {
+    let runs = compared.baselines.iter().chain([&compared.subject]);
     Head {
-        subject: subject.run.clone(),
-        baselines: baselines.iter().map(|run| run.run.clone()).collect(),
-        different: difference.is_different(),
-        before_ns: baselines.iter().map(|run| run.duration_ns()).collect(),
-        after_ns: subject.duration_ns(),
-        incomplete: baselines
-            .iter()
-            .copied()
-            .chain([subject])
+        subject: compared.subject.run.clone(),
+        baselines: compared.baselines.iter().map(|run| run.run.clone()).collect(),
+        different: compared.difference.is_different(),
+        before_ns: compared.baselines.iter().map(Profile::duration_ns).collect(),
+        after_ns: compared.subject.duration_ns(),
+        incomplete: runs
             .filter(|run| !run.complete)
             .map(|run| run.run.clone())
             .collect(),
     }
 }
 
-fn report(args: &DiffArgs, form: &str, difference: &Difference, head: &Head) -> Report {
+/// The findings that are wanted; what follows from a cause comes with it.
+fn rows(compared: &Compared, wanted: impl Fn(f64) -> bool) -> Report {
     let mut report = Report::new(&unspool_analyze::diff::SHAPE);
-    let limit = args.limit.unwrap_or(match form {
-        "text" | "markdown" => SHOWN_DEFAULT,
-        _ => ROWS_DEFAULT,
-    });
-    let wanted =
-        |score: f64| args.all || form != "text" && form != "markdown" || score >= SHOWN_SCORE;
+    let difference = &compared.difference;
     report.rows = difference
-        .rows(&head.subject)
+        .rows(&compared.subject.run)
         .into_iter()
         .zip(&difference.findings)
-        .filter(|(_, finding)| wanted(finding.score) || finding.caused_by.is_some())
+        .filter(|(_, finding)| {
+            let cause = finding.caused_by.and_then(|cause| difference.findings.get(cause));
+            wanted(cause.unwrap_or(finding).score)
+        })
         .map(|(row, _)| row)
         .collect();
-    diff_text::limited(&mut report, limit);
-    report.notes.push(diff_text::verdict(head));
     report
 }
