@@ -242,6 +242,9 @@ pub(crate) struct RecordArgs {
     /// Keep the recorder's own records
     #[arg(long)]
     pub(crate) keep_raw: bool,
+    /// At the end say how it differs from this run
+    #[arg(long, value_name = "RUN")]
+    pub(crate) expect: Option<String>,
     /// Say nothing at the end
     #[arg(short, long)]
     pub(crate) quiet: bool,

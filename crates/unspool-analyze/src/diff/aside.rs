@@ -31,10 +31,30 @@ const TREE: Shape = Shape {
         column("id", Unit::Number, Shown::Never, "Number of the row."),
         column("parent", Unit::Number, Shown::Never, "Row of its parent."),
         column("name", Unit::Text, Shown::Always, "Command."),
-        column("before", Unit::Text, Shown::Always, "How many there were in the first baseline, and how they ended."),
-        column("after", Unit::Text, Shown::Always, "The same in the run that is asked about."),
-        column("wall_before_ns", Unit::Duration, Shown::Always, "How long they lived, all together."),
-        column("wall_after_ns", Unit::Duration, Shown::Always, "The same in the run that is asked about."),
+        column(
+            "before",
+            Unit::Text,
+            Shown::Always,
+            "How many there were in the first baseline, and how they ended.",
+        ),
+        column(
+            "after",
+            Unit::Text,
+            Shown::Always,
+            "The same in the run that is asked about.",
+        ),
+        column(
+            "wall_before_ns",
+            Unit::Duration,
+            Shown::Always,
+            "How long they lived, all together.",
+        ),
+        column(
+            "wall_after_ns",
+            Unit::Duration,
+            Shown::Always,
+            "The same in the run that is asked about.",
+        ),
     ],
     layout: Layout::Tree {
         id: "id",
@@ -45,8 +65,18 @@ const TREE: Shape = Shape {
 const FILES: Shape = table(
     "diff-files",
     &[
-        column("before", Unit::Text, Shown::Always, "What was done to it in the first baseline."),
-        column("after", Unit::Text, Shown::Always, "The same in the run that is asked about."),
+        column(
+            "before",
+            Unit::Text,
+            Shown::Always,
+            "What was done to it in the first baseline.",
+        ),
+        column(
+            "after",
+            Unit::Text,
+            Shown::Always,
+            "The same in the run that is asked about.",
+        ),
         column("process", Unit::Text, Shown::Always, "Who."),
         column("name", Unit::Text, Shown::Always, "What, in full."),
     ],
@@ -55,12 +85,32 @@ const FILES: Shape = table(
 const TIME: Shape = table(
     "diff-time",
     &[
-        column("before_ns", Unit::Duration, Shown::Always, "In the first baseline."),
-        column("after_ns", Unit::Duration, Shown::Always, "In the run that is asked about."),
-        column("difference_ns", Unit::Duration, Shown::Always, "How much longer."),
+        column(
+            "before_ns",
+            Unit::Duration,
+            Shown::Always,
+            "In the first baseline.",
+        ),
+        column(
+            "after_ns",
+            Unit::Duration,
+            Shown::Always,
+            "In the run that is asked about.",
+        ),
+        column(
+            "difference_ns",
+            Unit::Duration,
+            Shown::Always,
+            "How much longer.",
+        ),
         column("what", Unit::Text, Shown::Always, "What for."),
         column("on", Unit::Text, Shown::Always, "Path, address or call."),
-        column("process", Unit::Text, Shown::Always, "Commands from the first one down."),
+        column(
+            "process",
+            Unit::Text,
+            Shown::Always,
+            "Commands from the first one down.",
+        ),
     ],
 );
 
@@ -70,7 +120,12 @@ const NAMES: Shape = table(
         column("rule", Unit::Text, Shown::Always, "Why."),
         column("from", Unit::Text, Shown::Always, "What stood there."),
         column("to", Unit::Text, Shown::Always, "What it is taken for."),
-        column("name", Unit::Text, Shown::Always, "A name in which it stood."),
+        column(
+            "name",
+            Unit::Text,
+            Shown::Always,
+            "A name in which it stood.",
+        ),
     ],
 );
 
@@ -80,10 +135,16 @@ pub fn aside(what: Aside, baselines: &[&Profile], subject: &Profile) -> Report {
     match what {
         Aside::Tree => tree(&joint),
         Aside::Files => uses(&joint, |kind| {
-            matches!(kind, KeyKind::File | KeyKind::Folder | KeyKind::Device | KeyKind::Pipe)
+            matches!(
+                kind,
+                KeyKind::File | KeyKind::Folder | KeyKind::Device | KeyKind::Pipe
+            )
         }),
         Aside::Net => uses(&joint, |kind| {
-            matches!(kind, KeyKind::Peer | KeyKind::Listener | KeyKind::LocalSocket)
+            matches!(
+                kind,
+                KeyKind::Peer | KeyKind::Listener | KeyKind::LocalSocket
+            )
         }),
         Aside::Time => time(&super::account::account(&joint)),
         Aside::Names => names(&joint),
@@ -141,7 +202,10 @@ fn uses(joint: &Joint<'_>, wanted: fn(KeyKind) -> bool) -> Report {
         if before == after {
             continue;
         }
-        let process = joint.roles.get(*role as usize).map_or(&[][..], |role| &role.name);
+        let process = joint
+            .roles
+            .get(*role as usize)
+            .map_or(&[][..], |role| &role.name);
         report.rows.push(vec![
             Cell::text(before.as_bytes()),
             Cell::text(after.as_bytes()),
@@ -182,7 +246,11 @@ fn did(used: Option<&Use>) -> String {
     for failures in &used.errors {
         words.push(format!("{} {}", failures.errno, failures.count));
     }
-    if words.is_empty() { "asked".to_owned() } else { words.join(", ") }
+    if words.is_empty() {
+        "asked".to_owned()
+    } else {
+        words.join(", ")
+    }
 }
 
 fn time(account: &TimeAccount) -> Report {
@@ -198,7 +266,13 @@ fn time(account: &TimeAccount) -> Report {
         ]);
     };
     for part in account.parts.iter().take(TIME_ROWS_MAX) {
-        row(part.before_ns, part.after_ns, part.what, &part.on, &part.process);
+        row(
+            part.before_ns,
+            part.after_ns,
+            part.what,
+            &part.on,
+            &part.process,
+        );
     }
     let rest = account.parts.get(TIME_ROWS_MAX..).unwrap_or_default();
     if !rest.is_empty() {
@@ -210,16 +284,29 @@ fn time(account: &TimeAccount) -> Report {
     report
 }
 
+/// Rule, what stood there, what it is taken for, and the name.
+type NameRow = (String, Vec<u8>, Vec<u8>, Vec<u8>);
+
 fn names(joint: &Joint<'_>) -> Report {
     let mut report = Report::new(&NAMES);
-    let mut rows: Vec<(String, Vec<u8>, Vec<u8>, Vec<u8>)> = Vec::new();
+    let mut rows: Vec<NameRow> = Vec::new();
     for run in &joint.runs {
         for ((name, _), change) in &run.changes {
-            rows.push((change.rule.name(), change.from.clone(), change.to.clone(), name.clone()));
+            rows.push((
+                change.rule.name(),
+                change.from.clone(),
+                change.to.clone(),
+                name.clone(),
+            ));
         }
     }
     for (before, now) in &joint.learnt {
-        rows.push(("the runs differ by this alone".to_owned(), before.clone(), now.clone(), now.clone()));
+        rows.push((
+            "the runs differ by this alone".to_owned(),
+            before.clone(),
+            now.clone(),
+            now.clone(),
+        ));
     }
     rows.sort();
     rows.dedup_by(|one, other| (&one.0, &one.1, &one.2) == (&other.0, &other.1, &other.2));

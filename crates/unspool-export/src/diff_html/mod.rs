@@ -26,7 +26,10 @@ pub fn html(head: &Head, report: &Report) -> String {
     let rows: Vec<Row<'_>> = Row::all(report).collect();
     for row in rows.iter().filter(|row| row.number("caused_by").is_none()) {
         let rank = row.number("rank");
-        out.push_str(&format!("<li><strong>{}</strong>\n", escaped(&row.text("sentence"))));
+        out.push_str(&format!(
+            "<li><strong>{}</strong>\n",
+            escaped(&row.text("sentence"))
+        ));
         out.push_str("<details><summary>more</summary><table>\n");
         for (title, name) in [
             ("what", "subject"),
@@ -37,18 +40,30 @@ pub fn html(head: &Head, report: &Report) -> String {
         ] {
             let text = row.text(name);
             if !text.is_empty() {
-                out.push_str(&format!("<tr><td>{title}</td><td><code>{}</code></td></tr>\n", escaped(&text)));
+                out.push_str(&format!(
+                    "<tr><td>{title}</td><td><code>{}</code></td></tr>\n",
+                    escaped(&text)
+                ));
             }
         }
         for line in row.list("evidence") {
-            out.push_str(&format!("<tr><td></td><td><code>{}</code></td></tr>\n", escaped(&line)));
+            out.push_str(&format!(
+                "<tr><td></td><td><code>{}</code></td></tr>\n",
+                escaped(&line)
+            ));
         }
         out.push_str("</table></details>\n");
-        let effects: Vec<&Row<'_>> = rows.iter().filter(|other| other.number("caused_by") == rank).collect();
+        let effects: Vec<&Row<'_>> = rows
+            .iter()
+            .filter(|other| other.number("caused_by") == rank)
+            .collect();
         if !effects.is_empty() {
             out.push_str("<ul>\n");
             for effect in effects {
-                out.push_str(&format!("<li>so: {}</li>\n", escaped(&effect.text("sentence"))));
+                out.push_str(&format!(
+                    "<li>so: {}</li>\n",
+                    escaped(&effect.text("sentence"))
+                ));
             }
             out.push_str("</ul>\n");
         }

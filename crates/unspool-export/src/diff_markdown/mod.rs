@@ -8,9 +8,17 @@ use crate::diff_text::{Head, Row, verdict};
 pub fn markdown(head: &Head, report: &Report) -> String {
     let mut out = format!("## {}\n\n", escaped(&verdict(head)));
     let rows: Vec<Row<'_>> = Row::all(report).collect();
-    for (place, row) in rows.iter().filter(|row| row.number("caused_by").is_none()).enumerate() {
+    for (place, row) in rows
+        .iter()
+        .filter(|row| row.number("caused_by").is_none())
+        .enumerate()
+    {
         let rank = row.number("rank");
-        out.push_str(&format!("{}. **{}**\n", place + 1, escaped(&row.text("sentence"))));
+        out.push_str(&format!(
+            "{}. **{}**\n",
+            place + 1,
+            escaped(&row.text("sentence"))
+        ));
         out.push_str(&format!(
             "   - {}: {} → {}\n",
             escaped(&row.text("subject")),
@@ -24,7 +32,10 @@ pub fn markdown(head: &Head, report: &Report) -> String {
         if !look.is_empty() {
             out.push_str(&format!("   - look: `{}`\n", look.replace('`', "'")));
         }
-        for effect in rows.iter().filter(|other| other.number("caused_by") == rank) {
+        for effect in rows
+            .iter()
+            .filter(|other| other.number("caused_by") == rank)
+        {
             out.push_str(&format!("   - so: {}\n", escaped(&effect.text("sentence"))));
         }
     }

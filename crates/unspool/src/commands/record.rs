@@ -73,6 +73,12 @@ pub(crate) fn run(settings: &Settings, args: &RecordArgs) -> Result<u8> {
         Ok(_) => {}
         Err(error) => eprint_error(&error),
     }
+    if let Some(baseline) = &args.expect
+        && let Err(error) = super::diff::expect(settings, baseline, &folder)
+    {
+        // The command's status is not changed by what could not be compared.
+        eprint_error(&error);
+    }
     Ok(code)
 }
 

@@ -10,6 +10,8 @@
 mod behaviour;
 mod comforts;
 mod corpus;
+mod diff;
+
 mod dockit;
 mod export;
 mod flow;

@@ -23,7 +23,9 @@ pub(super) fn around(entry: &RunEntry, difference: &Difference) -> Result<String
     };
     let reader = RunReader::open(&entry.folder).map_err(Failure::store)?;
     if reader.manifest().tables.is_empty() {
-        return Ok("the run is not closed: its events can be read with `unspool show`\n".to_owned());
+        return Ok(
+            "the run is not closed: its events can be read with `unspool show`\n".to_owned(),
+        );
     }
     let tables = Tables::open(&reader).map_err(Failure::store)?;
     let query = StepQuery {

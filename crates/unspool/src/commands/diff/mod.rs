@@ -54,7 +54,11 @@ pub(crate) fn run(settings: &Settings, args: &DiffArgs) -> Result<u8> {
     };
     crate::report::print(&answer(settings, args, form, &compared)?)?;
     let differs = compared.difference.is_different();
-    Ok(if args.exit_code && differs { status::NO } else { 0 })
+    Ok(if args.exit_code && differs {
+        status::NO
+    } else {
+        0
+    })
 }
 
 /// After a recording: the ranked difference to a baseline, on standard error; nothing when they are the same.
@@ -139,7 +143,11 @@ fn answer(settings: &Settings, args: &DiffArgs, form: &str, compared: &Compared)
     let head = head(compared);
     let for_people = matches!(form, "text" | "markdown" | "md" | "html");
     let mut report = rows(compared, |score| args.all || score >= SHOWN_SCORE);
-    let limit = if for_people { SHOWN_DEFAULT } else { ROWS_DEFAULT };
+    let limit = if for_people {
+        SHOWN_DEFAULT
+    } else {
+        ROWS_DEFAULT
+    };
     diff_text::limited(&mut report, args.limit.unwrap_or(limit));
     report.notes.push(diff_text::verdict(&head));
     match form {
@@ -179,7 +187,12 @@ fn asides(settings: &Settings, args: &DiffArgs, compared: &Compared) -> Result<S
     Ok(text)
 }
 
-fn in_form(form: &str, report: &Report, compared: &Compared, options: &TextOptions) -> Result<String> {
+fn in_form(
+    form: &str,
+    report: &Report,
+    compared: &Compared,
+    options: &TextOptions,
+) -> Result<String> {
     let Some(spec) = unspool_export::form(form) else {
         let failure = Failure::usage(format!("there is no form `{form}` of a difference"));
         return Err(failure
@@ -218,9 +231,17 @@ fn head(compared: &Compared) -> Head {
     let runs = compared.baselines.iter().chain([&compared.subject]);
     Head {
         subject: compared.subject.run.clone(),
-        baselines: compared.baselines.iter().map(|run| run.run.clone()).collect(),
+        baselines: compared
+            .baselines
+            .iter()
+            .map(|run| run.run.clone())
+            .collect(),
         different: compared.difference.is_different(),
-        before_ns: compared.baselines.iter().map(Profile::duration_ns).collect(),
+        before_ns: compared
+            .baselines
+            .iter()
+            .map(Profile::duration_ns)
+            .collect(),
         after_ns: compared.subject.duration_ns(),
         incomplete: runs
             .filter(|run| !run.complete)
@@ -238,7 +259,9 @@ fn rows(compared: &Compared, wanted: impl Fn(f64) -> bool) -> Report {
         .into_iter()
         .zip(&difference.findings)
         .filter(|(_, finding)| {
-            let cause = finding.caused_by.and_then(|cause| difference.findings.get(cause));
+            let cause = finding
+                .caused_by
+                .and_then(|cause| difference.findings.get(cause));
             wanted(cause.unwrap_or(finding).score)
         })
         .map(|(row, _)| row)

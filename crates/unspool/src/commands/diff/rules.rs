@@ -45,7 +45,11 @@ fn places(settings: &Settings) -> Vec<PathBuf> {
             .map(|value| PathBuf::from(String::from_utf8_lossy(value).into_owned()))
     };
     let home = variable("XDG_CONFIG_HOME").or_else(|| Some(variable("HOME")?.join(".config")));
-    let mut places: Vec<PathBuf> = settings.cwd.iter().map(|cwd| cwd.join("unspool.toml")).collect();
+    let mut places: Vec<PathBuf> = settings
+        .cwd
+        .iter()
+        .map(|cwd| cwd.join("unspool.toml"))
+        .collect();
     places.extend(home.map(|home| home.join("unspool/unspool.toml")));
     places
 }
@@ -64,7 +68,9 @@ fn parse(text: &str, path: &Path) -> Result<Vec<Pattern>, Failure> {
             continue;
         }
         if !open && line.starts_with('[') {
-            section = line.trim_matches(['[', ']']).trim().to_owned();
+            line.trim_matches(['[', ']'])
+                .trim()
+                .clone_into(&mut section);
             continue;
         }
         if section != "normalize" {
@@ -73,7 +79,9 @@ fn parse(text: &str, path: &Path) -> Result<Vec<Pattern>, Failure> {
         let values = if open {
             line
         } else {
-            let (key, values) = line.split_once('=').ok_or_else(|| failed("this is no `key = value`"))?;
+            let (key, values) = line
+                .split_once('=')
+                .ok_or_else(|| failed("this is no `key = value`"))?;
             if key.trim() != "patterns" {
                 return Err(failed(&format!("there is no key `{}`", key.trim())));
             }
@@ -81,11 +89,14 @@ fn parse(text: &str, path: &Path) -> Result<Vec<Pattern>, Failure> {
             values.ok_or_else(|| failed("`patterns` is a list: [\"...\"]"))?
         };
         open = !read_strings(values, &mut |string| {
-            let pattern = Pattern::parse(string).map_err(|error| failed(&format!("`{string}`: {error}")))?;
+            let pattern =
+                Pattern::parse(string).map_err(|error| failed(&format!("`{string}`: {error}")))?;
             patterns.push(pattern);
             Ok(())
         })
-        .map_err(|error| error.unwrap_or_else(|| failed("a string has no end, or something is no string")))?;
+        .map_err(|error| {
+            error.unwrap_or_else(|| failed("a string has no end, or something is no string"))
+        })?;
         if patterns.len() > PATTERNS_MAX {
             return Err(failed("there are more than 200 patterns"));
         }
@@ -126,14 +137,22 @@ mod tests {
 
     fn check(text: &str) -> Result<Vec<String>, String> {
         parse(text, Path::new("unspool.toml"))
-            .map(|patterns| patterns.iter().map(|pattern| pattern.text().to_owned()).collect())
+            .map(|patterns| {
+                patterns
+                    .iter()
+                    .map(|pattern| pattern.text().to_owned())
+                    .collect()
+            })
             .map_err(|failure| failure.to_string())
     }
 
     #[test]
     fn the_section_is_read_and_others_are_not() {
         let text = "[other]\nx = 1\n[normalize]\n# a comment\npatterns = [\n  \"batch-#\", # one\n  'x-%'\n]\n[more]\ny = 2\n";
-        assert_eq!(check(text), Ok(vec!["batch-#".to_owned(), "x-%".to_owned()]));
+        assert_eq!(
+            check(text),
+            Ok(vec!["batch-#".to_owned(), "x-%".to_owned()])
+        );
         assert_eq!(check(""), Ok(Vec::new()));
     }
 
