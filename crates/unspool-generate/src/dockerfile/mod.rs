@@ -114,7 +114,13 @@ fn user(root: &Root) -> String {
 fn ports(observed: &Observed) -> String {
     let mut text = String::new();
     for port in &observed.tcp_listened {
-        text.push_str(&format!("EXPOSE {port}\n"));
+        if observed.tcp_bound.contains(port) {
+            text.push_str(&format!("EXPOSE {port}\n"));
+        } else {
+            text.push_str(&format!(
+                "# EXPOSE {port}: the kernel chose the port, it is another one the next time\n"
+            ));
+        }
     }
     for port in observed.udp_bound.iter().filter(|port| **port != 0) {
         text.push_str(&format!("EXPOSE {port}/udp\n"));

@@ -63,7 +63,8 @@ fn what_a_container_file_cannot_hold_goes_around_it() {
     };
     let mut observed = Observed::new();
     observed.roots.push(root);
-    observed.tcp_listened.insert(80);
+    observed.tcp_listened.extend([80, 40_000]);
+    observed.tcp_bound.extend([0, 80]);
     observed.tcp_connected.insert(443);
     let nowhere = tempfile::tempdir().expect("a folder");
     let image = plan(

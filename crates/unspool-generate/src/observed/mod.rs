@@ -455,7 +455,8 @@ fn root_of(facts: &RunFacts, world: &World) -> Root {
     if let Some(image) = image {
         root.exe.clone_from(&image.exe);
         root.env.clone_from(&image.env);
-        if !image.argv.is_empty() && !image.argv_cut {
+        // The kernel puts the interpreter of a script before its name: what was asked for is the command.
+        if root.argv.is_empty() && !image.argv_cut {
             root.argv.clone_from(&image.argv);
         }
         if root.cwd.is_empty() {

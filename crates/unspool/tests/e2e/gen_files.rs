@@ -120,7 +120,14 @@ fn images_of_exactly_the_files_used_do_what_was_recorded() {
             "import json\nprint(json.dumps({'in': open('in.txt').read()}))\n",
         );
     }
-    let programs: [&[&str]; 4] = [
+    write(
+        "job.sh",
+        "#!/bin/sh -e\necho \"$1\" | tr a-z A-Z\ncat in.txt\n",
+    );
+    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+    std::fs::set_permissions(work.join("job.sh"), mode).expect("made executable");
+    let programs: [&[&str]; 5] = [
+        &["./job.sh", "a b"],
         &["./t", "x"],
         &[&python, "app.py"],
         &["sh", "-c", "cat in.txt | sort | tr a-z A-Z"],
