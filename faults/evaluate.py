@@ -37,7 +37,7 @@ def arguments():
 
 def main():
     options = arguments()
-    store = options.store or target() / "faults" / options.recorder
+    store = (options.store or target() / "faults" / options.recorder).absolute()
     counts = [1] if options.smoke else [int(number) for number in options.baselines.split(",")]
     jobs = suite.load(options.suite, options.job)
     start = time.monotonic()

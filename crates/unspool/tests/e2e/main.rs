@@ -14,6 +14,7 @@ mod diff;
 
 mod dockit;
 mod export;
+mod faults;
 mod flow;
 mod gen_files;
 mod gen_hostile;
