@@ -63,7 +63,7 @@ impl Families {
             if keys.len() < MEMBERS_MIN {
                 continue;
             }
-            if is_changing(joint, role, &keys) {
+            if is_empty_now(joint, role, &keys) || is_changing(joint, role, &keys) {
                 families.add(joint, role, keys);
                 continue;
             }
@@ -114,16 +114,17 @@ impl Families {
             }
         }
         // One side alone says nothing of what changes.
-        let (subject, baselines) = match family.counts.split_last() {
-            Some((subject, baselines)) => (*subject, baselines),
-            None => return,
+        let Some((_, baselines)) = family.counts.split_last() else {
+            return;
         };
-        if subject == 0 || baselines.iter().all(|count| *count == 0) {
+        if joint.role_of(role, joint.subject()).is_none()
+            || baselines.iter().all(|count| *count == 0)
+        {
             return;
         }
         let raw = keys
             .iter()
-            .find_map(|key| joint.key_of(*key, joint.subject()))
+            .find_map(|key| joint.any_key(*key))
             .map(|key| key.raw.clone())
             .unwrap_or_default();
         family.name = folder(&raw).to_vec();
@@ -181,10 +182,10 @@ impl Family {
             .map(|(_, count)| *count)
             .collect();
         let (ratio, usual) = beyond(*now, &with_role, 0.75)?;
-        let kind = if ratio > 0.0 {
-            FindingKind::More
-        } else {
-            FindingKind::Less
+        let kind = match *now {
+            0 => FindingKind::FileGone,
+            _ if ratio > 0.0 => FindingKind::More,
+            _ => FindingKind::Less,
         };
         let files = |count: u64| match count {
             0 => "no file".to_owned(),
@@ -223,6 +224,20 @@ fn file_name<'j>(joint: &'j Joint<'_>, key: u32) -> Option<&'j [u8]> {
     let raw = &joint.any_key(key)?.raw;
     (joint_key.kind == KeyKind::File && raw.starts_with(b"/") && !super::is_system(raw))
         .then_some(joint_key.name.as_slice())
+}
+
+/// Whether the subject uses no file of a folder of which all baselines with the role use several.
+fn is_empty_now(joint: &Joint<'_>, role: u32, keys: &BTreeSet<u32>) -> bool {
+    let used = |side: usize| {
+        keys.iter()
+            .filter_map(|key| joint.uses.get(&(role, *key))?.get(side).copied().flatten())
+            .filter(|used| used.effective() > 0)
+            .count()
+    };
+    used(joint.subject()) == 0
+        && (0..joint.subject())
+            .filter(|side| joint.role_of(role, *side).is_some())
+            .all(|side| used(side) >= MEMBERS_MIN)
 }
 
 /// Whether fewer than half of the names that two runs use are the same in both.

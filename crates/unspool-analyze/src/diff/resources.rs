@@ -250,7 +250,7 @@ impl<'p> Place<'_, 'p> {
             .errors
             .iter()
             .any(|failures| failures.group == Group::Change);
-        let in_search = !was_there && !made && self.same_name_found();
+        let in_search = !was_there && !made && self.same_name_found(failures.first_ns);
         let had_content = self.before().any(|before| before.bytes_read > 0) && used.bytes_read == 0;
         let score = if was_there && (!found_later || had_content) {
             3.9
@@ -301,7 +301,8 @@ impl<'p> Place<'_, 'p> {
     }
 
     /// Whether the same role found a file of that name in another folder: a search along a path.
-    fn same_name_found(&self) -> bool {
+    /// Only what was found after it was missing counts.
+    fn same_name_found(&self, missing_ns: i64) -> bool {
         let subject = self.joint.subject();
         let name = self.name();
         let wanted = stem(&name).to_vec();
@@ -329,6 +330,7 @@ impl<'p> Place<'_, 'p> {
                 .range((role, 0)..=(role, u32::MAX))
                 .any(|((_, key), used)| {
                     used.effective() > 0
+                        && used.last_ns >= missing_ns
                         && run
                             .keys
                             .get(*key as usize)
