@@ -70,6 +70,16 @@ impl Drop for Buildah {
     }
 }
 
+fn make_executable(file: &Path) {
+    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+    std::fs::set_permissions(file, mode).expect("made executable");
+}
+
+fn succeeds(program: &str, args: &[&str]) -> bool {
+    let status = Command::new(program).args(args).status();
+    status.is_ok_and(|status| status.success())
+}
+
 /// Where the interpreter really is: a `python3` in the path may be a script that looks for it.
 fn python() -> String {
     let output = Command::new("python3")
@@ -110,10 +120,7 @@ fn images_of_exactly_the_files_used_do_what_was_recorded() {
         .status();
     assert!(built.expect("gcc starts").success());
     let python = python();
-    let has_pip = Command::new(&python)
-        .args(["-c", "import pip"])
-        .status()
-        .is_ok_and(|status| status.success());
+    let has_pip = succeeds(&python, &["-c", "import pip"]);
     if !has_pip {
         write(
             "app.py",
@@ -124,8 +131,7 @@ fn images_of_exactly_the_files_used_do_what_was_recorded() {
         "job.sh",
         "#!/bin/sh -e\necho \"$1\" | tr a-z A-Z\ncat in.txt\n",
     );
-    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
-    std::fs::set_permissions(work.join("job.sh"), mode).expect("made executable");
+    make_executable(&work.join("job.sh"));
     let programs: [&[&str]; 5] = [
         &["./job.sh", "a b"],
         &["./t", "x"],
