@@ -265,6 +265,9 @@ INLINE u32 new_serial(u64 file, u64 inode)
 INLINE void put_file_path(u32 index, u64 file, u64 inode)
 {
 	struct path path = {};
+	// What a program with other privileges has open is not its user's business.
+	if (!may_read(bpf_get_current_task_btf()))
+		return;
 	bpf_probe_read_kernel(&path, sizeof(path), (void *)file + OFFSET(struct file, f_path));
 	put_path(TAG_PATH, index, (u64)path.mnt, (u64)path.dentry, inode);
 }

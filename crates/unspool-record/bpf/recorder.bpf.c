@@ -59,7 +59,7 @@ int enter_call(u64 *context)
 	if (!call || !(call->flags & CALL_WANTED))
 		return 0;
 	struct thread *thread = current_thread(task);
-	if (!thread)
+	if (!thread || thread->flags & THREAD_PROBES)
 		return 0;
 	thread->number = number;
 	thread->architecture = architecture;

@@ -124,6 +124,6 @@ impl Recorder<'_> {
         }
         push_item(self.writer.items(), tag::NO_RESULT, INDEX_NONE, &[]);
         self.writer.end();
-        self.settled_calls += 1;
+        self.own_events += 1;
     }
 }

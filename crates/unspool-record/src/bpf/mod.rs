@@ -31,7 +31,7 @@ pub use scope::Target;
 /// Bytes of the ring unless asked for otherwise: 0.3 s of the worst storm measured.
 pub const RING_BYTES: u32 = 64 << 20;
 /// The smallest ring.
-pub const RING_BYTES_MIN: u32 = 1 << 20;
+pub const RING_BYTES_MIN: u32 = 1 << 18;
 /// The largest.
 pub const RING_BYTES_MAX: u32 = 1 << 30;
 

@@ -155,6 +155,7 @@ fn take_up_thread(recorder: &mut Recorder<'_>, tid: Tid, tgid: Tid) -> io::Resul
             recorder.writer.u32(value);
         }
         recorder.writer.end();
+        recorder.own_events += 1;
     }
     Ok(())
 }

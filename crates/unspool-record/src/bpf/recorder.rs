@@ -56,9 +56,10 @@ pub(super) struct Recorder<'run> {
     completer: Completer,
     pub(super) usage: Use,
     pub(super) living: Living,
-    /// Calls written down for threads that lived on: counted in records, and one by one.
+    /// Calls of threads that lived on, counted in records.
     pub(super) settled_folded: u64,
-    pub(super) settled_calls: u64,
+    /// Events that this side saw: threads taken up, calls of threads that lived on.
+    pub(super) own_events: u64,
     pub(super) programs: Box<dyn Programs>,
     ring: Ring,
     batch: Vec<u8>,
@@ -98,7 +99,7 @@ impl<'run> Recorder<'run> {
             usage: Use::start(options.sample)?,
             living: Living::default(),
             settled_folded: 0,
-            settled_calls: 0,
+            own_events: 0,
             programs,
             ring,
             batch: Vec::with_capacity(BATCH_BYTES + (64 << 10)),
@@ -388,7 +389,7 @@ impl<'run> Recorder<'run> {
         let totals = self.told;
         let folded = totals.folded + self.settled_folded;
         // Counted where they were seen: in the kernel.
-        let seen = totals.seen + self.settled_folded + self.settled_calls;
+        let seen = totals.seen + self.settled_folded + self.own_events;
         self.writer.finish(now, |counts| Counts {
             seen,
             recorded: counts.recorded,

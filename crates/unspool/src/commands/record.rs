@@ -143,7 +143,7 @@ fn bpf_options(args: &RecordArgs, recorder: RecorderChoice) -> Result<bpf::BpfOp
             .filter(|bytes| (bpf::RING_BYTES_MIN..=bpf::RING_BYTES_MAX).contains(bytes));
         options.ring_bytes = bytes.ok_or_else(|| {
             Failure::usage(format!("`{text}` is no size of a ring"))
-                .hint("1M to 1G, as in `--ring 256M`")
+                .hint("256k to 1G, as in `--ring 256M`")
         })?;
     }
     Ok(options)
