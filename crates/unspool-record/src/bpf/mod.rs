@@ -13,6 +13,7 @@ mod process;
 mod programs;
 mod recorder;
 mod scope;
+mod types;
 
 use std::io;
 use std::thread;

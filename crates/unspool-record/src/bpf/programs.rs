@@ -6,7 +6,7 @@ use std::os::fd::{AsFd as _, BorrowedFd};
 
 use aya::maps::{Array, Map, MapData, PerCpuArray};
 use aya::programs::BtfTracePoint;
-use aya::{Btf, Ebpf, EbpfLoader};
+use aya::{Btf, Ebpf, EbpfLoader, Endianness};
 
 use super::calls;
 use super::kernel::processors;
@@ -128,7 +128,17 @@ fn failed(error: impl std::error::Error) -> io::Error {
 impl Loaded {
     /// Loads what the setting needs.
     pub(super) fn load(setting: &Setting) -> io::Result<Self> {
-        let btf = Btf::from_sys_fs().map_err(failed)?;
+        let types = std::fs::read(crate::probe::BTF_FILE)?;
+        let parse = |types: &[u8]| Btf::parse(types, Endianness::default()).map_err(failed);
+        if let Some(thinned) = super::types::thin(&types)
+            && let Ok(loaded) = parse(&thinned).and_then(|btf| Self::load_with(setting, &btf))
+        {
+            return Ok(loaded);
+        }
+        Self::load_with(setting, &parse(&types)?)
+    }
+
+    fn load_with(setting: &Setting, btf: &Btf) -> io::Result<Self> {
         let ring = u64::from(setting.ring_bytes);
         let never = u64::MAX;
         let (scope, group, group_level) = match setting.scope {
@@ -144,7 +154,7 @@ impl Loaded {
             (ring / 2, 0)
         };
         let mut ebpf = EbpfLoader::new()
-            .btf(Some(&btf))
+            .btf(Some(btf))
             .allow_unsupported_maps()
             .map_max_entries("ring", setting.ring_bytes)
             .map_max_entries("scratches", processors())
@@ -166,12 +176,12 @@ impl Loaded {
         }
         for (name, tracepoint) in &names {
             program(&mut ebpf, name)?
-                .load(tracepoint, &btf)
+                .load(tracepoint, btf)
                 .map_err(failed)?;
         }
         if setting.detail != Detail::Tree {
             let are_there = OF_RINGS.iter().all(|(name, tracepoint)| {
-                program(&mut ebpf, name).is_ok_and(|program| program.load(tracepoint, &btf).is_ok())
+                program(&mut ebpf, name).is_ok_and(|program| program.load(tracepoint, btf).is_ok())
             });
             if are_there {
                 names.extend(OF_RINGS);
