@@ -33,7 +33,7 @@ INLINE int is_in_scope(struct task_struct *task)
 // What is known of the thread that runs; NULL: it is not recorded.
 INLINE struct thread *current_thread(struct task_struct *task)
 {
-	struct thread *thread = bpf_task_storage_get(&threads, task, NULL, 0);
+	struct thread *thread = thread_of(task);
 	if (scope == SCOPE_TREE || (thread && !(thread->flags & THREAD_STRANGER)))
 		return thread;
 	if (!is_in_scope(task))
@@ -179,7 +179,7 @@ int make_thread(u64 *context)
 {
 	struct task_struct *parent = (struct task_struct *)context[0];
 	struct task_struct *child = (struct task_struct *)context[1];
-	struct thread *from = bpf_task_storage_get(&threads, parent, NULL, 0);
+	struct thread *from = thread_of(parent);
 	if (!from || from->flags & (THREAD_WAITS | THREAD_STRANGER | THREAD_PROBES))
 		return 0;
 	u32 flags = 0;
@@ -204,11 +204,16 @@ int make_thread(u64 *context)
 		.flags = flags,
 	};
 	put_event(&record, sizeof(record), now);
-	if (!to)
+	__sync_fetch_and_add(&alive, 1);
+	if (!to) {
+		struct orphan orphan = {.tid = record.child, .tgid = record.child_tgid};
+		u32 pid = child->pid;
+		bpf_map_update_elem(&orphans, &pid, &orphan, 0);
+		__sync_fetch_and_add(&orphan_count, 1);
 		return 0;
+	}
 	to->tid = record.child;
 	to->tgid = record.child_tgid;
-	__sync_fetch_and_add(&alive, 1);
 	return 0;
 }
 
@@ -310,7 +315,7 @@ int replace_image(u64 *context)
 {
 	struct task_struct *task = (struct task_struct *)context[0];
 	struct linux_binprm *program = (struct linux_binprm *)context[2];
-	struct thread *thread = bpf_task_storage_get(&threads, task, NULL, 0);
+	struct thread *thread = thread_of(task);
 	if (!thread || thread->flags & THREAD_STRANGER)
 		return 0;
 	u64 now = bpf_ktime_get_boot_ns();
@@ -335,7 +340,7 @@ SEC("tp_btf/sched_process_exit")
 int end_thread(u64 *context)
 {
 	struct task_struct *task = (struct task_struct *)context[0];
-	struct thread *thread = bpf_task_storage_get(&threads, task, NULL, 0);
+	struct thread *thread = thread_of(task);
 	if (!thread || thread->flags & THREAD_STRANGER)
 		return 0;
 	if (thread->flags & THREAD_PROBES) {
@@ -362,7 +367,8 @@ int end_thread(u64 *context)
 			put_event(&record, sizeof(record), now);
 	}
 	__sync_fetch_and_add(&alive, -1);
-	bpf_task_storage_delete(&threads, task);
+	// The storage goes with the task.
+	thread->flags = THREAD_STRANGER;
 	return 0;
 }
 

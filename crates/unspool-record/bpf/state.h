@@ -248,6 +248,42 @@ struct {
 	type(value, struct scratch);
 } scratches SEC(".maps");
 
+// A new thread for which there was no storage at its birth: the kernel gives none while another program is inside its storage
+// on the same processor.
+struct orphan {
+	u32 tid, tgid;
+};
+
+struct {
+	uint(type, MAP_TYPE_HASH);
+	uint(max_entries, 8192);
+	uint(map_flags, MAP_NO_PREALLOC);
+	type(key, u32);
+	type(value, struct orphan);
+} orphans SEC(".maps");
+
+// Grows with each.
+u32 orphan_count = 0;
+
+// What is known of a thread; NULL: nothing.
+INLINE struct thread *thread_of(struct task_struct *task)
+{
+	struct thread *thread = bpf_task_storage_get(&threads, task, NULL, 0);
+	u32 pid = task->pid;
+	if (thread || !orphan_count)
+		return thread;
+	struct orphan *orphan = bpf_map_lookup_elem(&orphans, &pid);
+	if (!orphan)
+		return NULL;
+	thread = bpf_task_storage_get(&threads, task, NULL, STORAGE_CREATE);
+	if (!thread)
+		return NULL;
+	thread->tid = orphan->tid;
+	thread->tgid = orphan->tgid;
+	bpf_map_delete_elem(&orphans, &pid);
+	return thread;
+}
+
 INLINE struct scratch *scratch(void)
 {
 	u32 cpu = bpf_get_smp_processor_id();

@@ -33,6 +33,9 @@ const OF_RINGS: [(&str, &str); 2] = [
     ("complete_request", "io_uring_complete"),
 ];
 
+/// Bytes of the programs' own variables.
+const VARIABLE_BYTES: usize = 36;
+
 /// Which processes are recorded besides those that are told.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum Scope {
@@ -199,8 +202,8 @@ impl Loaded {
     }
 
     /// The words of the programs' own variables.
-    fn variables(&self) -> Option<[u8; 32]> {
-        let map = Array::<_, [u8; 32]>::try_from(self.ebpf.map(".bss")?).ok()?;
+    fn variables(&self) -> Option<[u8; VARIABLE_BYTES]> {
+        let map = Array::<_, [u8; VARIABLE_BYTES]>::try_from(self.ebpf.map(".bss")?).ok()?;
         map.get(&0, 0).ok()
     }
 }
@@ -285,7 +288,7 @@ impl Programs for Loaded {
     }
 
     fn alive(&self) -> u32 {
-        let bytes = self.variables().unwrap_or_default();
+        let bytes = self.variables().unwrap_or([0; VARIABLE_BYTES]);
         u32::from_le_bytes([bytes[4], bytes[5], bytes[6], bytes[7]])
     }
 }
