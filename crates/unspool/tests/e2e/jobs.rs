@@ -67,7 +67,8 @@ jobs! {
 }
 
 fn check(job: &str, recorder: &str) {
-    if !has_tool("cc") || recorder != "ptrace" && !has_tool(recorder) {
+    let is_program = matches!(recorder, "strace" | "ltrace");
+    if !has_tool("cc") || is_program && !has_tool(recorder) {
         return;
     }
     if recorder == "bpf" && !has_bpf() {
