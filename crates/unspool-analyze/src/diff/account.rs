@@ -11,6 +11,8 @@ use super::profile::{KeyKind, Profile, Use, Wait};
 
 /// Differences below this are scheduling.
 const FLOOR_NS: i64 = 150_000_000;
+/// Parts that differ by less are told as one.
+const SMALL_NS: i64 = 100_000;
 /// Roles that must all be slower outside of calls before the machine is what was slower.
 const SLOWER_ROLES_MIN: usize = 3;
 
@@ -68,6 +70,13 @@ pub(super) fn account(joint: &Joint<'_>) -> TimeAccount {
             },
         );
     }
+    let mut small = TimePart {
+        process: Vec::new(),
+        on: Vec::new(),
+        what: "smaller differences",
+        before_ns: 0,
+        after_ns: 0,
+    };
     for ((role, key), sides) in &joint.uses {
         let time = |side: usize| {
             sides
@@ -80,33 +89,16 @@ pub(super) fn account(joint: &Joint<'_>) -> TimeAccount {
         if before_ns == 0 && after_ns == 0 {
             continue;
         }
-        let wait = sides
-            .iter()
-            .flatten()
-            .max_by_key(|used| used.time_ns)
-            .map_or(Wait::Other, |used| used.main_wait());
-        let on = joint
-            .any_key(*key)
-            .map_or_else(Vec::new, |key| match key.kind {
-                KeyKind::File | KeyKind::Folder | KeyKind::Device => key.raw.clone(),
-                _ => key.name.clone(),
-            });
-        let process = joint
-            .roles
-            .get(*role as usize)
-            .map_or_else(Vec::new, |role| role.name.clone());
-        parts.insert(
-            (*role, Some(*key)),
-            TimePart {
-                process,
-                on,
-                what: waiting(wait),
-                before_ns,
-                after_ns,
-            },
-        );
+        if (after_ns - before_ns).abs() < SMALL_NS {
+            small.before_ns += before_ns;
+            small.after_ns += after_ns;
+            continue;
+        }
+        let mut part = in_calls_part(joint, *role, *key, sides);
+        (part.before_ns, part.after_ns) = (before_ns, after_ns);
+        parts.insert((*role, Some(*key)), part);
     }
-    account.parts = parts.into_values().collect();
+    account.parts = parts.into_values().chain([small]).collect();
     let explained: i64 = account
         .parts
         .iter()
@@ -121,6 +113,32 @@ pub(super) fn account(joint: &Joint<'_>) -> TimeAccount {
             .then_with(|| (&one.process, &one.on).cmp(&(&other.process, &other.on)))
     });
     account
+}
+
+/// What the time of a role in calls on one thing is called.
+fn in_calls_part(joint: &Joint<'_>, role: u32, key: u32, sides: &[Option<&Use>]) -> TimePart {
+    let wait = sides
+        .iter()
+        .flatten()
+        .max_by_key(|used| used.time_ns)
+        .map_or(Wait::Other, |used| used.main_wait());
+    let on = joint
+        .any_key(key)
+        .map_or_else(Vec::new, |key| match key.kind {
+            KeyKind::File | KeyKind::Folder | KeyKind::Device => key.raw.clone(),
+            _ => key.name.clone(),
+        });
+    let process = joint
+        .roles
+        .get(role as usize)
+        .map_or_else(Vec::new, |role| role.name.clone());
+    TimePart {
+        process,
+        on,
+        what: waiting(wait),
+        before_ns: 0,
+        after_ns: 0,
+    }
 }
 
 /// Differences of time that matter.

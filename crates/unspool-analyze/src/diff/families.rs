@@ -223,7 +223,7 @@ fn file_name<'j>(joint: &'j Joint<'_>, key: u32) -> Option<&'j [u8]> {
     let joint_key = joint.keys.get(key as usize)?;
     let raw = &joint.any_key(key)?.raw;
     (joint_key.kind == KeyKind::File && raw.starts_with(b"/") && !super::is_system(raw))
-        .then_some(joint_key.name.as_slice())
+        .then_some(&*joint_key.name)
 }
 
 /// Whether the subject uses no file of a folder of which all baselines with the role use several.

@@ -1,7 +1,10 @@
 //! Brings runs together: the same role and the same resource get one number in all of them.
 
+use std::borrow::Cow;
+use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
 
+use unspool_model::map::Map;
 use unspool_model::normalize::learn;
 
 use super::profile::{Key, KeyKind, Profile, Role, Use};
@@ -10,7 +13,7 @@ use super::profile::{Key, KeyKind, Profile, Role, Use};
 pub(super) struct Joint<'p> {
     pub(super) runs: Vec<&'p Profile>,
     pub(super) roles: Vec<JointRole>,
-    pub(super) keys: Vec<JointKey>,
+    pub(super) keys: Vec<JointKey<'p>>,
     /// By role and key: what each run did.
     pub(super) uses: BTreeMap<(u32, u32), Vec<Option<&'p Use>>>,
     /// By key: roles.
@@ -18,7 +21,7 @@ pub(super) struct Joint<'p> {
     /// What was learnt: name before, name in the subject.
     pub(super) learnt: Vec<(Vec<u8>, Vec<u8>)>,
     /// Files of one form in one folder, counted in each run.
-    families: BTreeMap<Vec<u8>, Vec<u64>>,
+    families: OnceCell<BTreeMap<Vec<u8>, Vec<u64>>>,
     /// Folders of each baseline that have another name in the subject.
     folders: Vec<Vec<learn::Renamed>>,
 }
@@ -35,8 +38,8 @@ pub(super) struct JointRole {
 
 /// A resource in all runs.
 #[derive(Debug)]
-pub(super) struct JointKey {
-    pub(super) name: Vec<u8>,
+pub(super) struct JointKey<'p> {
+    pub(super) name: Cow<'p, [u8]>,
     pub(super) kind: KeyKind,
     pub(super) sides: Vec<Option<u32>>,
 }
@@ -50,7 +53,7 @@ impl<'p> Joint<'p> {
             uses: BTreeMap::new(),
             users: BTreeMap::new(),
             learnt: Vec::new(),
-            families: BTreeMap::new(),
+            families: OnceCell::new(),
             folders: Vec::new(),
             runs,
         };
@@ -75,7 +78,6 @@ impl<'p> Joint<'p> {
             }
         }
         joint.parents(&role_maps);
-        joint.count_families();
         joint
     }
 
@@ -108,7 +110,8 @@ impl<'p> Joint<'p> {
             .find_map(|side| self.role_of(joint, side))
     }
 
-    fn count_families(&mut self) {
+    fn count_families(&self) -> BTreeMap<Vec<u8>, Vec<u64>> {
+        let mut families = BTreeMap::new();
         for (place, key) in self.keys.iter().enumerate() {
             if class(key.kind) != KeyKind::File {
                 continue;
@@ -127,15 +130,14 @@ impl<'p> Joint<'p> {
                 .map(|side| u64::from(used(side)))
                 .collect();
             for form in forms(&key.name) {
-                let counts = self
-                    .families
-                    .entry(form)
-                    .or_insert_with(|| vec![0; used.len()]);
+                let counts: &mut Vec<u64> =
+                    families.entry(form).or_insert_with(|| vec![0; used.len()]);
                 for (count, used) in counts.iter_mut().zip(&used) {
                     *count += used;
                 }
             }
         }
+        families
     }
 
     /// Whether the file is one of several of a form that every run has several of: data, of which there is more on one
@@ -146,7 +148,11 @@ impl<'p> Joint<'p> {
         };
         forms(&key.name)
             .into_iter()
-            .filter_map(|form| self.families.get(&form))
+            .filter_map(|form| {
+                self.families
+                    .get_or_init(|| self.count_families())
+                    .get(&form)
+            })
             .any(|counts| counts.iter().all(|count| *count >= FAMILY_MIN))
     }
 
@@ -229,7 +235,7 @@ impl<'p> Joint<'p> {
 
     fn join_keys(&mut self) -> Vec<Vec<u32>> {
         let subject = self.subject();
-        let mut ids: BTreeMap<(KeyKind, Vec<u8>), u32> = BTreeMap::new();
+        let mut ids: Map<(KeyKind, Cow<'p, [u8]>), u32> = Map::default();
         let mut maps = vec![Vec::new(); self.runs.len()];
         let order: Vec<usize> = std::iter::once(subject).chain(0..subject).collect();
         for side in order {
@@ -252,7 +258,11 @@ impl<'p> Joint<'p> {
             }
             let mut map = Vec::with_capacity(run.keys.len());
             for (place, key) in run.keys.iter().enumerate() {
-                let name = names.get(&place).unwrap_or(&key.name).clone();
+                let name = names
+                    .get(&place)
+                    .map_or(Cow::Borrowed(key.name.as_slice()), |name| {
+                        Cow::Owned(name.clone())
+                    });
                 let next = u32::try_from(self.keys.len()).unwrap_or(u32::MAX);
                 let id = *ids.entry((class(key.kind), name.clone())).or_insert(next);
                 if id == next {

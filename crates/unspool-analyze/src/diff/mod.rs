@@ -19,6 +19,8 @@ mod profile;
 mod rank;
 mod resources;
 mod roles;
+#[cfg(test)]
+mod tests;
 mod words;
 
 pub use account::{TimeAccount, TimePart};

@@ -218,7 +218,7 @@ fn forms(joint: &Joint<'_>, finding: &Finding) -> Vec<(u8, Vec<u8>)> {
     let Some(key) = finding.key.and_then(|key| joint.keys.get(key as usize)) else {
         return Vec::new();
     };
-    let name = &key.name;
+    let name: &[u8] = &key.name;
     if matches!(key.kind, KeyKind::Peer | KeyKind::Listener) {
         let host = name.rsplitn(2, |byte| *byte == b':').last().unwrap_or(name);
         return vec![

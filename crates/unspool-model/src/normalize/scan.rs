@@ -36,6 +36,8 @@ pub(super) fn pass(context: &Context, kind: Kind, name: &[u8]) -> (Vec<u8>, Vec<
     let mut out = Vec::with_capacity(name.len());
     let mut changes = Vec::new();
     let mut at = 0;
+    let temporary =
+        kind == Kind::TemporaryPath || TEMPORARY.iter().any(|folder| find(name, folder));
     while let Some(rest) = name.get(at..).filter(|rest| !rest.is_empty()) {
         if let Some(len) = placeholder(rest) {
             out.extend_from_slice(rest.get(..len).unwrap_or_default());
@@ -49,6 +51,7 @@ pub(super) fn pass(context: &Context, kind: Kind, name: &[u8]) -> (Vec<u8>, Vec<
             name,
             at,
             before,
+            temporary,
         };
         let Some(found) = place.find(rest) else {
             let len = word_len(rest);
@@ -99,7 +102,12 @@ struct Place<'n> {
     name: &'n [u8],
     at: usize,
     before: Option<u8>,
+    /// Whether any part of the name is in a folder of temporary files.
+    temporary: bool,
 }
+
+/// What folders of temporary files end in.
+const TEMPORARY: [&[u8]; 4] = [b"tmp/", b"temp/", b"/dev/shm/", b"<TMPDIR>/"];
 
 impl Place<'_> {
     fn find(&self, rest: &[u8]) -> Option<Found> {
@@ -304,13 +312,14 @@ impl Place<'_> {
 
     fn in_temporary_folder(&self) -> bool {
         let before = self.name.get(..self.at).unwrap_or_default();
-        [&b"tmp/"[..], b"temp/", b"/dev/shm/", b"<TMPDIR>/"]
-            .iter()
-            .any(|folder| find(before, folder))
+        self.temporary && TEMPORARY.iter().any(|folder| find(before, folder))
     }
 
     /// Random parts: `tmp.Xk3fQ9aB2z`, `tmpab12cd_3`, `ccXk3fQ9.o`, `name.Xk3fQ9`.
     fn temporary(&self, rest: &[u8]) -> Option<Found> {
+        if !self.temporary {
+            return None;
+        }
         let len = rest
             .iter()
             .take_while(|byte| byte.is_ascii_alphanumeric() || **byte == b'_')
