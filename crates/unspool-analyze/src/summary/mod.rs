@@ -283,9 +283,16 @@ impl Summary {
             }
             (None, None) => Cell::text(b"not seen to end"),
         };
+        // A run begins with its first process, whatever its recorder did before.
+        let began = world
+            .iter_processes()
+            .filter(|process| !process.attached)
+            .map(|process| process.start_ns)
+            .min();
         let start = self
             .run
             .start_ns
+            .map(|start| began.map_or(start, |began| began.max(start)))
             .or((self.first_ns != i64::MAX).then_some(self.first_ns));
         let end = self
             .run
