@@ -19,7 +19,6 @@ use support::{
 
 fn check(words: &[&str]) {
     for recorder in recorders() {
-        eprintln!("{words:?} under {recorder}");
         if let Some(recorded) = record(words, &["--recorder", recorder]) {
             compare(&recorded);
         }

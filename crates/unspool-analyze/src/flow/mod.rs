@@ -170,7 +170,7 @@ impl Flows {
             StepKind::Syscall | StepKind::LibraryCall => {
                 (1, u64::from(step.outcome.failed().is_some()))
             }
-            StepKind::Folded => folded_counts(step),
+            StepKind::Folded => crate::folded(step),
             StepKind::Exit if step.tid == step.pid.main_thread() => {
                 self.close(place, world);
                 return;
@@ -301,19 +301,6 @@ fn is_new_image(step: &Step<'_>) -> bool {
     step.syscall
         .is_some_and(|call| call.operation() == Operation::Exec)
         && step.outcome == Outcome::Returned(0)
-}
-
-/// Calls and errors of a step that stands for many: `12 calls, 1 errors, 4096 bytes`.
-fn folded_counts(step: &Step<'_>) -> (u64, u64) {
-    let mut text = Vec::new();
-    step.args.print(&mut text);
-    let mut numbers = text
-        .split(|byte| !byte.is_ascii_digit())
-        .filter(|digits| !digits.is_empty())
-        .filter_map(|digits| std::str::from_utf8(digits).ok()?.parse::<u64>().ok());
-    let calls = numbers.next().unwrap_or(1);
-    let failed = numbers.next().unwrap_or(0);
-    (calls, failed.min(calls))
 }
 
 struct View {

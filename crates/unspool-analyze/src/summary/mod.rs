@@ -185,8 +185,12 @@ impl CallSum {
         if self.calls == 0 {
             self.name = step.name.to_vec();
         }
-        self.calls += 1;
-        self.errors += u64::from(step.outcome.failed().is_some());
+        let (calls, errors) = match step.kind {
+            StepKind::Folded => crate::folded(step),
+            _ => (1, u64::from(step.outcome.failed().is_some())),
+        };
+        self.calls = self.calls.saturating_add(calls);
+        self.errors = self.errors.saturating_add(errors);
         if let Some(duration) = step.duration_ns {
             self.total_ns = self.total_ns.saturating_add(duration);
             self.timed = true;
@@ -198,9 +202,16 @@ impl Analysis for Summary {
     fn step(&mut self, step: &Step<'_>, _: &World, _: &mut dyn RowSink) -> ControlFlow<()> {
         self.events += 1;
         self.first_ns = self.first_ns.min(step.time_ns);
-        let end = step.time_ns.saturating_add(step.duration_ns.unwrap_or(0));
-        self.last_ns = self.last_ns.max(end);
-        if matches!(step.kind, StepKind::Syscall | StepKind::LibraryCall) {
+        // The duration of counted calls is their sum.
+        let lasted = match step.kind {
+            StepKind::Folded => 0,
+            _ => step.duration_ns.unwrap_or(0),
+        };
+        self.last_ns = self.last_ns.max(step.time_ns.saturating_add(lasted));
+        if matches!(
+            step.kind,
+            StepKind::Syscall | StepKind::LibraryCall | StepKind::Folded
+        ) {
             self.call(step);
         }
         if self.filtered {
@@ -226,7 +237,7 @@ impl Analysis for Summary {
 
 impl Summary {
     fn call(&mut self, step: &Step<'_>) {
-        if let Some(call) = step.syscall {
+        if let Some(call) = crate::time::call_of(step) {
             let index = usize::from(call.index());
             if self.calls.len() <= index {
                 self.calls.resize(index + 1, CallSum::default());

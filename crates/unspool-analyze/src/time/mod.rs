@@ -9,6 +9,7 @@ use std::ops::ControlFlow;
 
 use unspool_model::report::{Cell, RowSink, Shape, Shown, Unit};
 use unspool_model::step::{Step, StepKind};
+use unspool_model::syscalls::Syscall;
 use unspool_model::world::World;
 
 use crate::{Analysis, ViewOptions, column, process_label, table};
@@ -30,7 +31,7 @@ pub const SHAPE: Shape = table(
             "p50_ns",
             Unit::Duration,
             Shown::Always,
-            "Half of them took at most so long: exact up to 8192 calls, at most 0.4 % off above.",
+            "Half of them took at most so long: exact up to 8192 calls, at most 0.4 % off above; of calls that the recorder only counted nothing is known.",
         ),
         column(
             "p95_ns",
@@ -74,17 +75,39 @@ struct Row {
     calls: u64,
     errors: u64,
     durations: Durations,
+    /// Time in calls that the recorder only counted: none of them has a duration of its own.
+    folded_ns: Option<i64>,
+}
+
+impl Row {
+    /// Time in all of them, where any is known.
+    fn total_ns(&self) -> Option<i64> {
+        let single = (self.durations.count() > 0).then(|| self.durations.total_ns());
+        match (single, self.folded_ns) {
+            (Some(single), Some(folded)) => Some(single.saturating_add(folded)),
+            (single, folded) => single.or(folded),
+        }
+    }
 }
 
 impl Analysis for Time {
     fn step(&mut self, step: &Step<'_>, _: &World, _: &mut dyn RowSink) -> ControlFlow<()> {
-        if !matches!(step.kind, StepKind::Syscall | StepKind::LibraryCall) {
-            return ControlFlow::Continue(());
-        }
+        let (calls, errors) = match step.kind {
+            StepKind::Syscall | StepKind::LibraryCall => {
+                (1, u64::from(step.outcome.failed().is_some()))
+            }
+            StepKind::Folded => crate::folded(step),
+            _ => return ControlFlow::Continue(()),
+        };
         let place = self.place(step);
         if let Some(row) = self.rows.get_mut(place) {
-            row.calls += 1;
-            row.errors += u64::from(step.outcome.failed().is_some());
+            row.calls = row.calls.saturating_add(calls);
+            row.errors = row.errors.saturating_add(errors);
+            if step.kind == StepKind::Folded {
+                let ns = step.duration_ns.unwrap_or(0);
+                row.folded_ns = Some(row.folded_ns.unwrap_or(0).saturating_add(ns));
+                return ControlFlow::Continue(());
+            }
             if let Some(duration) = step.duration_ns {
                 row.durations.add(duration);
             }
@@ -100,14 +123,13 @@ impl Analysis for Time {
             }
         }
         rows.sort_by(|one, other| {
-            let key = |row: &Row| (row.durations.total_ns(), row.calls);
+            let key = |row: &Row| (row.total_ns(), row.calls);
             key(other)
                 .cmp(&key(one))
                 .then_with(|| one.name.cmp(&other.name))
         });
         for row in rows {
-            let known = row.durations.count() > 0;
-            let total = known.then(|| row.durations.total_ns());
+            let total = row.total_ns();
             let flow = out.row(&[
                 Cell::int(row.calls),
                 Cell::int(row.errors),
@@ -129,7 +151,7 @@ impl Time {
     fn place(&mut self, step: &Step<'_>) -> usize {
         let slot = if self.by_process {
             step.process.index()
-        } else if let Some(call) = step.syscall {
+        } else if let Some(call) = call_of(step) {
             usize::from(call.index())
         } else {
             if let Some(place) = self.names.get(step.name) {
@@ -160,6 +182,15 @@ impl Time {
         }
         place
     }
+}
+
+/// The call of the table; a step that stands for counted calls has only its name.
+pub(crate) fn call_of(step: &Step<'_>) -> Option<Syscall> {
+    step.syscall.or_else(|| {
+        (step.kind == StepKind::Folded)
+            .then(|| Syscall::by_name(step.name))
+            .flatten()
+    })
 }
 
 #[cfg(test)]

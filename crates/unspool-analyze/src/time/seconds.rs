@@ -231,7 +231,7 @@ impl Analysis for Seconds {
                 sums.calls += 1;
                 sums.errors += u64::from(step.outcome.failed().is_some());
             } else {
-                let (calls, errors) = folded(step);
+                let (calls, errors) = crate::folded(step);
                 sums.calls = sums.calls.saturating_add(calls);
                 sums.errors = sums.errors.saturating_add(errors);
                 sums.call_ns = sums.call_ns.saturating_add(duration_ns.unsigned_abs());
@@ -553,18 +553,6 @@ impl Sums {
             self.bytes_read = self.bytes_read.saturating_add(bytes);
         }
     }
-}
-
-/// Calls and errors of a `folded` step, whose text is `12 calls, 3 errors, 4096 bytes`.
-fn folded(step: &Step<'_>) -> (u64, u64) {
-    let mut text = Vec::new();
-    step.args.print(&mut text);
-    let text = String::from_utf8_lossy(&text).into_owned();
-    let mut numbers = text
-        .split(", ")
-        .map(|part| part.split(' ').next().and_then(|word| word.parse().ok()));
-    let mut next = || numbers.next().flatten().unwrap_or(0);
-    (next(), next())
 }
 
 /// Category of the call, by its place; the last number is that of library calls and unknown ones.

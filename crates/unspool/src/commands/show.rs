@@ -328,7 +328,8 @@ fn show(
     }
     if view.needs_steps() {
         let query = StepQuery {
-            with_args: view.needs_args(),
+            // How many calls a step stands for is written in its arguments.
+            with_args: view.needs_args() || reader.manifest().counts.folded > 0,
             ..StepQuery::default()
         };
         tables
