@@ -238,7 +238,7 @@ fn in_calls(joint: &Joint<'_>, role: u32, key: u32, sides: &[Option<&Use>]) -> O
         // Whoever waits for data from another process of the job is slow because that one is.
         (_, KeyKind::Pipe) => 0.2,
         (_, KeyKind::Listener) => 0.35,
-        (Wait::Ready | Wait::Thread | Wait::Signal, KeyKind::Call | KeyKind::Anonymous) => 0.4,
+        (Wait::Ready | Wait::Thread | Wait::Signal, KeyKind::Call | KeyKind::Anonymous) => 0.25,
         (_, KeyKind::LocalSocket) => 0.6,
         // What does not wait takes long when somebody else has the processor.
         // Workers that take turns wait for each other on every day.

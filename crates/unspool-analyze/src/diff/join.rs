@@ -156,6 +156,11 @@ impl<'p> Joint<'p> {
             .any(|counts| counts.iter().all(|count| *count >= FAMILY_MIN))
     }
 
+    /// The form that the most files share with this one.
+    pub(super) fn widest_family(&self, key: u32) -> Option<Vec<u8>> {
+        forms(&self.keys.get(key as usize)?.name).pop()
+    }
+
     /// A word or path of a baseline as the subject would have it: folders that only have another name are renamed.
     pub(super) fn renamed(&self, side: usize, word: &[u8]) -> Vec<u8> {
         let mut word = word.to_vec();
@@ -335,7 +340,8 @@ fn kin(name: &[u8]) -> Option<Vec<u8>> {
 
 /// The families that a name may belong to: its own folder's first, then that of the folder above.
 fn forms(name: &[u8]) -> Vec<Vec<u8>> {
-    let wide = kin(name).map(|form| {
+    // The same form in the folder above: one folder a user, a day, a kind.
+    let wide = kin(name).or_else(|| family(name)).map(|form| {
         let base = super::roles::base(&form);
         let folder = form.len() - base.len();
         let above = form.get(..folder.saturating_sub(1)).unwrap_or_default();

@@ -24,7 +24,7 @@ pub(super) fn rank(joint: &Joint<'_>, mut findings: Vec<Finding>) -> Vec<Finding
             .map(|role| role.name.clone())
             .unwrap_or_default();
     }
-    let findings = one_per_thing(searches(findings));
+    let findings = one_per_thing(searches(bulk(joint, findings)));
     let findings = pairs(joint, findings);
     let mut findings = folders(findings);
     let subject = joint.runs[joint.subject()];
@@ -59,6 +59,94 @@ fn sort(findings: &mut [Finding]) {
             })
     });
 }
+
+/// Findings of one kind in one family of files from which on they are how that family is on some day.
+const BULK_MIN: usize = 3;
+
+/// What happens to several files of a family is the day's data; what happens to one of them is a difference.
+fn bulk(joint: &Joint<'_>, mut findings: Vec<Finding>) -> Vec<Finding> {
+    let of = |finding: &Finding| {
+        let kind = match finding.kind {
+            FindingKind::Less | FindingKind::More | FindingKind::Content => 0,
+            FindingKind::FileMissing => 1,
+            FindingKind::FileNew | FindingKind::FileGone => 2,
+            _ => return None,
+        };
+        let key = finding.key.filter(|key| joint.is_of_family(*key))?;
+        Some((finding.role, kind, joint.widest_family(key)?))
+    };
+    let mut counts: BTreeMap<_, usize> = BTreeMap::new();
+    for finding in &findings {
+        if let Some(family) = of(finding) {
+            *counts.entry(family).or_default() += 1;
+        }
+    }
+    if counts.is_empty() {
+        return findings;
+    }
+    let mixed = mixed(joint);
+    for finding in &mut findings {
+        let Some(family) = of(finding) else { continue };
+        let many = counts.get(&family) >= Some(&BULK_MIN);
+        let usual = mixed
+            .get(&(family.0, family.2.clone()))
+            .is_some_and(|mixed| match finding.kind {
+                FindingKind::FileMissing => mixed.some_missing,
+                FindingKind::Less | FindingKind::More => mixed.is_partly_used(),
+                _ => false,
+            });
+        if (many || usual) && finding.score > BULK_SCORE_MAX {
+            finding.score = BULK_SCORE_MAX;
+        }
+    }
+    findings
+}
+
+/// What the members of a family have in one baseline or another.
+#[derive(Clone, Copy, Debug, Default)]
+struct Mixed {
+    some_read: bool,
+    some_unread: bool,
+    some_written: bool,
+    some_unwritten: bool,
+    some_missing: bool,
+}
+
+impl Mixed {
+    /// Some members are read or written and others are only looked at: which ones is the day's data.
+    fn is_partly_used(self) -> bool {
+        self.some_read && self.some_unread || self.some_written && self.some_unwritten
+    }
+}
+
+fn mixed(joint: &Joint<'_>) -> BTreeMap<(Option<u32>, Vec<u8>), Mixed> {
+    let mut all: BTreeMap<(Option<u32>, Vec<u8>), Mixed> = BTreeMap::new();
+    for ((role, key), sides) in &joint.uses {
+        if !joint.is_of_family(*key) {
+            continue;
+        }
+        let Some(family) = joint.widest_family(*key) else {
+            continue;
+        };
+        let mixed = all.entry((Some(*role), family)).or_default();
+        for used in sides.iter().take(joint.subject()).flatten() {
+            if used.effective() > 0 {
+                mixed.some_read |= used.bytes_read > 0;
+                mixed.some_unread |= used.bytes_read == 0;
+                mixed.some_written |= used.bytes_written > 0;
+                mixed.some_unwritten |= used.bytes_written == 0;
+            }
+            mixed.some_missing |= used
+                .errors
+                .iter()
+                .any(|failures| failures.errno == unspool_model::event::Errno::ENOENT);
+        }
+    }
+    all
+}
+
+/// Most that one of many differences of a family weighs.
+const BULK_SCORE_MAX: f64 = 1.1;
 
 /// A name that was looked for in several folders and found in none is one finding.
 fn searches(findings: Vec<Finding>) -> Vec<Finding> {

@@ -447,7 +447,7 @@ impl<'p> Place<'_, 'p> {
             KeyKind::LocalSocket | KeyKind::Pipe | KeyKind::Anonymous | KeyKind::Call => return,
         };
         let score = if elsewhere || self.joint.is_of_family(self.key) {
-            base * 0.45
+            base * 0.38
         } else {
             base
         };
@@ -661,14 +661,16 @@ impl<'p> Place<'_, 'p> {
         weight: f64,
         out: &mut Vec<Finding>,
     ) {
-        let Some((ratio, usual)) = beyond(now, before, 0.75) else {
+        // Three runs show how much an amount varies by itself; one does not.
+        let slack = if before.len() >= 3 { 0.45 } else { 0.75 };
+        let Some((ratio, usual)) = beyond(now, before, slack) else {
             return;
         };
         if now.abs_diff(usual) < 64 && now > 0 {
             return;
         }
         let emptied = now == 0 && used.effective() > 0;
-        let mut score = (0.5 + weight * ratio.abs()).min(2.8);
+        let mut score = (0.9 + weight * ratio.abs()).min(2.8);
         if emptied {
             score = 2.9;
         }

@@ -11,6 +11,8 @@ const NEAR_EPOCH_DAYS: i64 = 400;
 const HASH_LEN_MIN: usize = 16;
 /// Shortest one that is taken for a hash when digits and letters are mixed well.
 const MIXED_HASH_LEN_MIN: usize = 12;
+/// Shortest one between a name and its ending.
+const SHORT_HASH_LEN_MIN: usize = 8;
 /// Decimal numbers of so many digits are no counters.
 const NUMBER_LEN_MIN: usize = 15;
 
@@ -215,12 +217,19 @@ impl Place<'_> {
             return (len == 32).then(|| Found::new(32, *b"<HASH>", Rule::Hash))?;
         }
         let len = hex_len(rest);
-        if len < MIXED_HASH_LEN_MIN || !ends_word(rest, len) {
+        if len < SHORT_HASH_LEN_MIN || !ends_word(rest, len) {
             return None;
         }
         let word = rest.get(..len)?;
         let numbers = word.iter().filter(|byte| byte.is_ascii_digit()).count();
         let letters = len - numbers;
+        // `main.2feb9ea4.js`: what builders put between name and ending.
+        let between =
+            matches!(self.before, Some(b'.' | b'-' | b'_')) && rest.get(len) == Some(&b'.');
+        if len < MIXED_HASH_LEN_MIN {
+            let short = between && numbers >= 2 && letters >= 1;
+            return short.then(|| Found::new(len, *b"<HASH>", Rule::Hash))?;
+        }
         let mixed = numbers >= 2 && letters >= 2;
         let is_hash = mixed || len >= HASH_LEN_MIN && letters > 0;
         is_hash.then(|| Found::new(len, *b"<HASH>", Rule::Hash))?
@@ -360,13 +369,12 @@ impl Place<'_> {
             .name
             .get(..self.at)
             .is_some_and(|before| before.ends_with(b"tmp."));
-        // The X's behind a dot or dash: capitals inside of a word that is as long as templates make it.
+        // The X's behind a dot or dash: capitals or digits in a word that is as long as templates make it.
         let template = matches!(self.before, Some(b'.' | b'-' | b'_'))
             && matches!(len, 6 | 8 | 10)
-            && word.iter().skip(1).any(u8::is_ascii_uppercase)
-            && word
-                .iter()
-                .any(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit());
+            && (word.iter().skip(1).any(u8::is_ascii_uppercase)
+                || word.iter().any(u8::is_ascii_digit))
+            && word.iter().any(|byte| byte.is_ascii_lowercase());
         let stem_len = word
             .iter()
             .take_while(|byte| byte.is_ascii_lowercase())
