@@ -374,7 +374,7 @@ impl Place<'_> {
             && matches!(len, 6 | 8 | 10)
             && (word.iter().skip(1).any(u8::is_ascii_uppercase)
                 || word.iter().any(u8::is_ascii_digit))
-            && word.iter().any(|byte| byte.is_ascii_lowercase());
+            && word.iter().any(u8::is_ascii_lowercase);
         let stem_len = word
             .iter()
             .take_while(|byte| byte.is_ascii_lowercase())
