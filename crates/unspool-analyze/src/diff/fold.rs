@@ -426,7 +426,10 @@ impl Profiler {
         let full = self.uses.len() >= USES_MAX;
         let place = match self.use_ids.get(&pair) {
             Some(place) => *place,
-            None if full => return usize::MAX,
+            None if full => {
+                self.profile.left_out += 1;
+                return usize::MAX;
+            }
             None => {
                 let place = u32::try_from(self.uses.len()).unwrap_or(u32::MAX);
                 self.uses.push(Use {

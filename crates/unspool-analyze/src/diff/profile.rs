@@ -9,7 +9,7 @@ use unspool_model::world::LinkKind;
 
 /// Distinct commands, values or users of one role that are kept.
 pub(super) const VALUES_MAX: usize = 256;
-/// Pairs of role and resource that are kept; what comes later is counted together.
+/// Pairs of role and resource that are kept; what comes later is only counted, in [`Profile::left_out`].
 pub(super) const USES_MAX: usize = 400_000;
 
 /// A run, folded for comparison.
@@ -17,6 +17,8 @@ pub(super) const USES_MAX: usize = 400_000;
 pub struct Profile {
     /// Id or name of the run, for people.
     pub run: String,
+    /// Steps on things that were left out, because there were too many different ones.
+    pub left_out: u64,
     /// First time.
     pub start_ns: i64,
     /// Last time.

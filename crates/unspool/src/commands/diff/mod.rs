@@ -91,6 +91,14 @@ fn fold(settings: &Settings, baselines: &[RunEntry], entry: RunEntry) -> Result<
         profiles.push(load::profile(baseline, &mut rules)?);
     }
     let subject = load::profile(&entry, &mut rules)?;
+    for profile in profiles.iter().chain([&subject]) {
+        if profile.left_out > 0 {
+            crate::report::eprint_line(&format!(
+                "warning: {} steps of {} are on things that are not compared: there are too many different ones",
+                profile.left_out, profile.run
+            ));
+        }
+    }
     let difference = compare(&profiles.iter().collect::<Vec<_>>(), &subject);
     Ok(Compared {
         baselines: profiles,
