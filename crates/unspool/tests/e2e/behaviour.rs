@@ -389,3 +389,39 @@ fn names_cannot_steer_the_terminal() {
         }
     }
 }
+
+/// With `--detail io` the BPF recorder counts calls that move data; views say as many as there were.
+#[test]
+fn calls_that_were_only_counted_are_in_time_and_summary() {
+    if !crate::jobs::has_bpf() {
+        return;
+    }
+    let program = Program::new();
+    program.ok(&[
+        "record",
+        "-q",
+        "--recorder",
+        "bpf",
+        "--detail",
+        "io",
+        "--",
+        "dd",
+        "if=/dev/zero",
+        "of=/dev/null",
+        "bs=1",
+        "count=3000",
+        "status=none",
+    ]);
+    let time = program.rows(&["@", "time"]);
+    for name in ["read", "write"] {
+        let row = time.iter().find(|row| row["name"] == name);
+        let row = row.unwrap_or_else(|| panic!("{name}: {time:?}"));
+        let calls = row["calls"].as_u64().expect("a number");
+        assert!((3000..3010).contains(&calls), "{row}");
+        assert!(row["total_ns"].as_i64() > Some(0), "{row}");
+    }
+    let summary = program.rows(&["@", "summary"]);
+    let top = summary[0]["top_calls"].as_array().expect("a list");
+    let read = top.iter().find(|row| row["name"] == "read").expect("read");
+    assert!(read["calls"].as_u64() >= Some(3000), "{read}");
+}

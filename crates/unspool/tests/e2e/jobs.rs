@@ -137,7 +137,7 @@ fn check(job: &str, recorder: &str) {
 }
 
 /// Whether this machine allows the BPF recorder.
-fn has_bpf() -> bool {
+pub(crate) fn has_bpf() -> bool {
     let output = Program::new().run(&["record", "-q", "--recorder", "bpf", "--", "true"]);
     if !output.status.success() {
         eprintln!("skipped: {}", text(&output.stderr));
