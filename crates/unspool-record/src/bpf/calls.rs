@@ -1,8 +1,8 @@
 //! The table of calls that the kernel's side reads: what to do with each, see `struct call` in `bpf/state.h`.
 
-use unspool_decode::native::format::architecture;
 use unspool_model::syscalls::{Architecture, Role as ModelRole, Syscall};
 
+use crate::native::OWN_ARCHITECTURE;
 use crate::native::roles::{ProcessCall, ResultRole, Role, RoleTable, Row};
 use crate::options::Detail;
 
@@ -51,12 +51,7 @@ pub(super) fn table(detail: Detail) -> Vec<[u8; CALL_BYTES]> {
 
 /// Whether a detail includes a native call.
 pub(super) fn is_wanted(number: u16, detail: Detail) -> bool {
-    let architecture = if cfg!(target_arch = "x86_64") {
-        architecture::X86_64
-    } else {
-        architecture::AARCH64
-    };
-    let row = RoleTable::new().row(architecture, u64::from(number));
+    let row = RoleTable::new().row(OWN_ARCHITECTURE, u64::from(number));
     row.map_or(Detail::Full, |row| row.detail) <= detail
 }
 

@@ -4,12 +4,12 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use unspool_decode::native::format::{HEAD_BYTES, INDEX_NONE, STRINGS_BYTES_MAX, kind, tag};
+use unspool_decode::native::format::{HEAD_BYTES, STRINGS_BYTES_MAX, kind, tag};
 
 use super::names::{push_path, push_socket};
 use crate::native::capture::push_signal_info;
 use crate::native::roles::{ProcessCall, Role, RoleTable, process_call};
-use crate::native::writer::{push_item, push_strings};
+use crate::native::writer::{push_argv_and_env, push_item, push_strings};
 use crate::native::{Told, Use};
 use crate::seam::{Scrub, TextKind};
 
@@ -269,19 +269,8 @@ impl Completer {
     /// Argument vector and environment of a new image, scrubbed.
     fn push_image(&mut self, tid: u32, out: &mut Vec<u8>) {
         let pieces = self.pieces.remove(&tid).unwrap_or_default();
-        let (mut argv, mut env) = (split(&pieces.argv), split(&pieces.env));
-        self.scrub.argv(&mut argv);
-        self.scrub.env(&mut env);
-        let used = push_strings(
-            out,
-            tag::ARGV,
-            INDEX_NONE,
-            &argv,
-            argv.len(),
-            STRINGS_BYTES_MAX,
-        );
-        let left = STRINGS_BYTES_MAX.saturating_sub(used);
-        push_strings(out, tag::ENV, INDEX_NONE, &env, env.len(), left);
+        let (argv, env) = (split(&pieces.argv), split(&pieces.env));
+        push_argv_and_env(out, argv, env, self.scrub.as_ref());
     }
 }
 

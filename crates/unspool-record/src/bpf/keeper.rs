@@ -6,7 +6,8 @@ use std::io::{Read as _, Write as _};
 use unspool_decode::native::format::{kind, tag};
 
 use super::kernel::{self, Forked};
-use super::recorder::{CLOCK, Recorder};
+use super::recorder::Recorder;
+use crate::native::stream::CLOCK;
 use crate::options::RecordError;
 use crate::sys::{self, Tid};
 

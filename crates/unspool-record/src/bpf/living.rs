@@ -6,7 +6,8 @@ use std::os::fd::AsFd as _;
 use unspool_decode::native::format::{INDEX_NONE, LONG_DURATION, SLOT_RESULT, kind, tag};
 
 use super::kernel::{look_up_by_fd, pidfd, thread_pidfd};
-use super::recorder::{CLOCK, Recorder};
+use super::recorder::Recorder;
+use crate::native::stream::CLOCK;
 use crate::native::writer::push_item;
 use crate::sys::{self, Tid};
 

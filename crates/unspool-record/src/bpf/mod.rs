@@ -16,17 +16,17 @@ mod scope;
 mod types;
 
 use std::io;
-use std::thread;
 
 use crate::launch::launch;
-use crate::native::{RECORDING, kernel_version};
+use crate::native::stream::CLOCK;
+use crate::native::{in_own_thread, kernel_version};
 use crate::options::{Command, Control, Outcome, RecordError, RecordOptions};
 use crate::seam::RecordSink;
 use crate::sys;
 use crate::sys::signals::{Dispositions, current_mask};
 use keeper::Keeper;
 use programs::{Loaded, Programs as _, Scope, Setting};
-use recorder::{CLOCK, Recorder, Root, THREAD_PROBES, THREAD_WAITS};
+use recorder::{Recorder, Root, THREAD_PROBES, THREAD_WAITS};
 pub use scope::Target;
 
 /// Bytes of the ring unless asked for otherwise: 0.3 s of the worst storm measured.
@@ -126,7 +126,7 @@ pub fn record_command(
     sink: &mut dyn RecordSink,
     control: &Control,
 ) -> Result<Outcome, RecordError> {
-    in_own_thread(|| {
+    in_own_thread("unspool-bpf", || {
         let mask = current_mask();
         let dispositions = Dispositions::install();
         let programs = load(options, bpf, Scope::Tree)?;
@@ -190,7 +190,7 @@ pub fn attach(
     sink: &mut dyn RecordSink,
     control: &Control,
 ) -> Result<Outcome, RecordError> {
-    in_own_thread(|| {
+    in_own_thread("unspool-bpf", || {
         let _dispositions = Dispositions::install();
         let scope = target.scope()?;
         let programs = load(options, bpf, scope)?;
@@ -243,24 +243,4 @@ fn new_recorder<'run>(
 ) -> Result<Recorder<'run>, RecordError> {
     let ring_bytes = usize::try_from(bpf.ring_bytes()).unwrap_or(usize::MAX);
     Recorder::new(options, sink, control, Box::new(programs), ring_bytes)
-}
-
-fn in_own_thread(
-    record: impl FnOnce() -> Result<Outcome, RecordError> + Send,
-) -> Result<Outcome, RecordError> {
-    let _only_one = RECORDING
-        .lock()
-        .unwrap_or_else(std::sync::PoisonError::into_inner);
-    thread::scope(|scope| {
-        let builder = thread::Builder::new().name("unspool-bpf".to_owned());
-        let thread = builder
-            .spawn_scoped(scope, record)
-            .map_err(|source| RecordError::Failed {
-                action: "start a thread",
-                source,
-            })?;
-        thread
-            .join()
-            .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
-    })
 }

@@ -6,8 +6,9 @@ use std::io;
 use unspool_decode::native::format::{INDEX_NONE, STRINGS_BYTES_MAX, kind, tag};
 
 use super::kernel::{pidfd, thread_pidfd};
-use super::recorder::{CLOCK, Recorder, THREADS_MAX};
-use crate::native::writer::{begin_item, push_item, push_strings};
+use super::recorder::{Recorder, THREADS_MAX};
+use crate::native::stream::CLOCK;
+use crate::native::writer::{begin_item, push_argv_and_env, push_item};
 use crate::native::{Told, Use, procfs};
 use crate::options::RecordError;
 use crate::seam::Scrub;
@@ -46,20 +47,9 @@ pub(super) fn record(
         if let Some(exe) = procfs::exe(tgid, &mut link) {
             push_item(&mut record, tag::EXE, INDEX_NONE, exe);
         }
-        let mut argv = procfs::strings(tgid, "cmdline", STRINGS_BYTES_MAX);
-        let mut env = procfs::strings(tgid, "environ", STRINGS_BYTES_MAX);
-        scrub.argv(&mut argv);
-        scrub.env(&mut env);
-        let used = push_strings(
-            &mut record,
-            tag::ARGV,
-            INDEX_NONE,
-            &argv,
-            argv.len(),
-            STRINGS_BYTES_MAX,
-        );
-        let left = STRINGS_BYTES_MAX.saturating_sub(used);
-        push_strings(&mut record, tag::ENV, INDEX_NONE, &env, env.len(), left);
+        let argv = procfs::strings(tgid, "cmdline", STRINGS_BYTES_MAX);
+        let env = procfs::strings(tgid, "environ", STRINGS_BYTES_MAX);
+        push_argv_and_env(&mut record, argv, env, scrub);
     }
     if let Some(cwd) = procfs::cwd(tgid, &mut link) {
         push_item(&mut record, tag::CWD, INDEX_NONE, cwd);

@@ -3,21 +3,20 @@
 use std::io;
 use std::os::fd::{AsFd as _, OwnedFd};
 
-use unspool_decode::native::format::{VERSION, architecture, kind, tag};
+use unspool_decode::native::format::{kind, tag};
 
 use super::complete::{Completer, PIECE, RAW, RawRecord};
 use super::kernel::{Ring, reap, wait_readable};
 use super::living::Living;
 use super::process;
 use super::programs::{Programs, Totals};
+use crate::native::stream::{self, CLOCK, WallClock};
 use crate::native::writer::{Writer, is_event};
-use crate::native::{Use, procfs, wall_offset_ns};
+use crate::native::{OWN_ARCHITECTURE, Use, procfs};
 use crate::options::{Control, Counts, Exit, Outcome, RecordError, RecordOptions, Wait};
 use crate::seam::{RecordSink, SinkError};
 use crate::sys::{self, Tid, signals};
 
-/// Clock of all times in the stream.
-pub(super) const CLOCK: libc::clockid_t = libc::CLOCK_BOOTTIME;
 /// Longest sleep: half of what the sink is promised.
 const SLEEP_MS_MAX: i32 = 25;
 /// Bytes that a machine's threads may write to the ring in a millisecond, by the worst storm measured.
@@ -28,8 +27,6 @@ const BATCH_BYTES: usize = 768 << 10;
 pub(super) const POSITION_BYTES: usize = 24;
 /// How often losses are looked at and the wall clock compared.
 const SECOND_NS: i64 = 1_000_000_000;
-/// A wall clock that moved by more than this jumped.
-const CLOCK_JUMP_NS: i64 = 10_000_000;
 /// Threads that may be seeded at once.
 pub(super) const THREADS_MAX: usize = 65_536;
 
@@ -71,7 +68,7 @@ pub(super) struct Recorder<'run> {
     pub(super) ends_with_its_processes: bool,
     is_detaching: bool,
     sleep_ms: i32,
-    wall_offset_ns: i64,
+    wall_clock: WallClock,
     checked_ns: i64,
     told: Totals,
     pub(super) notes: Vec<String>,
@@ -111,31 +108,16 @@ impl<'run> Recorder<'run> {
             sleep_ms: i32::try_from(ring_bytes / 4 / RING_BYTES_PER_MS)
                 .unwrap_or(SLEEP_MS_MAX)
                 .clamp(1, SLEEP_MS_MAX),
-            wall_offset_ns: wall_offset_ns(),
+            wall_clock: WallClock::now(),
             checked_ns: now,
             told: Totals::default(),
             notes: Vec::new(),
         };
-        recorder.write_stream(now);
+        let Self {
+            wall_clock, writer, ..
+        } = &mut recorder;
+        wall_clock.write_head(stream::Recorder::Bpf, writer, now);
         Ok(recorder)
-    }
-
-    fn write_stream(&mut self, now: i64) {
-        let (host, kernel) = sys::host_and_kernel();
-        let machine = if cfg!(target_arch = "x86_64") {
-            architecture::X86_64
-        } else {
-            architecture::AARCH64
-        };
-        self.writer.begin(kind::STREAM, 0, now);
-        self.writer.bytes(&VERSION.to_le_bytes());
-        // Clock 2 is CLOCK_BOOTTIME, recorder 2 is bpf.
-        self.writer.bytes(&[machine, 2]);
-        self.writer.u32(2);
-        self.writer.bytes(&self.wall_offset_ns.to_le_bytes());
-        self.writer.item(tag::HOST, &host);
-        self.writer.item(tag::KERNEL, &kernel);
-        self.writer.end();
     }
 
     /// Tells the kernel's side of a thread.
@@ -153,11 +135,7 @@ impl<'run> Recorder<'run> {
         state[8] = flags;
         if let Some(call) = call {
             state[9] = 1;
-            state[10] = if cfg!(target_arch = "x86_64") {
-                architecture::X86_64
-            } else {
-                architecture::AARCH64
-            };
+            state[10] = OWN_ARCHITECTURE;
             state[12..14].copy_from_slice(&call.number.to_le_bytes());
             state[16..24].copy_from_slice(&sys::clock_ns(CLOCK).to_le_bytes());
             for (place, argument) in call.arguments.iter().enumerate() {
@@ -188,7 +166,9 @@ impl<'run> Recorder<'run> {
             if now - self.checked_ns >= SECOND_NS {
                 self.checked_ns = now;
                 self.writer.retry(now);
-                self.check_wall_clock(now);
+                if self.wall_clock.check(&mut self.writer, now) {
+                    self.writer.flush();
+                }
                 self.tell_losses(now);
             }
             if self.is_over() {
@@ -248,17 +228,6 @@ impl<'run> Recorder<'run> {
         }
         if self.control.is_detach_asked() {
             self.is_detaching = true;
-        }
-    }
-
-    fn check_wall_clock(&mut self, now: i64) {
-        let offset = wall_offset_ns();
-        if (offset - self.wall_offset_ns).abs() > CLOCK_JUMP_NS {
-            self.wall_offset_ns = offset;
-            self.writer.begin(kind::CLOCK, 0, now);
-            self.writer.bytes(&offset.to_le_bytes());
-            self.writer.end();
-            self.writer.flush();
         }
     }
 

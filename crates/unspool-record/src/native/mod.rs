@@ -16,6 +16,7 @@ pub(crate) mod procfs;
 pub(crate) mod roles;
 mod seccomp;
 pub(crate) mod socket_text;
+pub(crate) mod stream;
 mod tracee;
 mod tracer;
 pub(crate) mod writer;
@@ -24,6 +25,8 @@ use std::io;
 use std::sync::Mutex;
 use std::thread;
 
+use unspool_decode::native::format::architecture;
+
 use crate::launch::launch;
 use crate::options::{Command, Control, Outcome, RecordError, RecordOptions};
 use crate::seam::RecordSink;
@@ -31,7 +34,13 @@ use crate::sys;
 use crate::sys::signals::{Dispositions, current_mask};
 use tracer::Tracer;
 pub(crate) use tracer::usage::{Told, Use};
-pub(crate) use tracer::wall_offset_ns;
+
+/// What the stream calls the architecture that this program was built for.
+pub(crate) const OWN_ARCHITECTURE: u8 = if cfg!(target_arch = "x86_64") {
+    architecture::X86_64
+} else {
+    architecture::AARCH64
+};
 
 /// One recording at a time in a process: signals belong to the process.
 pub(crate) static RECORDING: Mutex<()> = Mutex::new(());
@@ -46,7 +55,8 @@ pub fn record_command(
     sink: &mut dyn RecordSink,
     control: &Control,
 ) -> Result<Outcome, RecordError> {
-    in_own_thread(|| {
+    check_kernel()?;
+    in_own_thread("unspool-trace", || {
         let mask = current_mask();
         let dispositions = Dispositions::install();
         let program = seccomp::program_for(options);
@@ -83,7 +93,8 @@ pub fn attach(
     sink: &mut dyn RecordSink,
     control: &Control,
 ) -> Result<Outcome, RecordError> {
-    in_own_thread(|| {
+    check_kernel()?;
+    in_own_thread("unspool-trace", || {
         let _dispositions = Dispositions::install();
         let mut tracer = Tracer::new(options, sink, control)?;
         for &pid in pids {
@@ -94,18 +105,25 @@ pub fn attach(
     })
 }
 
-fn in_own_thread(
-    record: impl FnOnce() -> Result<Outcome, RecordError> + Send,
-) -> Result<Outcome, RecordError> {
+/// `PTRACE_GET_SYSCALL_INFO` came with Linux 5.3.
+fn check_kernel() -> Result<(), RecordError> {
     let (_, release) = sys::host_and_kernel();
     if kernel_version(&release).is_some_and(|version| version < (5, 3)) {
         return Err(RecordError::KernelTooOld);
     }
+    Ok(())
+}
+
+/// Runs a recording in a thread of its own, one at a time.
+pub(crate) fn in_own_thread(
+    name: &str,
+    record: impl FnOnce() -> Result<Outcome, RecordError> + Send,
+) -> Result<Outcome, RecordError> {
     let _only_one = RECORDING
         .lock()
         .unwrap_or_else(std::sync::PoisonError::into_inner);
     thread::scope(|scope| {
-        let builder = thread::Builder::new().name("unspool-trace".to_owned());
+        let builder = thread::Builder::new().name(name.to_owned());
         let thread = builder
             .spawn_scoped(scope, record)
             .map_err(|source| RecordError::Failed {

@@ -1,11 +1,11 @@
 //! Builds records in one buffer, hands them to the sink, and counts.
 
 use unspool_decode::native::format::{
-    HEAD_BYTES, INDEX_NONE, LONG_ITEM, RECORD_BYTES_MAX, kind, tag,
+    HEAD_BYTES, INDEX_NONE, LONG_ITEM, RECORD_BYTES_MAX, STRINGS_BYTES_MAX, kind, tag,
 };
 
 use crate::options::Counts;
-use crate::seam::{RecordSink, SinkError};
+use crate::seam::{RecordSink, Scrub, SinkError};
 
 /// The buffer goes to the sink when it holds this much, or at the next tick.
 const BUFFER_BYTES: usize = 256 << 10;
@@ -61,6 +61,22 @@ pub(crate) fn push_strings(
         items.extend_from_slice(string);
     }
     len
+}
+
+/// Scrubs and appends an argument vector and an environment, together within the format's limit.
+pub(crate) fn push_argv_and_env(
+    items: &mut Vec<u8>,
+    mut argv: Vec<Vec<u8>>,
+    mut env: Vec<Vec<u8>>,
+    scrub: &dyn Scrub,
+) {
+    scrub.argv(&mut argv);
+    scrub.env(&mut env);
+    let mut left = STRINGS_BYTES_MAX;
+    for (tag, strings) in [(tag::ARGV, argv), (tag::ENV, env)] {
+        let used = push_strings(items, tag, INDEX_NONE, &strings, strings.len(), left);
+        left = left.saturating_sub(used);
+    }
 }
 
 /// Records that could not be handed over, since the sink failed.

@@ -9,11 +9,12 @@ mod waiter;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 
-use unspool_decode::native::format::{VERSION, architecture, kind, tag};
+use unspool_decode::native::format::{kind, tag};
 
 use super::capture::Capture;
 use super::procfs;
 use super::roles::RoleTable;
+use super::stream::{CLOCK, Recorder, WallClock};
 use super::tracee::{Tracee, Tracees};
 use super::writer::Writer;
 use crate::options::{Control, Detail, Exit, Filter, Outcome, RecordError, RecordOptions, Wait};
@@ -29,8 +30,6 @@ const TICK_BUSY_NS: i64 = 25_000_000;
 const TICK_IDLE_NS: i64 = 250_000_000;
 /// How often the wall clock is compared and a failed sink asked again.
 const SECOND_NS: i64 = 1_000_000_000;
-/// A wall clock that moved by more than this jumped.
-const CLOCK_JUMP_NS: i64 = 10_000_000;
 /// How long letting go may take; the kernel lets go of the rest when the recorder's thread ends.
 const DETACH_NS: i64 = 2_000_000_000;
 /// A thread whose parent's event did not come within this is taken up without it.
@@ -39,9 +38,6 @@ const ANNOUNCE_NS: i64 = 50_000_000;
 const STREAK_MAX: u32 = 16;
 /// Notes kept for the outcome; further ones are only in the records.
 const NOTES_MAX: usize = 100;
-
-/// Clock of all times in the stream.
-const CLOCK: libc::clockid_t = libc::CLOCK_BOOTTIME;
 
 /// A stop of a thread that no event announced yet.
 #[derive(Clone, Copy, Debug)]
@@ -77,7 +73,7 @@ pub(super) struct Tracer<'run> {
     begun_ns: i64,
     phase: Phase,
     ticker: Ticker,
-    wall_offset_ns: i64,
+    wall_clock: WallClock,
     checked_ns: i64,
     info: SyscallInfo,
     stack: Vec<u8>,
@@ -114,7 +110,7 @@ impl<'run> Tracer<'run> {
             begun_ns: now,
             phase: Phase::Recording,
             ticker,
-            wall_offset_ns: wall_offset_ns(),
+            wall_clock: WallClock::now(),
             checked_ns: now,
             info: SyscallInfo::default(),
             stack: Vec::new(),
@@ -124,26 +120,11 @@ impl<'run> Tracer<'run> {
             notes: Vec::new(),
             usage: usage::Use::start(options.sample)?,
         };
-        tracer.write_stream(now);
+        let Self {
+            wall_clock, writer, ..
+        } = &mut tracer;
+        wall_clock.write_head(Recorder::Ptrace, writer, now);
         Ok(tracer)
-    }
-
-    fn write_stream(&mut self, now: i64) {
-        let (host, kernel) = sys::host_and_kernel();
-        let machine = if cfg!(target_arch = "x86_64") {
-            architecture::X86_64
-        } else {
-            architecture::AARCH64
-        };
-        self.writer.begin(kind::STREAM, 0, now);
-        self.writer.bytes(&VERSION.to_le_bytes());
-        // Clock 2 is CLOCK_BOOTTIME, recorder 1 is ptrace.
-        self.writer.bytes(&[machine, 2]);
-        self.writer.u32(1);
-        self.writer.bytes(&self.wall_offset_ns.to_le_bytes());
-        self.writer.item(tag::HOST, &host);
-        self.writer.item(tag::KERNEL, &kernel);
-        self.writer.end();
     }
 
     /// Options of every thread. Children are held from their first instruction; exec is told as an event.
@@ -375,7 +356,7 @@ impl<'run> Tracer<'run> {
         if now - self.checked_ns >= SECOND_NS {
             self.checked_ns = now;
             self.writer.retry(now);
-            self.check_wall_clock(now);
+            self.wall_clock.check(&mut self.writer, now);
         }
         self.adopt_newborns(now);
         self.heed_requests(now);
@@ -399,16 +380,6 @@ impl<'run> Tracer<'run> {
         }
         if self.control.is_detach_asked() {
             self.detach_all(now);
-        }
-    }
-
-    fn check_wall_clock(&mut self, now: i64) {
-        let offset = wall_offset_ns();
-        if (offset - self.wall_offset_ns).abs() > CLOCK_JUMP_NS {
-            self.wall_offset_ns = offset;
-            self.writer.begin(kind::CLOCK, 0, now);
-            self.writer.bytes(&offset.to_le_bytes());
-            self.writer.end();
         }
     }
 
@@ -461,19 +432,4 @@ impl<'run> Tracer<'run> {
         }
         self.detach_all(now);
     }
-}
-
-/// What makes a wall clock time of a time of the stream.
-pub(crate) fn wall_offset_ns() -> i64 {
-    // The clock is read on both sides of the wall clock, so that an interruption in between cannot look like a jump.
-    let mut best = (i64::MAX, 0);
-    for _ in 0..3 {
-        let before = sys::clock_ns(CLOCK);
-        let wall = sys::clock_ns(libc::CLOCK_REALTIME);
-        let after = sys::clock_ns(CLOCK);
-        if after - before < best.0 {
-            best = (after - before, wall - before - (after - before) / 2);
-        }
-    }
-    best.1
 }

@@ -7,7 +7,7 @@ use super::usage::Told;
 use crate::native::image::Image as NewImage;
 use crate::native::procfs;
 use crate::native::roles::ProcessCall;
-use crate::native::writer::{begin_item, push_item, push_strings};
+use crate::native::writer::{begin_item, push_argv_and_env, push_item};
 use crate::options::Detail;
 use crate::sys::Tid;
 
@@ -93,20 +93,9 @@ impl Tracer<'_> {
         self.writer.item(tag::USER, &value);
     }
 
-    /// Scrubs and appends an argument vector and an environment, together within the format's limit.
-    fn push_argv_and_env(&mut self, mut argv: Vec<Vec<u8>>, mut env: Vec<Vec<u8>>) {
-        self.options.scrub.argv(&mut argv);
-        self.options.scrub.env(&mut env);
-        let items = self.writer.items();
-        let used = push_strings(items, tag::ARGV, 0xff, &argv, argv.len(), STRINGS_BYTES_MAX);
-        push_strings(
-            items,
-            tag::ENV,
-            0xff,
-            &env,
-            env.len(),
-            STRINGS_BYTES_MAX.saturating_sub(used),
-        );
+    fn push_argv_and_env(&mut self, argv: Vec<Vec<u8>>, env: Vec<Vec<u8>>) {
+        let scrub = self.options.scrub.as_ref();
+        push_argv_and_env(self.writer.items(), argv, env, scrub);
     }
 
     /// Says what our filter changes in the command, which can see it.
