@@ -160,15 +160,9 @@ pub(crate) enum RedactChoice {
     None,
 }
 
-/// Options of `record`.
-#[derive(Args, Debug)]
-#[command(
-    override_usage = "unspool record [OPTIONS] [--] COMMAND [ARGS]...\n       unspool record [OPTIONS] -p PID"
-)]
-#[command(
-    after_help = "The exit status is the command's own (128+N for signal N); 127, 126, 125:\nnot found, not executable, unspool failed; 74, 75: not written, events lost."
-)]
-pub(crate) struct RecordArgs {
+/// Where a new run goes and what it is called: the options that `record` and `import` share.
+#[derive(Args, Clone, Default, Debug)]
+pub(crate) struct NewRun {
     /// Write the run here instead of the store
     #[arg(short, long, value_name = "DIR")]
     pub(crate) output: Option<PathBuf>,
@@ -178,6 +172,19 @@ pub(crate) struct RecordArgs {
     /// Tag the run; may be repeated
     #[arg(long, value_name = "KEY=VALUE")]
     pub(crate) tag: Vec<String>,
+}
+
+/// Options of `record`.
+#[derive(Args, Debug)]
+#[command(
+    override_usage = "unspool record [OPTIONS] [--] COMMAND [ARGS]...\n       unspool record [OPTIONS] -p PID"
+)]
+#[command(
+    after_help = "The exit status is the command's own (128+N for signal N); 127, 126, 125:\nnot found, not executable, unspool failed; 74, 75: not written, events lost."
+)]
+pub(crate) struct RecordArgs {
+    #[command(flatten)]
+    pub(crate) new_run: NewRun,
     /// Record running processes; Ctrl-C lets them go
     #[arg(short, long, value_name = "PID")]
     pub(crate) pid: Vec<u32>,
@@ -276,15 +283,8 @@ pub(crate) struct ImportArgs {
     /// Fail on the first doubt
     #[arg(long)]
     pub(crate) strict: bool,
-    /// Write the run here instead of the store
-    #[arg(short, long, value_name = "DIR")]
-    pub(crate) output: Option<PathBuf>,
-    /// Give the run a name
-    #[arg(long)]
-    pub(crate) name: Option<String>,
-    /// Tag the run; may be repeated
-    #[arg(long, value_name = "KEY=VALUE")]
-    pub(crate) tag: Vec<String>,
+    #[command(flatten)]
+    pub(crate) new_run: NewRun,
     /// Keep what the log has of data read and written
     #[arg(long)]
     pub(crate) payload: bool,
@@ -306,16 +306,9 @@ pub(crate) struct ImportArgs {
     pub(crate) quiet: bool,
 }
 
-/// Options of `show`.
-#[derive(Args, Debug)]
-#[command(override_usage = "unspool show [OPTIONS] [RUN] [VIEW]")]
-#[command(
-    after_help = "VIEW: summary (default), tree, files, net, fds, events, time, state,\n      flow, phases, sql, http\nEXPR: `fd.name contains /etc and evt.failed`; fields: docs/fields.md"
-)]
-pub(crate) struct ShowArgs {
-    /// Run and view, in any order
-    #[arg(value_name = "RUN] [VIEW", num_args = 0..=2, hide = true)]
-    pub(crate) operands: Vec<String>,
+/// Which part of a run a view is asked for: the options that `show` and `export` share.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct Chosen {
     /// Only events for which this holds
     #[arg(short = 'w', long = "where", value_name = "EXPR")]
     pub(crate) filter: Option<String>,
@@ -348,6 +341,20 @@ pub(crate) struct ShowArgs {
     /// At most N rows
     #[arg(short = 'n', long, value_name = "N")]
     pub(crate) limit: Option<usize>,
+}
+
+/// Options of `show`.
+#[derive(Args, Debug)]
+#[command(override_usage = "unspool show [OPTIONS] [RUN] [VIEW]")]
+#[command(
+    after_help = "VIEW: summary (default), tree, files, net, fds, events, time, state,\n      flow, phases, sql, http\nEXPR: `fd.name contains /etc and evt.failed`; fields: docs/fields.md"
+)]
+pub(crate) struct ShowArgs {
+    /// Run and view, in any order
+    #[arg(value_name = "RUN] [VIEW", num_args = 0..=2, hide = true)]
+    pub(crate) operands: Vec<String>,
+    #[command(flatten)]
+    pub(crate) chosen: Chosen,
     /// All columns, nothing cut
     #[arg(long)]
     pub(crate) wide: bool,
@@ -368,7 +375,7 @@ pub(crate) struct ShowArgs {
     override_usage = "unspool export [OPTIONS] [RUN] [VIEW]\n       unspool export [OPTIONS] --form cim-xml [RUN]"
 )]
 #[command(
-    after_help = "FORM: txt, csv, json, jsonl, xml, md, html-table; by default what FILE ends in.\nInstead of a view: cim-xml, cim-txt, processes and files as CIM objects.\nColumns: docs/reference/views.md; schemas: docs/schema"
+    after_help = "FORM: txt, csv, json, jsonl, xml, md, html-table; by default what FILE ends in.\nInstead of a view: cim-xml, cim-txt, processes and files as CIM objects.\nColumns: docs/views.md; schemas: docs/schema"
 )]
 pub(crate) struct ExportArgs {
     /// Run and view, in any order
@@ -383,38 +390,8 @@ pub(crate) struct ExportArgs {
     /// Objects of `cim-xml`: `CIM_Process.Name="cc.*"`
     #[arg(short, long, value_name = "FILTER")]
     pub(crate) select: Vec<String>,
-    /// Only events for which this holds
-    #[arg(short = 'w', long = "where", value_name = "EXPR")]
-    pub(crate) filter: Option<String>,
-    /// Only from then on: `5s`, `14:03:07`, RFC 3339
-    #[arg(long, value_name = "TIME")]
-    pub(crate) since: Option<String>,
-    /// Only before this time
-    #[arg(long, value_name = "TIME")]
-    pub(crate) until: Option<String>,
-    /// Only this process: its name or pid
-    #[arg(long = "proc", value_name = "NAME")]
-    pub(crate) process: Option<String>,
-    /// The instant of `state`
-    #[arg(long, value_name = "TIME")]
-    pub(crate) at: Option<String>,
-    /// `time` by process instead of by call
-    #[arg(long)]
-    pub(crate) by_process: bool,
-    /// `time` in each second; also with --by-process
-    #[arg(long)]
-    pub(crate) per_second: bool,
-    /// `time --per-second` by category of calls
-    #[arg(
-        long,
-        requires = "per_second",
-        conflicts_with = "by_process",
-        hide_short_help = true
-    )]
-    pub(crate) by_category: bool,
-    /// At most N rows
-    #[arg(short = 'n', long, value_name = "N")]
-    pub(crate) limit: Option<usize>,
+    #[command(flatten)]
+    pub(crate) chosen: Chosen,
 }
 
 /// Options of `dockit`: those of dockit's first and of its last version.

@@ -14,6 +14,7 @@ mod report;
 mod scrubbed;
 mod settings;
 mod sources;
+mod stored;
 mod times;
 
 use std::process::ExitCode;

@@ -8,13 +8,13 @@ use anyhow::{Context as _, Result};
 use unspool_analyze::cim::{Collector, Machine, Select};
 use unspool_export::cim::{write_text, write_xml};
 use unspool_export::{FormSpec, TextOptions};
-use unspool_store::RunReader;
 
 use super::find_run;
-use super::show::{Asked, fold, form_named, operands};
-use crate::cli::{ExportArgs, ShowArgs};
+use super::show::{Asked, form_named, operands};
+use crate::cli::ExportArgs;
 use crate::failure::{Failure, status};
 use crate::settings::Settings;
+use crate::stored::Stored;
 
 /// Exports one view of one run.
 pub(crate) fn run(settings: &Settings, args: &ExportArgs) -> Result<u8> {
@@ -31,7 +31,7 @@ pub(crate) fn run(settings: &Settings, args: &ExportArgs) -> Result<u8> {
     }
     let (reference, spec) = operands(&args.operands)?;
     let form = form_of(args)?;
-    let asked = Asked::new(settings, reference, spec, &as_show(args))?;
+    let asked = Asked::new(settings, reference, spec, &args.operands, &args.chosen)?;
     // A file has no width, and nobody to ask for the other columns.
     let text = TextOptions {
         width: None,
@@ -101,11 +101,11 @@ fn run_cim(settings: &Settings, args: &ExportArgs, form: CimForm) -> Result<u8> 
         }
     };
     let entry = find_run(settings, reference)?;
-    let reader = RunReader::open(&entry.folder).map_err(Failure::store)?;
+    let run = Stored::open(&entry.folder)?;
     let mut collector = Collector::default();
-    let world = fold(&reader, &mut |step| collector.step(step))?;
+    let world = run.fold(&mut |step| collector.step(step))?;
     let machine = Machine {
-        host: reader.manifest().host.clone(),
+        host: run.reader.manifest().host.clone(),
         os_type: "linux".to_owned(),
         address: String::new(),
     };
@@ -153,38 +153,4 @@ fn form_of(args: &ExportArgs) -> Result<&'static FormSpec> {
         .and_then(unspool_export::form)
         .or_else(|| unspool_export::form("csv"))
         .expect("the list of forms has csv"))
-}
-
-fn as_show(args: &ExportArgs) -> ShowArgs {
-    let ExportArgs {
-        operands,
-        form,
-        output: _,
-        select: _,
-        filter,
-        since,
-        until,
-        process,
-        at,
-        by_process,
-        per_second,
-        by_category,
-        limit,
-    } = args;
-    ShowArgs {
-        operands: operands.clone(),
-        filter: filter.clone(),
-        since: since.clone(),
-        until: until.clone(),
-        process: process.clone(),
-        at: at.clone(),
-        by_process: *by_process,
-        per_second: *per_second,
-        by_category: *by_category,
-        limit: *limit,
-        wide: true,
-        json: false,
-        form: form.clone(),
-        no_pager: true,
-    }
 }

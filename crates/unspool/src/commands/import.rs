@@ -43,7 +43,7 @@ pub(crate) fn run(settings: &Settings, args: &ImportArgs) -> Result<u8> {
     }
     let mut manifest = Manifest::new(&run_id()?);
     describe(settings, args, &input, &mut manifest);
-    let mut writer = create_run(settings, args.output.as_deref(), manifest)?;
+    let mut writer = create_run(settings, &args.new_run, manifest)?;
     let folder = writer.folder().to_path_buf();
     let mut bounds = Bounds {
         tables: TableWriter::create(&folder).map_err(Failure::store)?,
@@ -62,7 +62,7 @@ pub(crate) fn run(settings: &Settings, args: &ImportArgs) -> Result<u8> {
     if refused {
         drop(bounds);
         drop(writer);
-        remove_run(&folder, args.output.is_none())?;
+        remove_run(&folder, args.new_run.output.is_none())?;
         return answer(args, &walked?, input.format);
     }
     let walked = walked?;
@@ -401,8 +401,6 @@ impl StepSink for Bounds {
 
 fn describe(settings: &Settings, args: &ImportArgs, input: &Input, manifest: &mut Manifest) {
     let context = &input.context;
-    manifest.name.clone_from(&args.name);
-    manifest.tags.clone_from(&args.tag);
     manifest.host = context.host.clone().unwrap_or_default();
     manifest.user.clone_from(&settings.user);
     manifest.cwd = context

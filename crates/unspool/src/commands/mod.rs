@@ -19,6 +19,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 use unspool_store::{Manifest, RunEntry, RunWriter, Store, StoreError};
 
+use crate::cli::NewRun;
 use crate::failure::Failure;
 use crate::settings::Settings;
 
@@ -37,9 +38,12 @@ pub(crate) fn store(settings: &Settings) -> Result<Store> {
 /// Begins a run: in the store, or in the folder that the user named.
 pub(crate) fn create_run(
     settings: &Settings,
-    output: Option<&Path>,
-    manifest: Manifest,
+    new: &NewRun,
+    mut manifest: Manifest,
 ) -> Result<RunWriter> {
+    manifest.name.clone_from(&new.name);
+    manifest.tags.clone_from(&new.tag);
+    let output = new.output.as_deref();
     if let Some(parent) = output.and_then(Path::parent)
         && !parent.as_os_str().is_empty()
         && !parent.exists()

@@ -5,27 +5,24 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Result;
-use unspool_decode::{Decoder, DecoderOptions, detect};
 use unspool_model::event::ClockKind;
-use unspool_model::tracker::{Retention, TrackContext};
 use unspool_record::external::{self, Tracer, TracerOptions};
 use unspool_record::scrub::{Payload, Policy, Rules, Scrubber};
 use unspool_record::{
     Command, Control, Detail, Exit, Filter, Outcome, RecordError, RecordOptions, RecordSink,
     SinkError, Wait, bpf, probe,
 };
-use unspool_store::{
-    Closing, Manifest, RawPolicy, RunReader, RunWriter, TableSummary, TableWriter,
-};
+use unspool_store::{Closing, Manifest, RawPolicy, RunReader, RunWriter, TableSummary};
 
 use super::create_run;
 use crate::cli::{DetailChoice, RecordArgs, RecorderChoice, RedactChoice, WaitChoice};
 use crate::clock::{now_ns, random, run_id};
 use crate::failure::{Failure, status};
-use crate::pipeline::{Walked, walk};
+use crate::pipeline::Walked;
 use crate::report::{count, duration, eprint_error, eprint_line, parse_size, size};
 use crate::settings::Settings;
 use crate::sources::FrameSource;
+use crate::stored::walk_into_tables;
 use crate::times::Interval;
 
 /// How long strings of an external tracer may be when no payload is asked for: paths are never cut, arguments rarely.
@@ -43,7 +40,7 @@ pub(crate) fn run(settings: &Settings, args: &RecordArgs) -> Result<u8> {
     let bpf_options = bpf_options(args, recorder)?;
     let writer = create_run(
         settings,
-        args.output.as_deref(),
+        &args.new_run,
         manifest(settings, args, recorder, &scrubber)?,
     )?;
     let folder = writer.folder().to_path_buf();
@@ -62,7 +59,7 @@ pub(crate) fn run(settings: &Settings, args: &RecordArgs) -> Result<u8> {
     let outcome = match recorded {
         Ok(outcome) => outcome,
         Err(error) => {
-            abandon(writer, &folder, args.output.is_none());
+            abandon(writer, &folder, args.new_run.output.is_none());
             return Err(record_failure(&error).into());
         }
     };
@@ -203,8 +200,6 @@ fn manifest(
     let mut argv = argv_bytes(args);
     scrubber.argv(&mut argv);
     let mut manifest = Manifest::new(&run_id()?);
-    manifest.name.clone_from(&args.name);
-    manifest.tags.clone_from(&args.tag);
     manifest.command = argv
         .iter()
         .map(|word| unspool_export::escape(word))
@@ -471,18 +466,7 @@ fn close(
 fn make_tables(folder: &Path, recorder: RecorderChoice) -> Result<(Walked, TableSummary)> {
     let reader = RunReader::open(folder).map_err(Failure::store)?;
     let mut source = FrameSource::new(reader.frames().map_err(Failure::store)?);
-    let mut decoder = decoder_of(recorder_name(recorder));
-    let mut tables = TableWriter::create(folder).map_err(Failure::store)?;
-    let walked = walk(
-        &mut source,
-        decoder.as_mut(),
-        Retention::Live,
-        TrackContext::default(),
-        &mut tables,
-    )?;
-    let mut summary = tables.finish().map_err(Failure::store)?;
-    summary.clock = walked.stats.clock;
-    Ok((walked, summary))
+    walk_into_tables(&mut source, recorder_name(recorder), folder)
 }
 
 /// Seals the run as incomplete: its raw bytes are all there is of it (a full disk has no room for tables).
@@ -506,14 +490,6 @@ fn close_without_tables(
     if let Err(error) = writer.close(&closing) {
         eprint_error(&Failure::store(error).into());
     }
-}
-
-/// The decoder of a recorder's bytes, by the recorder's or the format's name.
-pub(crate) fn decoder_of(recorder: &str) -> Box<dyn Decoder> {
-    let format = detect::by_name(recorder)
-        .or_else(|| detect::by_name("unspool-record"))
-        .expect("the record format is in the list of formats");
-    (format.decoder)(&DecoderOptions::default())
 }
 
 /// A run of a command lasts as long as its processes do: starting the recorder and writing tables is no part of it.

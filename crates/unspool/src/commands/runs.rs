@@ -1,18 +1,16 @@
 //! `unspool runs`: list and manage stored runs.
 
 use anyhow::Result;
-use unspool_model::tracker::{Retention as Kept, TrackContext};
-use unspool_store::{Closing, RawPolicy, Recovery, Retention, RunEntry, RunReader, TableWriter};
+use unspool_store::{Closing, RawPolicy, Recovery, Retention, RunEntry, RunReader};
 
 use super::{find_run, store};
 use crate::cli::{RunsArgs, RunsOperation};
 use crate::clock::now_ns;
-use crate::commands::record::decoder_of;
 use crate::failure::Failure;
-use crate::pipeline::walk;
 use crate::report::{count, duration, eprint_line, parse_size, print, size};
 use crate::settings::Settings;
 use crate::sources::FrameSource;
+use crate::stored::walk_into_tables;
 
 /// Carries one operation out.
 pub(crate) fn run(settings: &Settings, args: &RunsArgs) -> Result<u8> {
@@ -292,17 +290,8 @@ fn recover(entry: &RunEntry) -> Result<()> {
     let mut manifest = recovery.reader().manifest().clone();
     let frames = recovery.reader().frames().map_err(Failure::store)?;
     let mut source = FrameSource::new(frames);
-    let mut decoder = decoder_of(&manifest.recorder.name);
-    let mut tables = TableWriter::create(recovery.folder()).map_err(Failure::store)?;
-    let walked = walk(
-        &mut source,
-        decoder.as_mut(),
-        Kept::Live,
-        TrackContext::default(),
-        &mut tables,
-    )?;
-    let mut summary = tables.finish().map_err(Failure::store)?;
-    summary.clock = walked.stats.clock;
+    let recorder = &manifest.recorder.name;
+    let (walked, summary) = walk_into_tables(&mut source, recorder, recovery.folder())?;
     let frames = source.into_frames();
     let totals = frames.totals();
     let losses = frames.losses().to_vec();

@@ -16,6 +16,7 @@ use unspool_store::{
 use super::secrets::{Place, TextKind, current_rules, kind_of, scrub_text};
 use crate::failure::Failure;
 use crate::report::{count, eprint_line};
+use crate::stored::unescaped;
 
 /// Writes the run anew without its secrets, beside it, and puts it into its place.
 pub(crate) fn scrub(entry: &RunEntry) -> Result<()> {
@@ -138,10 +139,7 @@ impl Scrubbing {
         let mut words: Vec<Vec<u8>> = manifest
             .command
             .iter()
-            .map(|word| {
-                unspool_export::untrusted::unescape(word)
-                    .unwrap_or_else(|| word.clone().into_bytes())
-            })
+            .map(|word| unescaped(word))
             .collect();
         self.argv(&mut words);
         manifest.command = words

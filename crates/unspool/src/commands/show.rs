@@ -9,26 +9,22 @@ use unspool_analyze::{ANALYSES, AnalysisSpec, Filter, FilterError, RunFacts, Vie
 use unspool_export::{Envelope, FORMS, FormSpec, Palette, RunLabel, TextOptions};
 use unspool_model::event::ClockKind;
 use unspool_model::report::Report;
-use unspool_model::step::{Step, StepSink};
-use unspool_model::tracker::{Retention, TrackContext};
-use unspool_model::world::World;
-use unspool_store::{RunReader, RunState, StepQuery, Tables};
+use unspool_model::tracker::Retention;
+use unspool_store::{RunReader, RunState, StepQuery};
 
 use super::{find_run, nearest};
-use crate::cli::ShowArgs;
-use crate::commands::record::decoder_of;
+use crate::cli::{Chosen, ShowArgs};
 use crate::failure::Failure;
-use crate::pipeline::walk;
 use crate::report::duration;
 use crate::settings::Settings;
-use crate::sources::FrameSource;
+use crate::stored::{Stored, losses, unescaped};
 use crate::times::{Instant, parse_time};
 
 /// Shows one view of one run.
 pub(crate) fn run(settings: &Settings, args: &ShowArgs) -> Result<u8> {
     let (reference, spec) = operands(&args.operands)?;
     let form = form_of(args)?;
-    let asked = Asked::new(settings, reference, spec, args)?;
+    let asked = Asked::new(settings, reference, spec, &args.operands, &args.chosen)?;
     let paged = form.name == "text" && !args.no_pager;
     let mut output = Output::open(settings, paged);
     let mut written = {
@@ -49,7 +45,7 @@ pub(crate) fn run(settings: &Settings, args: &ShowArgs) -> Result<u8> {
 
 /// A view of a run with all that was asked for, ready to be written in a form.
 pub(crate) struct Asked {
-    reader: RunReader,
+    run: Stored,
     spec: &'static AnalysisSpec,
     options: ViewOptions,
     filter: Option<Filter>,
@@ -62,25 +58,26 @@ impl Asked {
         settings: &Settings,
         reference: &str,
         spec: &'static AnalysisSpec,
-        args: &ShowArgs,
+        words: &[String],
+        chosen: &Chosen,
     ) -> Result<Self> {
-        let spec = in_seconds(spec, args)?;
+        let spec = in_seconds(spec, words, chosen)?;
         let entry = find_run(settings, reference)?;
-        let reader = RunReader::open(&entry.folder).map_err(Failure::store)?;
-        let instant = Instant::of(reader.manifest());
-        let at_ns = time(args.at.as_deref(), &instant)?;
-        let filter = filter(args, &instant)?;
+        let run = Stored::open(&entry.folder)?;
+        let instant = Instant::of(run.reader.manifest());
+        let at_ns = time(chosen.at.as_deref(), &instant)?;
+        let filter = filter(chosen, &instant)?;
         let options = ViewOptions {
             at_ns,
-            limit: args.limit,
-            by_process: args.by_process,
-            by_category: args.by_category,
+            limit: chosen.limit,
+            by_process: chosen.by_process,
+            by_category: chosen.by_category,
             filtered: filter.is_some(),
-            run: facts(&reader),
+            run: facts(&run.reader),
         };
-        let envelope = envelope(&reader, args);
+        let envelope = envelope(&run.reader, chosen);
         Ok(Self {
-            reader,
+            run,
             spec,
             options,
             filter,
@@ -96,14 +93,14 @@ impl Asked {
         writer: &mut dyn Write,
     ) -> Result<std::io::Result<()>> {
         let Self {
-            reader,
+            run,
             spec,
             options,
             filter,
             envelope,
         } = self;
         let mut form = (form.new)(writer, &envelope, text);
-        let shown = show(&reader, spec, &options, filter, &mut *form);
+        let shown = show(&run, spec, &options, filter, &mut *form);
         let finished = form.finish();
         shown?;
         Ok(finished.and_then(|()| writer.flush()))
@@ -111,13 +108,17 @@ impl Asked {
 }
 
 /// The view by seconds, where `--per-second` asks for it.
-fn in_seconds(spec: &'static AnalysisSpec, args: &ShowArgs) -> Result<&'static AnalysisSpec> {
-    if !args.per_second {
+fn in_seconds(
+    spec: &'static AnalysisSpec,
+    words: &[String],
+    chosen: &Chosen,
+) -> Result<&'static AnalysisSpec> {
+    if !chosen.per_second {
         return Ok(spec);
     }
     let is_time = matches!(spec.name, "time" | "seconds");
     // Without a word for a view, it is the one that has seconds.
-    let is_said = args.operands.iter().any(|word| word == spec.name);
+    let is_said = words.iter().any(|word| word == spec.name);
     if is_said && !is_time {
         return Err(Failure::usage(format!("`{}` has no seconds", spec.name))
             .hint("`unspool show time --per-second`")
@@ -197,20 +198,20 @@ fn time(text: Option<&str>, instant: &Instant) -> Result<Option<i64>> {
     text.map(|text| parse_time(text, instant)).transpose()
 }
 
-fn filter(args: &ShowArgs, instant: &Instant) -> Result<Option<Filter>> {
-    let since = time(args.since.as_deref(), instant)?;
-    let until = time(args.until.as_deref(), instant)?;
-    if args.filter.is_none() && since.is_none() && until.is_none() && args.process.is_none() {
+fn filter(chosen: &Chosen, instant: &Instant) -> Result<Option<Filter>> {
+    let since = time(chosen.since.as_deref(), instant)?;
+    let until = time(chosen.until.as_deref(), instant)?;
+    if chosen.filter.is_none() && since.is_none() && until.is_none() && chosen.process.is_none() {
         return Ok(None);
     }
-    let filter = match &args.filter {
+    let filter = match &chosen.filter {
         Some(expression) => {
             Filter::parse(expression).map_err(|error| filter_failure(&error, expression))?
         }
         None => Filter::all(),
     };
     let filter = filter.within(since, until);
-    Ok(Some(match &args.process {
+    Ok(Some(match &chosen.process {
         Some(process) => filter.of_process(process),
         None => filter,
     }))
@@ -231,10 +232,7 @@ fn facts(reader: &RunReader) -> RunFacts {
         command: manifest
             .command
             .iter()
-            .map(|word| {
-                unspool_export::untrusted::unescape(word)
-                    .unwrap_or_else(|| word.clone().into_bytes())
-            })
+            .map(|word| unescaped(word))
             .collect(),
         exit_code: exit.code,
         exit_signal: exit.signal,
@@ -247,20 +245,7 @@ fn facts(reader: &RunReader) -> RunFacts {
     }
 }
 
-/// What is missing: events that the recorder lost, what a decoder did not understand, damage of the files.
-fn losses(reader: &RunReader) -> Vec<(String, u64)> {
-    let manifest = reader.manifest();
-    let mut losses = Vec::new();
-    if manifest.counts.lost > 0 {
-        losses.push(("events".to_owned(), manifest.counts.lost));
-    }
-    for loss in reader.losses() {
-        losses.push((loss.reason.clone(), loss.frames.max(1)));
-    }
-    losses
-}
-
-fn envelope(reader: &RunReader, args: &ShowArgs) -> Envelope {
+fn envelope(reader: &RunReader, chosen: &Chosen) -> Envelope {
     let manifest = reader.manifest();
     let (state, state_note) = match reader.state() {
         RunState::Complete => (RunLabel::Complete, String::new()),
@@ -277,7 +262,7 @@ fn envelope(reader: &RunReader, args: &ShowArgs) -> Envelope {
         start_ns: manifest.start_ns,
         redact: (!manifest.redact.is_empty() && manifest.redact != "default")
             .then(|| manifest.redact.clone()),
-        filter: args.filter.clone(),
+        filter: chosen.filter.clone(),
     }
 }
 
@@ -298,30 +283,19 @@ fn incomplete(reader: &RunReader, recovered: &unspool_store::Recovered) -> Strin
 
 /// Gives the steps of the run to the view: from tables, or from the raw bytes where there are none.
 fn show(
-    reader: &RunReader,
+    run: &Stored,
     spec: &'static AnalysisSpec,
     options: &ViewOptions,
     filter: Option<Filter>,
     form: &mut (dyn unspool_export::Form + '_),
 ) -> Result<()> {
     let mut view = View::new(spec, options, filter, form);
-    let has_tables = !reader.manifest().tables.is_empty();
-    if !has_tables {
-        let frames = reader.frames().map_err(Failure::store)?;
-        let mut source = FrameSource::new(frames);
-        let mut decoder = decoder_of(&reader.manifest().recorder.name);
-        let walked = walk(
-            &mut source,
-            decoder.as_mut(),
-            Retention::All,
-            TrackContext::default(),
-            &mut view,
-        )?;
+    let Some(tables) = &run.tables else {
+        let walked = run.walk(Retention::All, &mut view)?;
         // The form says how it went when it is finished.
         let _stopped = view.finish(&walked.world).is_break();
         return Ok(());
-    }
-    let tables = Tables::open(reader).map_err(Failure::store)?;
+    };
     let mut world = tables.world().map_err(Failure::store)?;
     if spec.name == "seconds" {
         world.samples = tables.samples().map_err(Failure::store)?;
@@ -329,7 +303,7 @@ fn show(
     if view.needs_steps() {
         let query = StepQuery {
             // How many calls a step stands for is written in its arguments.
-            with_args: view.needs_args() || reader.manifest().counts.folded > 0,
+            with_args: view.needs_args() || run.reader.manifest().counts.folded > 0,
             ..StepQuery::default()
         };
         tables
@@ -338,37 +312,6 @@ fn show(
     }
     let _stopped = view.finish(&world).is_break();
     Ok(())
-}
-
-/// Gives every step of a run, without its arguments, and then the world: from tables, or from the raw bytes.
-pub(crate) fn fold(reader: &RunReader, take: &mut dyn FnMut(&Step<'_>)) -> Result<World> {
-    struct Steps<'t>(&'t mut dyn FnMut(&Step<'_>));
-    impl StepSink for Steps<'_> {
-        fn step(&mut self, step: &Step<'_>, _: &World) {
-            (self.0)(step);
-        }
-    }
-    if reader.manifest().tables.is_empty() {
-        let mut source = FrameSource::new(reader.frames().map_err(Failure::store)?);
-        let mut decoder = decoder_of(&reader.manifest().recorder.name);
-        let walked = walk(
-            &mut source,
-            decoder.as_mut(),
-            Retention::All,
-            TrackContext::default(),
-            &mut Steps(take),
-        )?;
-        return Ok(walked.world);
-    }
-    let tables = Tables::open(reader).map_err(Failure::store)?;
-    let world = tables.world().map_err(Failure::store)?;
-    tables
-        .for_each_step(&StepQuery::default(), &mut |step| {
-            take(step);
-            ControlFlow::Continue(())
-        })
-        .map_err(Failure::store)?;
-    Ok(world)
 }
 
 pub(crate) fn text_options(settings: &Settings, wide: bool) -> TextOptions {
