@@ -21,19 +21,6 @@ pub mod state;
 pub mod summary;
 #[cfg(test)]
 mod testing;
-/// Calls and errors of a `folded` step, whose text is `12 calls, 3 errors, 4096 bytes`. One call where the text was not read.
-pub(crate) fn folded(step: &Step<'_>) -> (u64, u64) {
-    let mut text = Vec::new();
-    step.args.print(&mut text);
-    let text = String::from_utf8_lossy(&text).into_owned();
-    let mut numbers = text
-        .split(", ")
-        .map(|part| part.split(' ').next().and_then(|word| word.parse().ok()));
-    let calls = numbers.next().flatten().unwrap_or(1);
-    let errors = numbers.next().flatten().unwrap_or(0);
-    (calls, errors.min(calls))
-}
-
 #[cfg(test)]
 mod tests;
 pub mod time;
@@ -46,9 +33,11 @@ use unspool_model::ids::ProcessId;
 use unspool_model::report::{Column, Layout, Report, RowSink, Shape, Shown, Unit};
 use unspool_model::sample::Sample;
 use unspool_model::step::{Step, StepArgs, StepKind, StepSink};
+use unspool_model::totals::Totals;
 use unspool_model::world::World;
 
 pub use filter::{Filter, FilterError};
+pub(crate) use unspool_model::totals::folded_counts as folded;
 
 /// What a view may be asked for.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -101,6 +90,21 @@ pub trait Analysis {
     fn step(&mut self, step: &Step<'_>, world: &World, out: &mut dyn RowSink) -> ControlFlow<()> {
         let _ = (step, world, out);
         ControlFlow::Continue(())
+    }
+
+    /// Whether [`Analysis::totals`] may stand for all steps.
+    fn takes_totals(&self) -> bool {
+        false
+    }
+
+    /// Takes the totals of all steps in their place.
+    fn totals(&mut self, totals: Totals) {
+        drop(totals);
+    }
+
+    /// Whether it reads sessions or descriptors of the world.
+    fn needs_sessions(&self) -> bool {
+        true
     }
 
     /// Takes a sample of resource use that counts, after all steps.
@@ -286,6 +290,21 @@ impl<'o> View<'o> {
     /// Whether steps need their arguments.
     pub fn needs_args(&self) -> bool {
         self.spec.needs_args || self.filter.as_ref().is_some_and(Filter::needs_args)
+    }
+
+    /// Whether the totals of the run may stand for all its steps: no filter chooses among them, and the view asks no more.
+    pub fn takes_totals(&self) -> bool {
+        self.filter.is_none() && self.analysis.takes_totals()
+    }
+
+    /// Takes the totals of the whole run in place of its steps.
+    pub fn take_totals(&mut self, totals: Totals) {
+        self.analysis.totals(totals);
+    }
+
+    /// Whether the sessions and descriptors of the world are read.
+    pub fn needs_sessions(&self) -> bool {
+        self.filter.is_some() || self.analysis.needs_sessions()
     }
 
     /// Takes a step; `Break` when no further one is needed.

@@ -1,6 +1,11 @@
 //! Tests of all views over one small job, whose facts are read off its lines by hand.
 
+use std::ops::ControlFlow;
+
 use unspool_model::report::{Cell, Report};
+use unspool_model::step::{Step, StepSink};
+use unspool_model::totals::TotalsFold;
+use unspool_model::world::World;
 
 use crate::testing::{JOB, Nobody, cell, row_of, shown, track};
 use crate::{ANALYSES, View, ViewOptions, views_markdown};
@@ -37,6 +42,37 @@ fn tree_of_the_job() {
     assert_eq!(report.rows.len(), 2);
     assert_eq!(cell(&report, 0, "events"), Cell::Int(0));
     assert_eq!(cell(&report, 1, "events"), Cell::Int(2));
+}
+
+/// Views that take totals answer as they do from the steps.
+#[test]
+fn totals_stand_for_all_steps() {
+    struct Fold(TotalsFold);
+    impl StepSink for Fold {
+        fn step(&mut self, step: &Step<'_>, _: &World) {
+            self.0.add(step);
+        }
+    }
+    let mut fold = Fold(TotalsFold::default());
+    let world = track(JOB, &mut fold);
+    let mut taken = 0;
+    for spec in ANALYSES {
+        let mut report = Report::new(&spec.shape);
+        let mut view = View::new(spec, &all(), None, &mut report);
+        if !view.takes_totals() {
+            continue;
+        }
+        view.take_totals(fold.0.totals());
+        let _flow: ControlFlow<()> = view.finish(&world);
+        assert_eq!(
+            report.rows,
+            shown(spec.name, &all(), None).rows,
+            "{}",
+            spec.name
+        );
+        taken += 1;
+    }
+    assert_eq!(taken, 2, "summary and time");
 }
 
 #[test]
@@ -169,7 +205,7 @@ fn batch_is_live() {
         let world = track(JOB, &mut Nobody);
         let mut batch = Report::new(&spec.shape);
         let view = View::new(spec, &all(), None, &mut batch);
-        let _flow: std::ops::ControlFlow<()> = view.finish(&world);
+        let _flow: ControlFlow<()> = view.finish(&world);
         assert_eq!(live, batch, "{}", spec.name);
     }
 }

@@ -20,5 +20,6 @@ pub mod sample;
 pub mod signal;
 pub mod step;
 pub mod syscalls;
+pub mod totals;
 pub mod tracker;
 pub mod world;

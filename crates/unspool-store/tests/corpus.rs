@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use unspool_decode::{DecoderOptions, detect};
 use unspool_model::event::{Diagnostic, Event, EventSink};
 use unspool_model::step::{Step, StepArgs, StepSink};
+use unspool_model::totals::TotalsFold;
 use unspool_model::tracker::{Retention, TrackContext, Tracker};
 use unspool_model::world::{Access, Descriptor, Link, Process, Resource, Session, World};
 use unspool_store::{
@@ -135,12 +136,16 @@ fn real_logs_come_back_from_tables() {
         .unwrap();
         let tables = Tables::open(&RunReader::open(first.path()).unwrap()).unwrap();
         let mut steps = Vec::new();
+        let mut fold = TotalsFold::default();
         tables
             .for_each_step(&StepQuery::all(), &mut |step| {
                 steps.push(text(step));
+                fold.add(step);
                 ControlFlow::Continue(())
             })
             .unwrap();
+        // Views that take totals say the same as if they had read every step.
+        assert_eq!(tables.totals().unwrap(), Some(fold.totals()), "{name}");
         assert!(steps == both.steps, "{name}");
         let (found, expect) = (tables.world().unwrap(), tracker.world());
         assert_eq!(found.processes, expect.processes, "{name}");

@@ -108,6 +108,10 @@ struct Files {
 }
 
 impl Analysis for Files {
+    fn needs_sessions(&self) -> bool {
+        false
+    }
+
     fn step(&mut self, step: &Step<'_>, _: &World, _: &mut dyn RowSink) -> ControlFlow<()> {
         if self.filtered {
             self.accesses.add(step);

@@ -73,6 +73,10 @@ struct Net {
 }
 
 impl Analysis for Net {
+    fn needs_sessions(&self) -> bool {
+        false
+    }
+
     fn step(&mut self, step: &Step<'_>, _: &World, _: &mut dyn RowSink) -> ControlFlow<()> {
         if self.filtered {
             self.accesses.add(step);

@@ -5,9 +5,10 @@ use std::collections::HashSet;
 use unspool_model::event::Errno;
 use unspool_model::report::Cell;
 use unspool_model::step::Action;
+use unspool_model::totals::{Failure, Totals};
 use unspool_model::world::{Process, World};
 
-use super::{Failure, Summary};
+use super::Summary;
 use crate::files::FileUse;
 use crate::process_label;
 use crate::tree::exit_of;
@@ -23,6 +24,7 @@ impl Summary {
     pub(super) fn findings(
         &self,
         world: &World,
+        totals: &Totals,
         uses: &[FileUse<'_>],
         processes: &[&Process],
     ) -> Vec<Cell> {
@@ -31,38 +33,40 @@ impl Summary {
             sentences.push(format!("{count} lost: {reason}").into_bytes());
         }
         failed_processes(world, processes, &mut sentences);
-        self.failing_calls(world, &mut sentences);
+        failing_calls(world, totals, &mut sentences);
         missing_files(uses, &mut sentences);
         unended(world, processes, &mut sentences);
         sentences.into_iter().map(Cell::Text).collect()
     }
+}
 
-    fn failing_calls(&self, world: &World, sentences: &mut Vec<Vec<u8>>) {
-        let mut failures: Vec<(&Failure, u64)> = self
-            .failures
-            .iter()
-            .filter(|(failure, _)| {
-                failure.errno != Errno::ENOENT && !ORDINARY.contains(&failure.errno.0)
-            })
-            .map(|(failure, count)| (failure, *count))
-            .collect();
-        failures.sort_by(|(one, many), (other, more)| more.cmp(many).then_with(|| one.cmp(other)));
-        for (failure, count) in failures.into_iter().take(EACH_MAX) {
-            let mut sentence = failure.name.clone();
-            let times = if count == 1 { "once" } else { "times" };
-            let how_often = if count == 1 {
-                times.to_owned()
-            } else {
-                format!("{count} {times}")
-            };
-            let text = format!(" failed {how_often} with {}", failure.errno);
-            sentence.extend_from_slice(text.as_bytes());
-            if let Some(resource) = failure.resource.and_then(|id| world.resource(id)) {
-                sentence.extend_from_slice(b": ");
-                sentence.extend_from_slice(&resource.name);
-            }
-            sentences.push(sentence);
+fn failing_calls(world: &World, totals: &Totals, sentences: &mut Vec<Vec<u8>>) {
+    let mut failures: Vec<&Failure> = totals
+        .failures
+        .iter()
+        .filter(|failure| failure.errno != Errno::ENOENT && !ORDINARY.contains(&failure.errno.0))
+        .collect();
+    failures.sort_by(|one, other| {
+        let key = |failure: &Failure| (failure.errno, failure.resource);
+        other
+            .count
+            .cmp(&one.count)
+            .then_with(|| one.name.cmp(&other.name))
+            .then_with(|| key(one).cmp(&key(other)))
+    });
+    for failure in failures.into_iter().take(EACH_MAX) {
+        let mut sentence = failure.name.clone();
+        let how_often = match failure.count {
+            1 => "once".to_owned(),
+            count => format!("{count} times"),
+        };
+        let text = format!(" failed {how_often} with {}", failure.errno);
+        sentence.extend_from_slice(text.as_bytes());
+        if let Some(resource) = failure.resource.and_then(|id| world.resource(id)) {
+            sentence.extend_from_slice(b": ");
+            sentence.extend_from_slice(&resource.name);
         }
+        sentences.push(sentence);
     }
 }
 

@@ -2,13 +2,11 @@
 
 mod findings;
 
-use std::collections::HashMap;
 use std::ops::ControlFlow;
 
-use unspool_model::event::Errno;
-use unspool_model::ids::ResourceId;
 use unspool_model::report::{Cell, Layout, RowSink, Shape, Shown, Unit};
-use unspool_model::step::{Action, Step, StepKind};
+use unspool_model::step::{Action, Step};
+use unspool_model::totals::{Total, Totals, TotalsFold};
 use unspool_model::world::{Process, World};
 
 use crate::accesses::Accesses;
@@ -127,8 +125,6 @@ pub const SHAPE: Shape = Shape {
 
 /// Rows of `top_files` and of `top_calls`.
 const TOP_MAX: usize = 8;
-/// Different failing calls that are told apart; more are only counted in the total.
-const FAILURES_MAX: usize = 100_000;
 
 /// Makes the view.
 pub(crate) fn new(options: &ViewOptions) -> Box<dyn Analysis> {
@@ -136,14 +132,9 @@ pub(crate) fn new(options: &ViewOptions) -> Box<dyn Analysis> {
         filtered: options.filtered,
         run: options.run.clone(),
         accesses: Accesses::default(),
-        calls: Vec::new(),
-        other_calls: HashMap::new(),
-        failures: HashMap::new(),
+        fold: TotalsFold::default(),
+        totals: None,
         matching: Vec::new(),
-        events: 0,
-        failed: 0,
-        first_ns: i64::MAX,
-        last_ns: i64::MIN,
     })
 }
 
@@ -151,69 +142,16 @@ struct Summary {
     filtered: bool,
     run: RunFacts,
     accesses: Accesses,
-    /// By place in the call table.
-    calls: Vec<CallSum>,
-    other_calls: HashMap<Vec<u8>, CallSum>,
-    failures: HashMap<Failure, u64>,
+    fold: TotalsFold,
+    /// Those of the tables, which stand for all steps.
+    totals: Option<Totals>,
     /// Whether a step of the process came.
     matching: Vec<bool>,
-    events: u64,
-    failed: u64,
-    first_ns: i64,
-    last_ns: i64,
-}
-
-/// A call that fails in the same way on the same thing.
-#[derive(PartialEq, Eq, Hash, PartialOrd, Ord, Clone)]
-struct Failure {
-    name: Vec<u8>,
-    errno: Errno,
-    resource: Option<ResourceId>,
-}
-
-#[derive(Clone, Default)]
-struct CallSum {
-    name: Vec<u8>,
-    calls: u64,
-    errors: u64,
-    total_ns: i64,
-    timed: bool,
-}
-
-impl CallSum {
-    fn add(&mut self, step: &Step<'_>) {
-        if self.calls == 0 {
-            self.name = step.name.to_vec();
-        }
-        let (calls, errors) = match step.kind {
-            StepKind::Folded => crate::folded(step),
-            _ => (1, u64::from(step.outcome.failed().is_some())),
-        };
-        self.calls = self.calls.saturating_add(calls);
-        self.errors = self.errors.saturating_add(errors);
-        if let Some(duration) = step.duration_ns {
-            self.total_ns = self.total_ns.saturating_add(duration);
-            self.timed = true;
-        }
-    }
 }
 
 impl Analysis for Summary {
     fn step(&mut self, step: &Step<'_>, _: &World, _: &mut dyn RowSink) -> ControlFlow<()> {
-        self.events += 1;
-        self.first_ns = self.first_ns.min(step.time_ns);
-        // The duration of counted calls is their sum.
-        let lasted = match step.kind {
-            StepKind::Folded => 0,
-            _ => step.duration_ns.unwrap_or(0),
-        };
-        self.last_ns = self.last_ns.max(step.time_ns.saturating_add(lasted));
-        if matches!(
-            step.kind,
-            StepKind::Syscall | StepKind::LibraryCall | StepKind::Folded
-        ) {
-            self.call(step);
-        }
+        self.fold.add(step);
         if self.filtered {
             self.accesses.add(step);
             let index = step.process.index();
@@ -227,8 +165,24 @@ impl Analysis for Summary {
         ControlFlow::Continue(())
     }
 
+    fn takes_totals(&self) -> bool {
+        true
+    }
+
+    fn totals(&mut self, totals: Totals) {
+        self.totals = Some(totals);
+    }
+
+    fn needs_sessions(&self) -> bool {
+        false
+    }
+
     fn rows(&mut self, world: &World, out: &mut dyn RowSink) -> Vec<String> {
-        let cells = self.cells(world);
+        let totals = match self.totals.take() {
+            Some(totals) => totals,
+            None => self.fold.totals(),
+        };
+        let cells = self.cells(world, &totals);
         // One row: nothing follows that could be stopped.
         let _flow: ControlFlow<()> = out.row(&cells);
         Vec::new()
@@ -236,38 +190,6 @@ impl Analysis for Summary {
 }
 
 impl Summary {
-    fn call(&mut self, step: &Step<'_>) {
-        if let Some(call) = crate::time::call_of(step) {
-            let index = usize::from(call.index());
-            if self.calls.len() <= index {
-                self.calls.resize(index + 1, CallSum::default());
-            }
-            if let Some(sum) = self.calls.get_mut(index) {
-                sum.add(step);
-            }
-        } else if let Some(sum) = self.other_calls.get_mut(step.name) {
-            sum.add(step);
-        } else {
-            let mut sum = CallSum::default();
-            sum.add(step);
-            self.other_calls.insert(step.name.to_vec(), sum);
-        }
-        let Some(errno) = step.outcome.failed() else {
-            return;
-        };
-        self.failed += 1;
-        let failure = Failure {
-            name: step.name.to_vec(),
-            errno,
-            resource: step.touch.and_then(|touch| touch.resource),
-        };
-        if let Some(count) = self.failures.get_mut(&failure) {
-            *count += 1;
-        } else if self.failures.len() < FAILURES_MAX {
-            self.failures.insert(failure, 1);
-        }
-    }
-
     fn counts(&self, process: &Process) -> bool {
         !self.filtered
             || self
@@ -277,7 +199,7 @@ impl Summary {
                 .unwrap_or(false)
     }
 
-    fn cells(&self, world: &World) -> Vec<Cell> {
+    fn cells(&self, world: &World, totals: &Totals) -> Vec<Cell> {
         let accesses = self.accesses.of(world, self.filtered);
         let uses: Vec<FileUse<'_>> = files::uses(&accesses, world).collect();
         let root = world.iter_processes().next();
@@ -304,11 +226,8 @@ impl Summary {
             .run
             .start_ns
             .map(|start| began.map_or(start, |began| began.max(start)))
-            .or((self.first_ns != i64::MAX).then_some(self.first_ns));
-        let end = self
-            .run
-            .end_ns
-            .or((self.last_ns != i64::MIN).then_some(self.last_ns));
+            .or(totals.span_ns().map(|(first, _)| first));
+        let end = self.run.end_ns.or(totals.span_ns().map(|(_, last)| last));
         let connections = accesses
             .iter()
             .filter_map(|access| Some((access, net::socket(world.resource(access.resource)?)?)))
@@ -340,8 +259,8 @@ impl Summary {
             self.user(root),
             Cell::int(processes.len()),
             Cell::int(threads),
-            Cell::int(self.events),
-            Cell::int(self.failed),
+            Cell::int(totals.events()),
+            Cell::int(totals.failed()),
             Cell::int(read.count()),
             Cell::int(written.count()),
             Cell::int(uses.iter().map(|file| file.traffic.bytes_read).sum::<u64>()),
@@ -352,8 +271,8 @@ impl Summary {
             ),
             Cell::int(connections),
             Cell::List(top_files(&uses)),
-            Cell::List(self.top_calls()),
-            Cell::List(self.findings(world, &uses, &processes)),
+            Cell::List(top_calls(totals)),
+            Cell::List(self.findings(world, totals, &uses, &processes)),
         ]
     }
 
@@ -381,35 +300,32 @@ impl Summary {
             (user, _) => text_or_null(user),
         }
     }
+}
 
-    fn top_calls(&self) -> Vec<Cell> {
-        let mut sums: Vec<&CallSum> = self
-            .calls
-            .iter()
-            .chain(self.other_calls.values())
-            .filter(|sum| sum.calls > 0)
-            .collect();
-        sums.sort_by(|one, other| {
-            let key = |sum: &CallSum| (sum.total_ns, sum.calls);
-            key(other)
-                .cmp(&key(one))
-                .then_with(|| one.name.cmp(&other.name))
-        });
-        sums.into_iter()
-            .take(TOP_MAX)
-            .map(|sum| {
-                Cell::Record(vec![
-                    ("name", Cell::text(&sum.name)),
-                    ("calls", Cell::int(sum.calls)),
-                    ("errors", Cell::int(sum.errors)),
-                    (
-                        "total_ns",
-                        Cell::int_or_null(sum.timed.then_some(sum.total_ns)),
-                    ),
-                ])
-            })
-            .collect()
-    }
+fn top_calls(totals: &Totals) -> Vec<Cell> {
+    let mut calls: Vec<&Total> = totals
+        .names
+        .iter()
+        .filter(|total| total.calls > 0)
+        .collect();
+    calls.sort_by(|one, other| {
+        let key = |total: &Total| (total.total_ns.unwrap_or(0), total.calls);
+        key(other)
+            .cmp(&key(one))
+            .then_with(|| one.name.cmp(&other.name))
+    });
+    calls
+        .into_iter()
+        .take(TOP_MAX)
+        .map(|total| {
+            Cell::Record(vec![
+                ("name", Cell::text(&total.name)),
+                ("calls", Cell::int(total.calls)),
+                ("errors", Cell::int(total.errors)),
+                ("total_ns", Cell::int_or_null(total.total_ns)),
+            ])
+        })
+        .collect()
 }
 
 /// Whether it is a file with content of its own, which a person means by "file".

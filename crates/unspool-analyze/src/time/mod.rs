@@ -1,19 +1,18 @@
 //! Calls, errors and durations by call or by process.
 
-mod durations;
 pub mod seconds;
 pub mod split;
 
-use std::collections::HashMap;
 use std::ops::ControlFlow;
 
+use unspool_model::ids::ProcessId;
 use unspool_model::report::{Cell, RowSink, Shape, Shown, Unit};
 use unspool_model::step::{Step, StepKind};
-use unspool_model::syscalls::Syscall;
+pub use unspool_model::totals::{Durations, SAMPLES_MAX};
+use unspool_model::totals::{Total, Totals, TotalsFold};
 use unspool_model::world::World;
 
 use crate::{Analysis, ViewOptions, column, process_label, table};
-pub use durations::{Durations, SAMPLES_MAX};
 
 /// Shape of the rows.
 pub const SHAPE: Shape = table(
@@ -51,46 +50,80 @@ pub const SHAPE: Shape = table(
 
 /// Makes the view.
 pub(crate) fn new(options: &ViewOptions) -> Box<dyn Analysis> {
-    Box::new(Time {
-        by_process: options.by_process,
-        names: HashMap::new(),
-        known: Vec::new(),
-        rows: Vec::new(),
-    })
-}
-
-struct Time {
-    by_process: bool,
-    /// Rows of calls that the table does not have, and of library calls.
-    names: HashMap<Vec<u8>, usize>,
-    /// Rows of calls by their place in the table; of processes by their id.
-    known: Vec<Option<usize>>,
-    rows: Vec<Row>,
-}
-
-#[derive(Default)]
-struct Row {
-    name: Vec<u8>,
-    process: Option<unspool_model::ids::ProcessId>,
-    calls: u64,
-    errors: u64,
-    durations: Durations,
-    /// Time in calls that the recorder only counted: none of them has a duration of its own.
-    folded_ns: Option<i64>,
-}
-
-impl Row {
-    /// Time in all of them, where any is known.
-    fn total_ns(&self) -> Option<i64> {
-        let single = (self.durations.count() > 0).then(|| self.durations.total_ns());
-        match (single, self.folded_ns) {
-            (Some(single), Some(folded)) => Some(single.saturating_add(folded)),
-            (single, folded) => single.or(folded),
-        }
+    if options.by_process {
+        Box::new(ByProcess::default())
+    } else {
+        Box::new(ByCall::default())
     }
 }
 
-impl Analysis for Time {
+/// Rows by call.
+#[derive(Default)]
+struct ByCall {
+    fold: TotalsFold,
+    /// Those of the tables, which stand for all steps.
+    totals: Option<Totals>,
+}
+
+impl Analysis for ByCall {
+    fn takes_totals(&self) -> bool {
+        true
+    }
+
+    fn totals(&mut self, totals: Totals) {
+        self.totals = Some(totals);
+    }
+
+    fn needs_sessions(&self) -> bool {
+        false
+    }
+
+    fn step(&mut self, step: &Step<'_>, _: &World, _: &mut dyn RowSink) -> ControlFlow<()> {
+        self.fold.add(step);
+        ControlFlow::Continue(())
+    }
+
+    fn rows(&mut self, _: &World, out: &mut dyn RowSink) -> Vec<String> {
+        let totals = match self.totals.take() {
+            Some(totals) => totals,
+            None => self.fold.totals(),
+        };
+        let mut rows: Vec<Row> = totals
+            .names
+            .into_iter()
+            .filter(Total::is_call)
+            .map(|total| Row {
+                calls: total.calls,
+                errors: total.errors,
+                total_ns: total.total_ns,
+                p50_ns: total.p50_ns,
+                p95_ns: total.p95_ns,
+                max_ns: total.max_ns,
+                name: total.name,
+            })
+            .collect();
+        write(&mut rows, out);
+        Vec::new()
+    }
+}
+
+/// Rows by process.
+#[derive(Default)]
+struct ByProcess {
+    /// By id.
+    processes: Vec<Option<Process>>,
+}
+
+#[derive(Default)]
+struct Process {
+    calls: u64,
+    errors: u64,
+    /// Time in all of them, where any is known.
+    total_ns: Option<i64>,
+    durations: Durations,
+}
+
+impl Analysis for ByProcess {
     fn step(&mut self, step: &Step<'_>, _: &World, _: &mut dyn RowSink) -> ControlFlow<()> {
         let (calls, errors) = match step.kind {
             StepKind::Syscall | StepKind::LibraryCall => {
@@ -99,98 +132,78 @@ impl Analysis for Time {
             StepKind::Folded => crate::folded(step),
             _ => return ControlFlow::Continue(()),
         };
-        let place = self.place(step);
-        if let Some(row) = self.rows.get_mut(place) {
-            row.calls = row.calls.saturating_add(calls);
-            row.errors = row.errors.saturating_add(errors);
-            if step.kind == StepKind::Folded {
-                let ns = step.duration_ns.unwrap_or(0);
-                row.folded_ns = Some(row.folded_ns.unwrap_or(0).saturating_add(ns));
-                return ControlFlow::Continue(());
-            }
-            if let Some(duration) = step.duration_ns {
-                row.durations.add(duration);
+        let place = step.process.index();
+        if self.processes.len() <= place {
+            self.processes.resize_with(place + 1, || None);
+        }
+        let Some(slot) = self.processes.get_mut(place) else {
+            return ControlFlow::Continue(());
+        };
+        let process = slot.get_or_insert_default();
+        process.calls = process.calls.saturating_add(calls);
+        process.errors = process.errors.saturating_add(errors);
+        if let Some(duration) = step.duration_ns {
+            let total = process.total_ns.get_or_insert(0);
+            *total = total.saturating_add(duration.max(0));
+            // That of counted calls is their sum: none of them has a duration of its own.
+            if step.kind != StepKind::Folded {
+                process.durations.add(duration);
             }
         }
         ControlFlow::Continue(())
     }
 
     fn rows(&mut self, world: &World, out: &mut dyn RowSink) -> Vec<String> {
-        let mut rows: Vec<&mut Row> = self.rows.iter_mut().collect();
-        for row in &mut rows {
-            if let Some(process) = row.process {
-                row.name = process_label(world, process);
-            }
-        }
-        rows.sort_by(|one, other| {
-            let key = |row: &Row| (row.total_ns(), row.calls);
-            key(other)
-                .cmp(&key(one))
-                .then_with(|| one.name.cmp(&other.name))
-        });
-        for row in rows {
-            let total = row.total_ns();
-            let flow = out.row(&[
-                Cell::int(row.calls),
-                Cell::int(row.errors),
-                Cell::int_or_null(total),
-                Cell::int_or_null(row.durations.percentile(50)),
-                Cell::int_or_null(row.durations.percentile(95)),
-                Cell::int_or_null(row.durations.max()),
-                Cell::text(&row.name),
-            ]);
-            if flow.is_break() {
-                break;
-            }
-        }
+        let mut rows: Vec<Row> = (0..)
+            .zip(&mut self.processes)
+            .filter_map(|(id, process)| Some((ProcessId(id), process.as_mut()?)))
+            .map(|(id, process)| Row {
+                calls: process.calls,
+                errors: process.errors,
+                total_ns: process.total_ns,
+                p50_ns: process.durations.percentile(50),
+                p95_ns: process.durations.percentile(95),
+                max_ns: process.durations.max(),
+                name: process_label(world, id),
+            })
+            .collect();
+        write(&mut rows, out);
         Vec::new()
     }
 }
 
-impl Time {
-    fn place(&mut self, step: &Step<'_>) -> usize {
-        let slot = if self.by_process {
-            step.process.index()
-        } else if let Some(call) = call_of(step) {
-            usize::from(call.index())
-        } else {
-            if let Some(place) = self.names.get(step.name) {
-                return *place;
-            }
-            let place = self.rows.len();
-            self.rows.push(Row {
-                name: step.name.to_vec(),
-                ..Row::default()
-            });
-            self.names.insert(step.name.to_vec(), place);
-            return place;
-        };
-        if self.known.len() <= slot {
-            self.known.resize(slot + 1, None);
-        }
-        if let Some(Some(place)) = self.known.get(slot) {
-            return *place;
-        }
-        let place = self.rows.len();
-        self.rows.push(Row {
-            name: step.name.to_vec(),
-            process: self.by_process.then_some(step.process),
-            ..Row::default()
-        });
-        if let Some(known) = self.known.get_mut(slot) {
-            *known = Some(place);
-        }
-        place
-    }
+struct Row {
+    calls: u64,
+    errors: u64,
+    total_ns: Option<i64>,
+    p50_ns: Option<i64>,
+    p95_ns: Option<i64>,
+    max_ns: Option<i64>,
+    name: Vec<u8>,
 }
 
-/// The call of the table; a step that stands for counted calls has only its name.
-pub(crate) fn call_of(step: &Step<'_>) -> Option<Syscall> {
-    step.syscall.or_else(|| {
-        (step.kind == StepKind::Folded)
-            .then(|| Syscall::by_name(step.name))
-            .flatten()
-    })
+/// Writes the rows, the most time first.
+fn write(rows: &mut [Row], out: &mut dyn RowSink) {
+    rows.sort_by(|one, other| {
+        let key = |row: &Row| (row.total_ns, row.calls);
+        key(other)
+            .cmp(&key(one))
+            .then_with(|| one.name.cmp(&other.name))
+    });
+    for row in rows {
+        let flow = out.row(&[
+            Cell::int(row.calls),
+            Cell::int(row.errors),
+            Cell::int_or_null(row.total_ns),
+            Cell::int_or_null(row.p50_ns),
+            Cell::int_or_null(row.p95_ns),
+            Cell::int_or_null(row.max_ns),
+            Cell::text(&row.name),
+        ]);
+        if flow.is_break() {
+            break;
+        }
+    }
 }
 
 #[cfg(test)]

@@ -146,6 +146,10 @@ struct Tree {
 }
 
 impl Analysis for Tree {
+    fn needs_sessions(&self) -> bool {
+        false
+    }
+
     fn step(&mut self, step: &Step<'_>, _: &World, _: &mut dyn RowSink) -> ControlFlow<()> {
         if self.filtered {
             let index = step.process.index();

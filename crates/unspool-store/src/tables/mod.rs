@@ -9,6 +9,7 @@ mod steps;
 mod strings;
 #[cfg(test)]
 mod tests;
+mod totals;
 mod worker;
 mod world;
 mod write;
@@ -18,7 +19,7 @@ pub use steps::StepQuery;
 pub use write::{TableSummary, TableWriter};
 
 /// Names of the tables, in the order of [`TableId`]; the file is `tables/NAME.parquet`.
-pub(crate) const NAMES: [&str; 10] = [
+pub(crate) const NAMES: [&str; 12] = [
     "events",
     "processes",
     "images",
@@ -28,6 +29,8 @@ pub(crate) const NAMES: [&str; 10] = [
     "resources",
     "links",
     "samples",
+    "totals",
+    "failures",
     "strings",
 ];
 
@@ -43,11 +46,13 @@ pub(crate) enum TableId {
     Resources,
     Links,
     Samples,
+    Totals,
+    Failures,
     Strings,
 }
 
 impl TableId {
-    pub(crate) const ALL: [Self; 10] = [
+    pub(crate) const ALL: [Self; 12] = [
         Self::Events,
         Self::Processes,
         Self::Images,
@@ -57,6 +62,8 @@ impl TableId {
         Self::Resources,
         Self::Links,
         Self::Samples,
+        Self::Totals,
+        Self::Failures,
         Self::Strings,
     ];
 
@@ -77,6 +84,8 @@ impl TableId {
             Self::Resources => rows::ResourceBuilder::fields(),
             Self::Links => rows::LinkBuilder::fields(),
             Self::Samples => samples::SampleBuilder::fields(),
+            Self::Totals => totals::TotalBuilder::fields(),
+            Self::Failures => totals::FailureBuilder::fields(),
             Self::Strings => rows::StringBuilder::fields(),
         };
         match self {

@@ -236,7 +236,8 @@ fn layouts(id: TableId) -> &'static [(Layout, &'static [&'static str])] {
         TableId::Resources => &[(Differences, &["id", "name"])],
         TableId::Samples => &[(Differences, &["time_ns"])],
         TableId::Strings => &[(Differences, &["id"])],
-        TableId::Processes | TableId::Images | TableId::Links => &[],
+        TableId::Failures => &[(Differences, &["resource"])],
+        TableId::Processes | TableId::Images | TableId::Links | TableId::Totals => &[],
     }
 }
 

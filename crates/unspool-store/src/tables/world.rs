@@ -19,14 +19,7 @@ use crate::error::{Result, StoreError};
 impl Tables {
     /// Everything that is kept of processes, sessions, resources, descriptors, accesses and links.
     pub fn world(&self) -> Result<World> {
-        let strings = self.strings()?;
-        let mut world = World {
-            clock: self.clock,
-            ..World::default()
-        };
-        self.read_resources(&strings, &mut world)?;
-        self.read_processes(&strings, &mut world)?;
-        self.read_images(&strings, &mut world)?;
+        let mut world = self.world_without_sessions()?;
         self.each(TableId::Sessions, |table, batch| {
             let rows = SessionReader::new(batch).map_err(|name| wrong_column(table, name))?;
             for at in 0..batch.num_rows() {
@@ -42,6 +35,19 @@ impl Tables {
                 .extend((0..batch.num_rows()).map(|at| rows.row(at).descriptor()));
             Ok(())
         })?;
+        Ok(world)
+    }
+
+    /// The world without its sessions and descriptors, which are most of it.
+    pub fn world_without_sessions(&self) -> Result<World> {
+        let strings = self.strings()?;
+        let mut world = World {
+            clock: self.clock,
+            ..World::default()
+        };
+        self.read_resources(&strings, &mut world)?;
+        self.read_processes(&strings, &mut world)?;
+        self.read_images(&strings, &mut world)?;
         self.each(TableId::Accesses, |table, batch| {
             let rows = AccessReader::new(batch).map_err(|name| wrong_column(table, name))?;
             world

@@ -10,6 +10,7 @@ use unspool_model::event::ClockKind;
 use unspool_model::ids::ResourceId;
 use unspool_model::step::{Step, StepArgs, StepSink};
 use unspool_model::syscalls::Syscall;
+use unspool_model::totals::TotalsFold;
 use unspool_model::world::{Access, Descriptor, Link, Process, Resource, Session, World};
 
 use super::args::{Filled, Forms, Known};
@@ -20,6 +21,7 @@ use super::rows::{
 };
 use super::samples::{SampleBuilder, SampleRow};
 use super::strings::{EMPTY, Interner};
+use super::totals::{FailureBuilder, FailureRow, TotalBuilder, TotalRow};
 use super::worker::Worker;
 use super::{TableId, table_path};
 use crate::error::{Result, StoreError};
@@ -82,6 +84,7 @@ pub struct TableWriter {
     resources: ResourceBuilder,
     links: LinkBuilder,
     samples: SampleBuilder,
+    totals: TotalsFold,
     event_count: u64,
     clock: ClockKind,
     lives: Option<(i64, i64)>,
@@ -155,6 +158,7 @@ impl TableWriter {
             resources: ResourceBuilder::default(),
             links: LinkBuilder::default(),
             samples: SampleBuilder::default(),
+            totals: TotalsFold::default(),
             event_count: 0,
             clock: ClockKind::default(),
             lives: None,
@@ -185,6 +189,7 @@ impl TableWriter {
         send!(self, resources, TableId::Resources);
         send!(self, links, TableId::Links);
         send!(self, samples, TableId::Samples);
+        self.send_totals();
         self.send_strings();
         let infos = self.worker.finish()?;
         let mut summary = TableSummary {
@@ -269,6 +274,25 @@ impl TableWriter {
         self.send(TableId::Events, columns);
     }
 
+    fn send_totals(&mut self) {
+        let totals = std::mem::take(&mut self.totals).totals();
+        let mut rows = TotalBuilder::default();
+        for total in &totals.names {
+            rows.append(TotalRow::new(total, &mut self.strings));
+        }
+        let mut failures = FailureBuilder::default();
+        for failure in &totals.failures {
+            failures.append(FailureRow::new(failure, &mut self.strings));
+        }
+        // Bounded: names of calls, and [`unspool_model::totals::FAILURES_MAX`].
+        if rows.len() > 0 {
+            self.send(TableId::Totals, rows.take_columns());
+        }
+        if failures.len() > 0 {
+            self.send(TableId::Failures, failures.take_columns());
+        }
+    }
+
     fn send_strings(&mut self) {
         let strings = std::mem::replace(&mut self.strings, Interner::new());
         let mut ids = StringBuilder::default();
@@ -328,6 +352,7 @@ impl StepSink for TableWriter {
     fn step(&mut self, step: &Step<'_>, world: &World) {
         self.clock = world.clock;
         self.event_count += 1;
+        self.totals.add(step);
         let (name, syscall) = self.calls.cells(step, &mut self.strings);
         let args = self.take_apart(step, world);
         self.events.append(EventRow::new(step, name, syscall, args));

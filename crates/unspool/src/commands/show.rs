@@ -296,11 +296,23 @@ fn show(
         let _stopped = view.finish(&walked.world).is_break();
         return Ok(());
     };
-    let mut world = tables.world().map_err(Failure::store)?;
+    let mut world = if view.needs_sessions() {
+        tables.world()
+    } else {
+        tables.world_without_sessions()
+    }
+    .map_err(Failure::store)?;
+    let totals = if view.takes_totals() {
+        tables.totals().map_err(Failure::store)?
+    } else {
+        None
+    };
     if spec.name == "seconds" {
         world.samples = tables.samples().map_err(Failure::store)?;
     }
-    if view.needs_steps() {
+    if let Some(totals) = totals {
+        view.take_totals(totals);
+    } else if view.needs_steps() {
         let query = StepQuery {
             // How many calls a step stands for is written in its arguments.
             with_args: view.needs_args() || run.reader.manifest().counts.folded > 0,

@@ -125,6 +125,7 @@ fn check(job: &str, recorder: &str) {
         "exit status; {}",
         text(&said)
     );
+    check_totals(&program);
     let tree = program.rows(&["tree"]);
     let ids = check_processes(&truth, &tree, &place, recorder);
     if recorder == "ltrace" {
@@ -134,6 +135,15 @@ fn check(job: &str, recorder: &str) {
     check_files(&truth, &program, &work, &ids);
     check_pipes(&truth, &program);
     check_connections(&truth, &program);
+}
+
+/// What is answered from totals is what every step, which a filter that holds for all lets through, adds up to.
+fn check_totals(program: &Program) {
+    for view in ["summary", "time"] {
+        let quick = program.rows(&[view]);
+        let slow = program.rows(&[view, "--where", "evt.num >= 0"]);
+        assert_eq!(quick, slow, "{view}");
+    }
 }
 
 /// Whether this machine allows the BPF recorder.

@@ -5,6 +5,7 @@ use std::ops::ControlFlow;
 use std::path::Path;
 
 use unspool_model::step::Step;
+use unspool_model::totals::{Totals, TotalsFold};
 use unspool_model::world::World;
 
 use self::random::{Owned, Random, feed};
@@ -57,6 +58,18 @@ fn check_samples(tables: &Tables, expect: &World) {
     assert_eq!(tables.samples().unwrap(), expect.samples);
 }
 
+/// The totals that are kept are those of the steps.
+fn check_totals(tables: &Tables) {
+    let mut fold = TotalsFold::default();
+    tables
+        .for_each_step(&StepQuery::all(), &mut |step: &Step<'_>| {
+            fold.add(step);
+            ControlFlow::Continue(())
+        })
+        .unwrap();
+    assert_eq!(tables.totals().unwrap(), Some(fold.totals()));
+}
+
 #[test]
 fn everything_comes_back_as_it_went_in() {
     for seed in 0..100 {
@@ -71,6 +84,7 @@ fn everything_comes_back_as_it_went_in() {
         assert_eq!(read_steps(&tables, &StepQuery::all()), steps, "seed {seed}");
         check_world(&tables.world().unwrap(), &world);
         check_samples(&tables, &world);
+        check_totals(&tables);
     }
 }
 
@@ -189,6 +203,16 @@ fn open_forged(folder: &Path, name: &str) -> Tables {
 }
 
 #[test]
+fn tables_of_a_version_without_totals_have_none() {
+    let folder = tempfile::tempdir().unwrap();
+    write_run(folder.path(), &[], &World::default());
+    let mut tables = open(folder.path());
+    assert_eq!(tables.totals().unwrap(), Some(Totals::default()));
+    tables.infos.remove("failures");
+    assert_eq!(tables.totals().unwrap(), None);
+}
+
+#[test]
 fn changed_tables_are_refused_by_their_checksum() {
     let mut random = Random(9);
     let world = random.world(10);
@@ -209,6 +233,7 @@ fn changed_tables_are_refused_by_their_checksum() {
                     .for_each_step(&StepQuery::all(), &mut |_| ControlFlow::Continue(()))
                     .is_err(),
                 "samples" => tables.samples().is_err(),
+                "totals" | "failures" => tables.totals().is_err(),
                 _ => tables.world().is_err(),
             };
             assert!(failed, "{name} {at}");
