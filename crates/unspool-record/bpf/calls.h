@@ -17,6 +17,38 @@ INLINE u32 architecture_of(struct task_struct *task, u64 number)
 #endif
 }
 
+#ifdef __TARGET_ARCH_x86
+#define OWN_ARCHITECTURE ARCH_X86_64
+#else
+#define OWN_ARCHITECTURE ARCH_AARCH64
+#endif
+
+// Whether the code that made the call is the machine's own: it may still have called as another architecture does (int 0x80).
+INLINE int is_own_code(struct pt_regs *regs)
+{
+#ifdef __TARGET_ARCH_x86
+	return regs->cs == 0x33; // __USER_CS of arch/x86/include/asm/segment.h
+#else
+	return 1;
+#endif
+}
+
+// Number of the call that returns.
+INLINE u64 number_of_call(struct pt_regs *regs)
+{
+#ifdef __TARGET_ARCH_x86
+	return regs->orig_ax;
+#else
+	return (u32)regs->syscallno;
+#endif
+}
+
+// Whether a call is passed over, judged by as little as possible.
+INLINE int is_passed_over(u32 judged, struct pt_regs *regs)
+{
+	return judged & NUMBER_PASSED_OVER || (judged & NUMBER_PASSED_OVER_BY_CODE && is_own_code(regs));
+}
+
 INLINE struct call *call_of(u32 architecture, u64 number)
 {
 	// The last place of the last architecture stands for calls that no table has.
@@ -24,6 +56,16 @@ INLINE struct call *call_of(u32 architecture, u64 number)
 	if (architecture < ARCH_OTHER && number < CALLS_PER_ARCHITECTURE)
 		place = architecture * CALLS_PER_ARCHITECTURE + number;
 	return bpf_map_lookup_elem(&calls, &place);
+}
+
+// The first argument as it is at the end of a call.
+INLINE u64 first_argument(struct pt_regs *regs)
+{
+#ifdef __TARGET_ARCH_x86
+	return regs->di;
+#else
+	return regs->orig_x0;
+#endif
 }
 
 INLINE void keep_arguments(struct thread *thread, struct pt_regs *regs, u32 architecture)
@@ -99,11 +141,78 @@ INLINE int write_plain(struct thread *thread, u32 kind, u32 count, u32 serial, s
 	u64 at = put_call(thread->record, thread, count, serial, result, now);
 	OPAQUE(at);
 	at &= 127;
-	if (kind == KIND_CALL_BEGIN) {
-		*(u32 *)(thread->record + 16) = 0;
+	struct ends *ends = ends_of_shorts();
+	if (ends && at <= sizeof(struct short_call)) {
+		u64 turn = 0;
+		struct short_call *record = begin_short(ends, &turn);
+		if (record) {
+			u64 *to = (u64 *)record, *from = (u64 *)thread->record;
+			record->tid = thread->tid;
+			to[1] = from[1];
+			to[2] = from[2];
+			to[3] = from[3];
+			to[4] = from[4];
+			to[5] = from[5];
+			commit_short(record, first_word(kind | turn, at));
+			return 1;
+		}
 	}
 	*(u32 *)thread->record = first_word(kind, at);
-	return put_event(thread->record, at, now);
+	return put_event(&thread->stamp, at, now);
+}
+
+// Records a call of the machine's own architecture with three arguments, the first a descriptor, of which nothing is read: the
+// most frequent of all. Whether it could.
+INLINE int record_quick(struct near *near, struct call *call, struct pt_regs *regs, u64 enter_ns, s64 result)
+{
+	struct ends *ends = ends_of_shorts();
+	u64 took = bpf_ktime_get_ns() - enter_ns;
+	u64 fd = first_argument(regs);
+#ifdef __TARGET_ARCH_x86
+	u64 address = regs->si, count = regs->dx;
+#else
+	u64 address = regs->regs[1], count = regs->regs[2];
+#endif
+	u32 flags = call->flags;
+	if (!ends || !(flags & CALL_QUICK) || result != (s32)result || took >= LONG_DURATION || (fd | count) >> 32)
+		return 0;
+	u64 time = enter_ns + ends->boot_ns;
+	u32 serial = serial_of(near->cache, near->tid, fd);
+	struct short_call *record = NULL;
+	u64 turn = 0;
+	if (!(flags & CALL_FOLDED)) {
+		record = begin_short(ends, &turn);
+		if (!record && wait_from)
+			return 0;
+	}
+	if (!record) {
+		struct folded_call folded = {
+			.now = time + took,
+			.took = took,
+			.result = result,
+			.tid = near->tid,
+			.serial = serial,
+			.fd = fd,
+			.moves_bytes = flags & CALL_MOVES_BYTES,
+			.number = near->number,
+			.architecture = OWN_ARCHITECTURE,
+		};
+		fold_call(near->folds, &folded);
+		return 1;
+	}
+	record->tid = near->tid;
+	record->time = time;
+	record->took = took;
+	record->number = near->number;
+	// u32, u64, u32, nothing, nothing, nothing, i32.
+	record->widths = 1 | 3 << 2 | 1 << 4 | 2 << 12 | OWN_ARCHITECTURE << 14;
+	record->serial = serial;
+	record->fd = fd;
+	record->address = address;
+	record->count = count;
+	record->result = result;
+	commit_short(record, first_word(KIND_CALL_ON_FILE | turn, sizeof(*record)));
+	return 1;
 }
 
 struct message {
@@ -326,34 +435,7 @@ SEPARATE int write_rich(u32 serial, s64 result, u64 now)
 	OPAQUE(len);
 	if (len > SCRATCH_ROOM + 2 * 4096)
 		return 0;
-	return put_event(s->data, len, now);
-}
-
-// A call with three arguments, the first a descriptor, and plain numbers: the most frequent of all.
-INLINE int write_short(struct counters *totals, struct thread *thread, u32 serial, s64 result, u64 now)
-{
-	struct short_call *record;
-	totals->seen++;
-	await_room();
-	record = bpf_ringbuf_reserve(&ring, sizeof(*record), 0);
-	if (!record) {
-		count_lost(totals, 1, now);
-		return 0;
-	}
-	record->word = first_word(KIND_CALL_ON_FILE, sizeof(*record));
-	record->tid = thread->tid;
-	record->time = thread->enter_ns;
-	record->took = now - thread->enter_ns;
-	record->number = thread->number;
-	// u32, u64, u32, nothing, nothing, nothing, i32.
-	record->widths = 1 | 3 << 2 | 1 << 4 | 2 << 12 | thread->architecture << 14;
-	record->serial = serial;
-	record->fd = thread->arguments[0];
-	record->address = thread->arguments[1];
-	record->count = thread->arguments[2];
-	record->result = result;
-	bpf_ringbuf_submit(record, RING_NO_WAKEUP);
-	return 1;
+	return put_event(&s->stamp, len, now);
 }
 
 // A call that was entered and that nobody saw returning.
@@ -369,5 +451,5 @@ SEPARATE int write_unfinished(u64 now)
 	*(u32 *)(thread->record + at) = TAG_NO_RESULT | INDEX_NONE << 8;
 	at += 4;
 	*(u32 *)thread->record = first_word(KIND_CALL, at);
-	return put_event(thread->record, at, now);
+	return put_event(&thread->stamp, at, now);
 }

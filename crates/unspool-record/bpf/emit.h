@@ -8,14 +8,28 @@ struct waiting {
 
 static long wait_turn(u64 turn, struct waiting *waiting)
 {
-	return bpf_ringbuf_query(&ring, RING_AVAILABLE) < wait_from || bpf_ktime_get_boot_ns() > waiting->until_ns;
+	return bpf_ringbuf_query(&ring, RING_AVAILABLE) < wait_from || bpf_ktime_get_ns() > waiting->until_ns;
+}
+
+static long wait_short_turn(u64 turn, struct waiting *waiting)
+{
+	struct ends *ends = ends_of_shorts();
+	return !ends || *(volatile u64 *)&ends->head - *(volatile u64 *)&ends->tail < shorts_wait_from ||
+	       bpf_ktime_get_ns() > waiting->until_ns;
 }
 
 // Waits a millisecond at most for the recorder to make room: nothing may sleep here.
 SEPARATE int wait_for_room(void)
 {
-	struct waiting waiting = {.until_ns = bpf_ktime_get_boot_ns() + 1000000};
+	struct waiting waiting = {.until_ns = bpf_ktime_get_ns() + 1000000};
 	bpf_loop(1 << 16, wait_turn, &waiting, 0);
+	return 0;
+}
+
+SEPARATE int wait_for_short_room(void)
+{
+	struct waiting waiting = {.until_ns = bpf_ktime_get_ns() + 1000000};
+	bpf_loop(1 << 16, wait_short_turn, &waiting, 0);
 	return 0;
 }
 
@@ -33,22 +47,58 @@ INLINE void count_lost(struct counters *totals, u64 events, u64 now)
 	totals->lost += events;
 }
 
+// Writes a record. Before it stands its stamp: the number of short records that come before it.
+INLINE long put_stamped(u64 *stamp, u64 len)
+{
+	struct ends *ends = ends_of_shorts();
+	if (ends)
+		*stamp = *(volatile u64 *)&ends->head;
+	return bpf_ringbuf_output(&ring, stamp, len + 8, RING_NO_WAKEUP);
+}
+
 // Whether an event was written; counts it either way.
-INLINE int put_counted(struct counters *totals, void *record, u64 len, u64 now)
+INLINE int put_counted(struct counters *totals, u64 *stamp, u64 len, u64 now)
 {
 	totals->seen++;
 	await_room();
-	if (bpf_ringbuf_output(&ring, record, len, RING_NO_WAKEUP)) {
+	if (put_stamped(stamp, len)) {
 		count_lost(totals, 1, now);
 		return 0;
 	}
 	return 1;
 }
 
-INLINE int put_event(void *record, u64 len, u64 now)
+INLINE int put_event(u64 *stamp, u64 len, u64 now)
 {
 	struct counters *totals = counters();
-	return totals ? put_counted(totals, record, len, now) : 0;
+	return totals ? put_counted(totals, stamp, len, now) : 0;
+}
+
+// A place among the short records; NULL: they are too many. `commit_short` ends it.
+INLINE struct short_call *begin_short(struct ends *ends, u64 *turn)
+{
+	u64 used = *(volatile u64 *)&ends->head - *(volatile u64 *)&ends->tail;
+	if (used >= shorts_wait_from) {
+		wait_for_short_room();
+		used = *(volatile u64 *)&ends->head - *(volatile u64 *)&ends->tail;
+	}
+	if (used >= shorts_fold_from)
+		return NULL;
+	u64 number = __sync_fetch_and_add(&ends->head, 1);
+	u32 place = number & (shorts_places - 1);
+	*turn = number & shorts_places ? SHORT_TURN : 0;
+	return bpf_map_lookup_elem(&shorts, &place);
+}
+
+// The first word makes the record whole for the recorder, so it is the last to be written.
+INLINE void commit_short(struct short_call *record, u32 word)
+{
+#ifdef __TARGET_ARCH_x86
+	asm volatile("" ::: "memory");
+	*(volatile u32 *)&record->word = word;
+#else
+	__sync_lock_test_and_set((u64 *)record, word | (u64)record->tid << 32);
+#endif
 }
 
 INLINE u32 first_word(u32 kind, u32 len)
@@ -80,12 +130,14 @@ INLINE u32 first_word(u32 kind, u32 len)
 	} while (0)
 
 struct fork_record {
+	u64 stamp;
 	u32 word, tid;
 	u64 time;
 	u32 child, child_tgid, flags, zero;
 };
 
 struct exit_record {
+	u64 stamp;
 	u32 word, tid;
 	u64 time;
 	u32 tgid;
@@ -93,6 +145,7 @@ struct exit_record {
 };
 
 struct signal_record {
+	u64 stamp;
 	u32 word, tid;
 	u64 time;
 	u32 number;
@@ -101,6 +154,7 @@ struct signal_record {
 };
 
 struct folded_record {
+	u64 stamp;
 	u32 word, tid;
 	u64 time;
 	u16 number;
@@ -114,28 +168,15 @@ struct folded_record {
 	u32 zero2;
 };
 
-// A call with three arguments, the first a descriptor: most of all calls.
-struct short_call {
-	u32 word, tid;
-	u64 time;
-	u32 took;
-	u16 number, widths;
-	u32 serial;
-	u32 fd;
-	u64 address;
-	u32 count;
-	s32 result;
-};
-
 // Writes what was counted, and begins to count anew.
-INLINE void flush_fold(struct thread *thread, struct fold *fold)
+INLINE void flush_fold(u32 tid, struct fold *fold)
 {
 	struct counters *totals;
 	if (!fold->calls)
 		return;
 	struct folded_record record = {
-		.word = first_word(KIND_FOLDED, sizeof(record) - 4),
-		.tid = thread->tid,
+		.word = first_word(KIND_FOLDED, sizeof(record) - 12),
+		.tid = tid,
 		.time = fold->first_ns,
 		.number = fold->number,
 		.architecture = fold->architecture,
@@ -148,7 +189,7 @@ INLINE void flush_fold(struct thread *thread, struct fold *fold)
 		.len = 8,
 		.serial = fold->serial,
 	};
-	long failed = bpf_ringbuf_output(&ring, &record, sizeof(record) - 4, RING_NO_WAKEUP);
+	long failed = put_stamped(&record.stamp, sizeof(record) - 12);
 	totals = counters();
 	if (totals) {
 		totals->seen += fold->calls;
@@ -160,39 +201,59 @@ INLINE void flush_fold(struct thread *thread, struct fold *fold)
 	fold->calls = 0;
 }
 
-INLINE void flush_folds(struct thread *thread)
+INLINE struct near *near_of(struct thread *thread)
 {
+	return thread->near ? near_at(thread->near - 1) : NULL;
+}
+
+// Writes all that was counted of a thread.
+SEPARATE int flush_folds(void)
+{
+	struct thread *thread = bpf_task_storage_get(&threads, bpf_get_current_task_btf(), NULL, 0);
+	struct near *near;
+	if (!thread)
+		return 0;
 	for (int place = 0; place < FOLDS; place++)
-		flush_fold(thread, &thread->folds[place]);
+		flush_fold(thread->tid, &thread->folds[place]);
+	near = near_of(thread);
+	if (!near)
+		return 0;
+	for (int place = 0; place < FOLDS; place++)
+		flush_fold(near->tid, &near->folds[place]);
+	return 0;
 }
 
 struct folded_call {
 	u64 now;
 	u64 took;
 	s64 result;
+	u32 tid;
 	u32 serial;
 	s32 fd;
 	u32 moves_bytes;
+	u16 number;
+	u8 architecture;
 };
 
 #define FOLD_NS 1000000000ull
 
 // Counts a call instead of writing it.
-INLINE void fold_call(struct thread *thread, struct folded_call *call)
+INLINE void fold_call(struct fold *folds, struct folded_call *call)
 {
-	struct fold *fold = &thread->folds[(call->serial * 2 + thread->number) & (FOLDS - 1)];
-	if (fold->calls && (fold->serial != call->serial || fold->fd != call->fd || fold->number != thread->number ||
-			    fold->architecture != thread->architecture || call->now - fold->first_ns > FOLD_NS))
-		flush_fold(thread, fold);
+	struct fold *fold = &folds[(call->serial * 2 + call->number) & (FOLDS - 1)];
+	u64 first_ns = call->now - call->took;
+	if (fold->calls && (fold->serial != call->serial || fold->fd != call->fd || fold->number != call->number ||
+			    fold->architecture != call->architecture || call->now - fold->first_ns > FOLD_NS))
+		flush_fold(call->tid, fold);
 	if (!fold->calls) {
-		fold->first_ns = thread->enter_ns;
+		fold->first_ns = first_ns;
 		fold->errors = 0;
 		fold->bytes = 0;
 		fold->total_ns = 0;
 		fold->serial = call->serial;
 		fold->fd = call->fd;
-		fold->number = thread->number;
-		fold->architecture = thread->architecture;
+		fold->number = call->number;
+		fold->architecture = call->architecture;
 	}
 	fold->calls++;
 	fold->total_ns += call->took;

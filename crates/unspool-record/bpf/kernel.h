@@ -24,6 +24,7 @@ typedef signed long long s64;
 #define MAP_TYPE_RINGBUF 27
 #define MAP_TYPE_TASK_STORAGE 29
 #define MAP_NO_PREALLOC 1
+#define MAP_SHARED_WITH_RECORDER 1024 // BPF_F_MMAPABLE
 #define STORAGE_CREATE 1
 #define RING_NO_WAKEUP 1
 #define RING_AVAILABLE 0
@@ -34,6 +35,7 @@ typedef signed long long s64;
 static void *(*bpf_map_lookup_elem)(void *map, const void *key) = (void *)1;
 static long (*bpf_map_update_elem)(void *map, const void *key, const void *value, u64 flags) = (void *)2;
 static long (*bpf_map_delete_elem)(void *map, const void *key) = (void *)3;
+static u64 (*bpf_ktime_get_ns)(void) = (void *)5;
 static u32 (*bpf_get_smp_processor_id)(void) = (void *)8;
 static u64 (*bpf_get_current_cgroup_id)(void) = (void *)80;
 static long (*bpf_probe_read_user)(void *to, u32 size, const void *from) = (void *)112;
@@ -41,7 +43,6 @@ static long (*bpf_probe_read_kernel)(void *to, u32 size, const void *from) = (vo
 static long (*bpf_probe_read_user_str)(void *to, u32 size, const void *from) = (void *)114;
 static long (*bpf_probe_read_kernel_str)(void *to, u32 size, const void *from) = (void *)115;
 static u64 (*bpf_get_current_ancestor_cgroup_id)(int level) = (void *)123;
-static u64 (*bpf_ktime_get_boot_ns)(void) = (void *)125;
 static long (*bpf_ringbuf_output)(void *ring, void *data, u64 size, u64 flags) = (void *)130;
 static void *(*bpf_ringbuf_reserve)(void *ring, u64 size, u64 flags) = (void *)131;
 static void (*bpf_ringbuf_submit)(void *data, u64 flags) = (void *)132;
@@ -49,6 +50,7 @@ static u64 (*bpf_ringbuf_query)(void *ring, u64 flags) = (void *)134;
 static void *(*bpf_task_storage_get)(void *map, void *task, void *value, u64 flags) = (void *)156;
 static long (*bpf_task_storage_delete)(void *map, void *task) = (void *)157;
 static struct task_struct *(*bpf_get_current_task_btf)(void) = (void *)158;
+static struct pt_regs *(*bpf_task_pt_regs)(struct task_struct *task) = (void *)175;
 static long (*bpf_loop)(u32 count, void *callback, void *context, u64 flags) = (void *)181;
 
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
@@ -251,10 +253,12 @@ struct io_rw {
 #ifdef __TARGET_ARCH_x86
 struct pt_regs {
 	unsigned long r10, r9, r8, bx, cx, dx, si, di, bp, orig_ax;
+	u16 cs;
 };
 #else
 struct pt_regs {
 	u64 regs[31];
+	u64 orig_x0;
 	s32 syscallno;
 };
 #endif

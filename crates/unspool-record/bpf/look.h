@@ -217,20 +217,6 @@ SEPARATE int put_path(u32 tag, u32 index, u64 vfs_mount, u64 dentry, u64 inode)
 }
 
 // The open file behind a descriptor of the thread that runs; 0: none.
-INLINE u64 file_of(struct task_struct *task, u32 fd)
-{
-	struct files_struct *table = task->files;
-	u64 file = 0;
-	if (!table)
-		return 0;
-	struct fdtable *descriptors = table->fdt;
-	if (!descriptors || fd >= descriptors->max_fds)
-		return 0;
-	bpf_probe_read_kernel(&file, sizeof(file), (void *)descriptors->fd + (u64)fd * 8);
-	return file;
-}
-
-// The same, a little slower to run and much quicker to load.
 INLINE u64 own_file(u32 fd)
 {
 	u64 table = POINTER(struct task_struct, bpf_get_current_task_btf(), files);
@@ -299,7 +285,7 @@ SEPARATE u32 tell_file(u32 tid, u64 file)
 	if (!s || !inode)
 		return 0;
 	u32 serial = new_serial(file, inode);
-	begin_record(s, tid, bpf_ktime_get_boot_ns());
+	begin_record(s, tid, clock_ns());
 	*(u64 *)(s->data + 16) = serial;
 	s->len = 24;
 	put_file_path(INDEX_NONE, file, inode);
@@ -307,22 +293,30 @@ SEPARATE u32 tell_file(u32 tid, u64 file)
 	OPAQUE(len);
 	if (len > SCRATCH_ROOM)
 		return serial;
-	bpf_ringbuf_output(&ring, s->data, len, RING_NO_WAKEUP);
+	put_stamped(&s->stamp, len);
 	return serial;
 }
 
 // The serial number of the open file behind a descriptor; 0: there is none.
-INLINE u32 serial_of(struct task_struct *task, struct thread *thread, u32 fd)
+SEPARATE u32 look_up_serial(u32 tid, u32 fd)
 {
-	struct cached *cached = &thread->cache[fd & (CACHED - 1)];
-	u32 now = changes + 1;
-	if (cached->fd == fd && cached->changes == now)
-		return cached->serial;
-	u64 file = file_of(task, fd);
+	u64 file = own_file(fd);
 	if (!file)
 		return 0;
 	struct known_file *known = bpf_map_lookup_elem(&files, &file);
-	u32 serial = known && known->inode == inode_of(file) ? known->serial : tell_file(thread->tid, file);
+	return known && known->inode == inode_of(file) ? known->serial : tell_file(tid, file);
+}
+
+// The same, from what the thread remembers if that is still true.
+INLINE u32 serial_of(struct cached *cache, u32 tid, u32 fd)
+{
+	struct cached *cached = &cache[fd & (CACHED - 1)];
+	u32 now = changes + 1;
+	if (cached->fd == fd && cached->changes == now)
+		return cached->serial;
+	u32 serial = look_up_serial(tid, fd);
+	if (!serial)
+		return 0;
 	cached->fd = fd;
 	cached->serial = serial;
 	cached->changes = now;

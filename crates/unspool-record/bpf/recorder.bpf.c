@@ -48,12 +48,68 @@ INLINE struct thread *current_thread(struct task_struct *task)
 	return thread;
 }
 
+// Gives the thread that runs a place among `nears`, if one is free where it would be.
+INLINE void take_near(struct thread *thread, u64 key)
+{
+	u32 place = near_place(key);
+	struct near *near = near_at(place);
+	if (!near || thread->near || thread->flags || near->registers)
+		return;
+	if (__sync_val_compare_and_swap(&near->registers, 0, key))
+		return;
+	near->enter_ns = 0;
+	near->tid = thread->tid;
+	for (int at = 0; at < CACHED; at++)
+		near->cache[at].changes = 0;
+	thread->near = place + 1;
+}
+
+// The call at which the thread stands in its place becomes one that any call is.
+INLINE void leave_near(struct thread *thread, struct near *near, struct pt_regs *regs, u64 enter_ns, u32 architecture)
+{
+	struct ends *ends = ends_of_shorts();
+	thread->number = near->number;
+	thread->architecture = architecture;
+	thread->is_in_call = 1;
+	thread->enter_ns = enter_ns + (ends ? ends->boot_ns : 0);
+	keep_arguments(thread, regs, architecture);
+#ifndef __TARGET_ARCH_x86
+	thread->arguments[0] = first_argument(regs);
+#endif
+}
+
+SEPARATE int begin_call(u64 now)
+{
+	struct thread *thread = bpf_task_storage_get(&threads, bpf_get_current_task_btf(), NULL, 0);
+	if (!thread)
+		return 0;
+	struct call *call = call_of(thread->architecture, thread->number);
+	u64 at = put_call(thread->record, thread, call ? call->arguments : 6, 0, 0, now);
+	OPAQUE(at);
+	at &= 127;
+	*(u32 *)thread->record = first_word(KIND_CALL_BEGIN, at);
+	put_stamped(&thread->stamp, at);
+	return 0;
+}
+
 SEC("tp_btf/sys_enter")
 int enter_call(u64 *context)
 {
-	struct task_struct *task = bpf_get_current_task_btf();
 	struct pt_regs *regs = (struct pt_regs *)context[0];
 	u64 number = context[1];
+	u64 key = key_of(regs);
+	u32 judged = number < CALLS_PER_ARCHITECTURE ? numbers[number] : 0;
+	if (is_passed_over(judged, regs))
+		return 0;
+	if (judged & NUMBER_QUICK) {
+		struct near *near = own_near(key);
+		if (near) {
+			near->number = number;
+			near->enter_ns = bpf_ktime_get_ns();
+			return 0;
+		}
+	}
+	struct task_struct *task = bpf_get_current_task_btf();
 	u32 architecture = architecture_of(task, number);
 	struct call *call = call_of(architecture, number);
 	if (!call || !(call->flags & CALL_WANTED))
@@ -65,18 +121,14 @@ int enter_call(u64 *context)
 	thread->architecture = architecture;
 	thread->is_in_call = 1;
 	keep_arguments(thread, regs, architecture);
-	u64 now = bpf_ktime_get_boot_ns();
+	take_near(thread, key);
+	u64 now = clock_ns();
 	thread->enter_ns = now;
 	if (!(call->flags & (CALL_OF_PROCESS | CALL_CLOSES)))
 		return 0;
-	if (call->flags & CALL_OF_PROCESS && !(thread->flags & THREAD_WAITS)) {
-		u64 at = put_call(thread->record, thread, call->arguments, 0, 0, now);
-		OPAQUE(at);
-		at &= 127;
-		*(u32 *)thread->record = first_word(KIND_CALL_BEGIN, at);
-		bpf_ringbuf_output(&ring, thread->record, at, RING_NO_WAKEUP);
-	}
-	flush_folds(thread);
+	if (call->flags & CALL_OF_PROCESS && !(thread->flags & THREAD_WAITS))
+		begin_call(now);
+	flush_folds();
 	return 0;
 }
 
@@ -87,58 +139,65 @@ INLINE int is_crowded(struct counters *totals, struct thread *thread)
 	return totals->is_full;
 }
 
-// Number of the call that returns.
-INLINE u64 number_of_call(struct pt_regs *regs)
-{
-#ifdef __TARGET_ARCH_x86
-	return regs->orig_ax;
-#else
-	return (u32)regs->syscallno;
-#endif
-}
-
 SEC("tp_btf/sys_exit")
 int exit_call(u64 *context)
 {
-	struct task_struct *task = bpf_get_current_task_btf();
+	struct pt_regs *regs = (struct pt_regs *)context[0];
 	s64 result = context[1];
-	if (is_partial) {
-		// Most calls are left out then: the table tells quicker than the task's storage.
-		u64 number = number_of_call((struct pt_regs *)context[0]);
-		struct call *left = call_of(architecture_of(task, number), number);
-		if (!left || !(left->flags & CALL_WANTED))
+	u64 number = number_of_call(regs);
+	u32 judged = number < CALLS_PER_ARCHITECTURE ? numbers[number] : 0;
+	if (is_passed_over(judged, regs))
+		return 0;
+	struct near *near = own_near(key_of(regs));
+	u64 enter_ns = near ? near->enter_ns : 0;
+	u32 architecture = OWN_ARCHITECTURE;
+	struct task_struct *task;
+	if (near && enter_ns) {
+		near->enter_ns = 0;
+		if (!(judged & NUMBER_OWN_BY_CODE && is_own_code(regs)))
+			architecture = architecture_of(bpf_get_current_task_btf(), near->number);
+		struct call *quick = call_of(architecture, near->number);
+		if (quick && architecture == OWN_ARCHITECTURE && record_quick(near, quick, regs, enter_ns, result))
 			return 0;
 	}
+	task = bpf_get_current_task_btf();
 	struct thread *thread = bpf_task_storage_get(&threads, task, NULL, 0);
 	u32 serial = 0;
-	if (!thread || !thread->is_in_call)
+	if (!thread)
+		return 0;
+	if (near && enter_ns)
+		leave_near(thread, near, regs, enter_ns, architecture);
+	if (!thread->is_in_call)
 		return 0;
 	thread->is_in_call = 0;
 	if (thread->flags & (THREAD_WAITS | THREAD_STRANGER))
 		return 0;
 	struct call *call = call_of(thread->architecture, thread->number);
 	struct counters *totals = counters();
-	if (!call || !totals)
+	if (!call || !totals || !(call->flags & CALL_WANTED))
 		return 0;
-	u64 now = bpf_ktime_get_boot_ns();
+	u64 now = clock_ns();
 	u32 flags = call->flags;
 	u32 fd = -1;
 	if (flags & CALL_ON_FILE) {
 		fd = thread->arguments[call->fd_place & 3];
 		if (call->fd_place == 4)
 			fd = thread->arguments[4];
-		serial = serial_of(task, thread, fd);
+		serial = serial_of(thread->cache, thread->tid, fd);
 	}
 	if (flags & CALL_FOLDED || (flags & CALL_FOLDABLE && is_crowded(totals, thread))) {
 		struct folded_call folded = {
 			.now = now,
 			.took = now - thread->enter_ns,
 			.result = result,
+			.tid = thread->tid,
 			.serial = serial,
 			.fd = fd,
 			.moves_bytes = flags & CALL_MOVES_BYTES,
+			.number = thread->number,
+			.architecture = thread->architecture,
 		};
-		fold_call(thread, &folded);
+		fold_call(thread->folds, &folded);
 		return 0;
 	}
 	if (flags & CALL_READS_GIVEN || (flags & CALL_READS_MADE && (result >= 0 || result == -EINPROGRESS))) {
@@ -149,11 +208,6 @@ int exit_call(u64 *context)
 	}
 	if (flags & CALL_CHANGES)
 		__sync_fetch_and_add(&changes, 1);
-	if (serial && !call->fd_place && call->arguments == 3 && !(thread->arguments[2] >> 32) && result == (s32)result &&
-	    now - thread->enter_ns < LONG_DURATION && !(thread->arguments[0] >> 32)) {
-		write_short(totals, thread, serial, result, now);
-		return 0;
-	}
 	write_plain(thread, serial && !call->fd_place ? KIND_CALL_ON_FILE : KIND_CALL, call->arguments, call->fd_place ? 0 : serial,
 		    result, now);
 	return 0;
@@ -183,7 +237,7 @@ int make_thread(u64 *context)
 	if (!from || from->flags & (THREAD_WAITS | THREAD_STRANGER | THREAD_PROBES))
 		return 0;
 	u32 flags = 0;
-	u64 now = bpf_ktime_get_boot_ns();
+	u64 now = clock_ns();
 	if (parent->tgid == child->tgid)
 		flags |= CLONE_THREAD;
 	if (POINTER(struct task_struct, parent, mm) == POINTER(struct task_struct, child, mm))
@@ -196,14 +250,14 @@ int make_thread(u64 *context)
 		flags |= CLONE_VFORK;
 	struct thread *to = bpf_task_storage_get(&threads, child, NULL, STORAGE_CREATE);
 	struct fork_record record = {
-		.word = first_word(KIND_FORK, sizeof(record)),
+		.word = first_word(KIND_FORK, sizeof(record) - 8),
 		.tid = from->tid,
 		.time = now,
 		.child = number_of((u64)child),
 		.child_tgid = flags & CLONE_THREAD ? from->tgid : number_of((u64)child),
 		.flags = flags,
 	};
-	put_event(&record, sizeof(record), now);
+	put_event(&record.stamp, sizeof(record) - 8, now);
 	__sync_fetch_and_add(&alive, 1);
 	if (!to) {
 		struct orphan orphan = {.tid = record.child, .tgid = record.child_tgid};
@@ -255,7 +309,7 @@ static long put_piece(u64 turn, struct piecing *piecing)
 	OPAQUE(padded);
 	if (padded > PIECE_BYTES + sizeof(*piece) + 4)
 		return 1;
-	bpf_ringbuf_output(&ring, s->data, padded, RING_NO_WAKEUP);
+	put_stamped(&s->stamp, padded);
 	piecing->from += len;
 	return 0;
 }
@@ -307,7 +361,7 @@ SEPARATE int write_exec(u32 former, u64 program, u64 file, u64 now)
 	OPAQUE(len);
 	if (len > SCRATCH_ROOM + 2 * 4096)
 		return 0;
-	return put_event(s->data, len, now);
+	return put_event(&s->stamp, len, now);
 }
 
 SEC("tp_btf/sched_process_exec")
@@ -318,12 +372,15 @@ int replace_image(u64 *context)
 	struct thread *thread = thread_of(task);
 	if (!thread || thread->flags & THREAD_STRANGER)
 		return 0;
-	u64 now = bpf_ktime_get_boot_ns();
+	u64 now = clock_ns();
 	u32 former = thread->tid;
 	if (thread->flags & THREAD_WAITS)
 		learn_place(task);
 	thread->flags &= ~THREAD_WAITS;
 	thread->tid = thread->tgid;
+	struct near *near = near_of(thread);
+	if (near)
+		near->tid = thread->tid;
 	u64 mm = POINTER(struct task_struct, task, mm);
 	if (mm && may_read(task)) {
 		put_pieces(thread->tid, POINTER(struct mm_struct, mm, arg_start), POINTER(struct mm_struct, mm, arg_end), 0);
@@ -347,8 +404,18 @@ int end_thread(u64 *context)
 		learn_place(task);
 		return 0;
 	}
-	u64 now = bpf_ktime_get_boot_ns();
-	flush_folds(thread);
+	u64 now = clock_ns();
+	flush_folds();
+	struct near *near = near_of(thread);
+	if (near) {
+		if (near->enter_ns) {
+			struct pt_regs *regs = bpf_task_pt_regs(task);
+			leave_near(thread, near, regs, near->enter_ns, architecture_of(task, near->number));
+		}
+		near->enter_ns = 0;
+		thread->near = 0;
+		near->registers = 0;
+	}
 	if (!(thread->flags & THREAD_WAITS)) {
 		if (thread->is_in_call)
 			write_unfinished(now);
@@ -357,14 +424,14 @@ int end_thread(u64 *context)
 		u64 executes = POINTER(struct signal_struct, signal, group_exec_task);
 		int is_replaced = thread->tid == thread->tgid && executes && executes != (u64)task;
 		struct exit_record record = {
-			.word = first_word(KIND_EXIT, sizeof(record)),
+			.word = first_word(KIND_EXIT, sizeof(record) - 8),
 			.tid = thread->tid,
 			.time = now,
 			.tgid = thread->tgid,
 			.status = task->exit_code,
 		};
 		if (!is_replaced)
-			put_event(&record, sizeof(record), now);
+			put_event(&record.stamp, sizeof(record) - 8, now);
 	}
 	__sync_fetch_and_add(&alive, -1);
 	// The storage goes with the task.
@@ -374,16 +441,16 @@ int end_thread(u64 *context)
 
 INLINE void write_signal(struct thread *thread, u32 kind, u32 number, s32 code, u32 sender)
 {
-	u64 now = bpf_ktime_get_boot_ns();
+	u64 now = clock_ns();
 	struct signal_record record = {
-		.word = first_word(kind, kind == KIND_SIGNAL ? sizeof(record) : sizeof(record) - 8),
+		.word = first_word(kind, kind == KIND_SIGNAL ? sizeof(record) - 8 : sizeof(record) - 16),
 		.tid = thread->tid,
 		.time = now,
 		.number = number,
 		.code = code,
 		.sender = sender,
 	};
-	put_event(&record, record.word >> 8, now);
+	put_event(&record.stamp, record.word >> 8, now);
 }
 
 // The number of the sender, where the signal has one: kill, sigqueue, tgkill, SIGCHLD.

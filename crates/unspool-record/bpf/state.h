@@ -1,4 +1,5 @@
-// What the programs share with each other and with the recorder. The recorder's side is src/bpf/shared.rs: keep them alike.
+// What the programs share with each other and with the recorder. The recorder's side are
+// src/bpf/{calls,living,programs,rings}.rs: keep them alike.
 #pragma once
 #include "kernel.h"
 
@@ -64,6 +65,7 @@
 #define CALL_CLOSES 256
 #define CALL_EXECUTES 512
 #define CALL_CHANGES 1024 // descriptors come or go
+#define CALL_QUICK 2048 // its record is made of numbers alone, few enough for `shorts`
 
 #define ROLE_TEXT 1
 #define ROLE_NAME 2
@@ -100,6 +102,14 @@ struct call {
 
 #define CALLS_PER_ARCHITECTURE 512
 
+// What the number of a call tells alone, whatever the architecture is.
+#define NUMBER_PASSED_OVER 1 // nothing is recorded
+#define NUMBER_QUICK 2 // at its entry only the time is kept
+// Of the machine's own architecture whenever the code segment is: what other architectures have there does not return.
+#define NUMBER_OWN_BY_CODE 4
+// Nothing is recorded when the code segment is the machine's own.
+#define NUMBER_PASSED_OVER_BY_CODE 8
+
 // Calls counted on one file.
 struct fold {
 	u64 first_ns;
@@ -125,6 +135,19 @@ struct cached {
 	u32 unused;
 };
 
+// What the frequent calls of one thread need, found by where its registers are kept: at the same address in every call, the end
+// of its kernel stack, which is no other thread's while it lives. Costs no call into the kernel, as a task's storage does.
+struct near {
+	u64 registers; // as `key_of` has it; 0: no thread's
+	u64 enter_ns; // of CLOCK_MONOTONIC; 0: in no such call
+	u32 tid;
+	u32 number;
+	struct cached cache[CACHED];
+	struct fold folds[FOLDS];
+};
+
+#define NEAR 4096
+
 #define THREAD_WAITS 1 // for its exec: nothing of it is recorded before
 #define THREAD_PROBES 2 // a child of the recorder that ends at once: tells the recorder's place
 #define THREAD_STRANGER 4 // looked at, not to be recorded
@@ -145,9 +168,10 @@ struct thread {
 	u32 signal;
 	s32 signal_code;
 	u32 signal_sender;
-	u32 unused2;
+	u32 near; // its place in `nears` and one; 0: none
 	struct cached cache[CACHED];
 	struct fold folds[FOLDS];
+	u64 stamp;
 	u8 record[160];
 };
 
@@ -177,8 +201,34 @@ struct scratch {
 	u32 serial;
 	u64 arguments[6];
 	s64 result;
-	u64 deleted;
+	u64 unused;
+	u64 stamp;
 	u8 data[SCRATCH_BYTES];
+};
+
+// The record of most calls, as it is in the stream.
+struct short_call {
+	u32 word, tid;
+	u64 time;
+	u32 took;
+	u16 number, widths;
+	u32 serial;
+	u32 fd;
+	u64 address;
+	u32 count;
+	s32 result;
+};
+
+// Bit of a kind in `shorts`: which turn around it the record belongs to.
+#define SHORT_TURN 0x40
+
+// Shared with the recorder, which maps it.
+struct ends {
+	u64 head; // short records ever begun
+	u64 unused[7];
+	u64 tail; // short records that the recorder has taken
+	u64 boot_ns; // to be added to CLOCK_MONOTONIC, which is quicker to read, to get CLOCK_BOOTTIME
+	u64 unused2[6];
 };
 
 // Set by the recorder before loading.
@@ -194,8 +244,13 @@ const volatile u32 may_read_all = 0;
 const volatile u64 fold_from = ~0ull;
 // Ring fill at which threads wait for the recorder; 0: they never do.
 const volatile u64 wait_from = 0;
-// Whether some calls are left out.
-const volatile u32 is_partial = 0;
+// What numbers of calls tell alone: NUMBER_...
+const volatile u8 numbers[CALLS_PER_ARCHITECTURE] = {};
+// Places of `shorts`, a power of two.
+const volatile u64 shorts_places = 8192;
+// Short records not taken from which calls are counted instead of written, and from which threads wait.
+const volatile u64 shorts_fold_from = 4096;
+const volatile u64 shorts_wait_from = ~0ull;
 const volatile u64 cgroup = 0;
 const volatile u32 cgroup_level = 0;
 
@@ -219,6 +274,30 @@ struct {
 	uint(type, MAP_TYPE_RINGBUF);
 	uint(max_entries, 64 << 20);
 } ring SEC(".maps");
+
+// The records of most calls, in a ring of places of equal size. Each belongs to whoever raised `head`.
+struct {
+	uint(type, MAP_TYPE_ARRAY);
+	uint(map_flags, MAP_SHARED_WITH_RECORDER);
+	uint(max_entries, 1 << 20);
+	type(key, u32);
+	type(value, struct short_call);
+} shorts SEC(".maps");
+
+struct {
+	uint(type, MAP_TYPE_ARRAY);
+	uint(map_flags, MAP_SHARED_WITH_RECORDER);
+	uint(max_entries, 1);
+	type(key, u32);
+	type(value, struct ends);
+} ends SEC(".maps");
+
+struct {
+	uint(type, MAP_TYPE_ARRAY);
+	uint(max_entries, NEAR);
+	type(key, u32);
+	type(value, struct near);
+} nears SEC(".maps");
 
 struct {
 	uint(type, MAP_TYPE_LRU_HASH);
@@ -282,6 +361,44 @@ INLINE struct thread *thread_of(struct task_struct *task)
 	thread->tgid = orphan->tgid;
 	bpf_map_delete_elem(&orphans, &pid);
 	return thread;
+}
+
+INLINE struct ends *ends_of_shorts(void)
+{
+	u32 zero = 0;
+	return bpf_map_lookup_elem(&ends, &zero);
+}
+
+// CLOCK_BOOTTIME, which all records tell.
+INLINE u64 clock_ns(void)
+{
+	struct ends *ends = ends_of_shorts();
+	return bpf_ktime_get_ns() + (ends ? ends->boot_ns : 0);
+}
+
+// The place of registers in memory as a number: their distance from a variable. The verifier allows no other arithmetic.
+INLINE u64 key_of(struct pt_regs *registers)
+{
+	u64 key = (u64)registers, from = (u64)&last_serial;
+	asm volatile("%0 -= %1" : "+r"(key) : "r"(from));
+	return key;
+}
+
+INLINE u32 near_place(u64 key)
+{
+	return key * 0x9e3779b97f4a7c15ull >> 52;
+}
+
+INLINE struct near *near_at(u32 place)
+{
+	return bpf_map_lookup_elem(&nears, &place);
+}
+
+// Of the thread that runs; NULL: it has none.
+INLINE struct near *own_near(u64 key)
+{
+	struct near *near = near_at(near_place(key));
+	return near && near->registers == key ? near : NULL;
 }
 
 INLINE struct scratch *scratch(void)

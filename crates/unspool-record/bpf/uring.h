@@ -46,7 +46,7 @@ int submit_request(u64 *context)
 	if (!thread || thread->flags & (THREAD_WAITS | THREAD_PROBES | THREAD_STRANGER))
 		return 0;
 	struct request request = {
-		.time = bpf_ktime_get_boot_ns(),
+		.time = clock_ns(),
 		.tid = thread->tid,
 		.fd = kiocb->cqe.fd,
 		.operation = kiocb->opcode,
@@ -66,7 +66,7 @@ SEPARATE int write_operation(u64 key, s32 result)
 	struct scratch *s = scratch();
 	u64 file = 0;
 	u32 serial = 0;
-	u64 now = bpf_ktime_get_boot_ns();
+	u64 now = clock_ns();
 	if (!request || !s)
 		return 0;
 	u32 operation = request->operation;
@@ -99,7 +99,7 @@ SEPARATE int write_operation(u64 key, s32 result)
 	OPAQUE(len);
 	if (len > SCRATCH_ROOM)
 		return 0;
-	return put_event(s->data, len, now);
+	return put_event(&s->stamp, len, now);
 }
 
 SEC("tp_btf/io_uring_complete")

@@ -1,5 +1,6 @@
 //! The table of calls that the kernel's side reads: what to do with each, see `struct call` in `bpf/state.h`.
 
+use unspool_decode::native::format::architecture;
 use unspool_model::syscalls::{Architecture, Role as ModelRole, Syscall};
 
 use crate::native::OWN_ARCHITECTURE;
@@ -26,7 +27,34 @@ mod flag {
     pub(super) const CLOSES: u16 = 256;
     pub(super) const EXECUTES: u16 = 512;
     pub(super) const CHANGES: u16 = 1024;
+    pub(super) const QUICK: u16 = 2048;
 }
+
+/// Bits of what a number of a call tells alone, as `bpf/state.h` has them.
+mod judged {
+    pub(super) const PASSED_OVER: u8 = 1;
+    pub(super) const QUICK: u8 = 2;
+    pub(super) const OWN_BY_CODE: u8 = 4;
+    pub(super) const PASSED_OVER_BY_CODE: u8 = 8;
+}
+
+/// Calls of i386 that do not return, do nothing, or are not there in any kernel: whoever makes their number from code of the
+/// machine's own architecture means the machine's own call, or gives nothing away.
+const EMPTY_CALLS: &[&str] = &[
+    "restart_syscall",
+    "exit",
+    "exit_group",
+    "break",
+    "stty",
+    "gtty",
+    "ftime",
+    "prof",
+    "lock",
+    "mpx",
+    "ulimit",
+    "profil",
+    "idle",
+];
 
 /// Arguments of a call that no table has.
 const ARGUMENTS_MAX: u8 = 6;
@@ -53,6 +81,44 @@ pub(super) fn table(detail: Detail) -> Vec<[u8; CALL_BYTES]> {
 pub(super) fn is_wanted(number: u16, detail: Detail) -> bool {
     let row = RoleTable::new().row(OWN_ARCHITECTURE, u64::from(number));
     row.map_or(Detail::Full, |row| row.detail) <= detail
+}
+
+/// What the number of a call tells, whatever its architecture is: what the kernel's side looks at first.
+pub(super) fn numbers(detail: Detail) -> [u8; CALLS_PER_ARCHITECTURE] {
+    let table = table(detail);
+    let flags = |architecture: u8, number: usize| {
+        let place = usize::from(architecture) * CALLS_PER_ARCHITECTURE + number;
+        table
+            .get(place)
+            .map_or(0, |call| u16::from_le_bytes([call[0], call[1]]))
+    };
+    let special = flag::OF_PROCESS | flag::CLOSES | flag::EXECUTES;
+    std::array::from_fn(|number| {
+        let own = flags(OWN_ARCHITECTURE, number);
+        // Of 32-bit programs only x86_64 knows the calls.
+        let other = if cfg!(target_arch = "x86_64") {
+            flags(architecture::I386, number)
+        } else {
+            0
+        };
+        let name = u32::try_from(number)
+            .ok()
+            .and_then(|number| Syscall::by_number(Architecture::I386, number))
+            .map(|call| call.row().name);
+        let own_by_code = cfg!(not(target_arch = "x86_64"))
+            || name.is_some_and(|name| EMPTY_CALLS.contains(&name));
+        let mut judged = 0;
+        let mut set = |bit: u8, on: bool| judged |= if on { bit } else { 0 };
+        let is_wanted = own & flag::WANTED != 0;
+        set(judged::PASSED_OVER, !is_wanted && other & flag::WANTED == 0);
+        set(judged::PASSED_OVER_BY_CODE, !is_wanted && own_by_code);
+        set(judged::OWN_BY_CODE, own_by_code);
+        set(
+            judged::QUICK,
+            own & flag::QUICK != 0 && (own_by_code || other & special == 0),
+        );
+        judged
+    })
 }
 
 fn architecture_of(number: u8) -> Architecture {
@@ -121,6 +187,11 @@ fn call(
         flag::CHANGES,
         process == Some(ProcessCall::Exec) || row.is_some_and(changes_descriptors),
     );
+    let is_simple =
+        !gives && !makes && process.is_none() && flags & (flag::CLOSES | flag::CHANGES) == 0;
+    if is_simple && least <= detail && arguments == 3 && fd_place == Some(0) {
+        flags |= flag::QUICK;
+    }
     let [low, high] = flags.to_le_bytes();
     let mut bytes = [0; CALL_BYTES];
     bytes[..6].copy_from_slice(&[
@@ -234,6 +305,26 @@ mod tests {
         // A call beyond the tables is recorded with all its registers.
         let beyond = table(Detail::Full)[CALLS - 1];
         assert_eq!(beyond[..3], [1 | 64, 0, 6]);
+    }
+
+    #[test]
+    #[cfg(target_arch = "x86_64")]
+    fn numbers_tell_what_may_be_judged_by_them() {
+        let full = numbers(Detail::Full);
+        // read and write: i386 has restart_syscall and exit there. lseek is creat, munmap is execve, close is fstat there.
+        assert_eq!(full[0], judged::QUICK | judged::OWN_BY_CODE);
+        assert_eq!(full[1], judged::QUICK | judged::OWN_BY_CODE);
+        assert_eq!(full[8], judged::QUICK);
+        assert_eq!([full[11], full[3], full[257]], [0; 3]);
+        let names = numbers(Detail::Names);
+        assert_eq!(
+            names[0],
+            judged::PASSED_OVER | judged::PASSED_OVER_BY_CODE | judged::OWN_BY_CODE
+        );
+        // exit of i386 is recorded.
+        assert_eq!(names[1], judged::PASSED_OVER_BY_CODE | judged::OWN_BY_CODE);
+        // lseek could be creat.
+        assert_eq!(names[8] & judged::PASSED_OVER, 0);
     }
 
     #[test]

@@ -7,6 +7,7 @@ use unspool_decode::native::format::{kind, tag};
 
 use super::kernel::{self, Forked};
 use super::recorder::Recorder;
+use super::rings::Position;
 use crate::native::stream::CLOCK;
 use crate::options::RecordError;
 use crate::sys::{self, Tid};
@@ -79,9 +80,13 @@ impl Recorder<'_> {
 }
 
 /// The position that a piece of the stream ends with.
-fn position_at_end(piece: &[u8]) -> Option<u64> {
+fn position_at_end(piece: &[u8]) -> Option<Position> {
     let record = piece.last_chunk::<{ super::recorder::POSITION_BYTES }>()?;
     let [kind, ..] = *record;
-    let position = record.last_chunk::<8>()?;
-    (kind == kind::POSITION).then(|| u64::from_le_bytes(*position))
+    let (rest, short) = record.split_last_chunk::<8>()?;
+    let long = rest.last_chunk::<8>()?;
+    (kind == kind::POSITION).then(|| Position {
+        long: u64::from_le_bytes(*long),
+        short: u64::from_le_bytes(*short),
+    })
 }

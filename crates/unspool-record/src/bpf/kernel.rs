@@ -1,14 +1,12 @@
-//! Calls of the kernel that the BPF recorder needs: pidfds, map updates, the mapped ring, waiting.
+//! Calls of the kernel that the BPF recorder needs: pidfds, map updates, waiting.
 
 #![expect(
     unsafe_code,
-    reason = "shared memory with the kernel and calls that no library has; every block says who guarantees what"
+    reason = "calls that no library has; every block says who guarantees what"
 )]
 
 use std::io;
 use std::os::fd::{AsRawFd as _, BorrowedFd, FromRawFd as _, OwnedFd, RawFd};
-use std::ptr::NonNull;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use crate::sys::Tid;
 
@@ -16,11 +14,6 @@ use crate::sys::Tid;
 const PIDFD_THREAD: u32 = libc::O_EXCL as u32;
 const BPF_MAP_LOOKUP_ELEM: libc::c_long = 1;
 const BPF_MAP_UPDATE_ELEM: libc::c_long = 2;
-/// Bits of the length word before each record of the ring (`include/uapi/linux/bpf.h`).
-const BUSY: u32 = 1 << 31;
-const DISCARDED: u32 = 1 << 30;
-/// Bytes of that head.
-const RING_HEAD_BYTES: usize = 8;
 
 /// A descriptor of a process.
 pub(super) fn pidfd(pid: Tid) -> io::Result<OwnedFd> {
@@ -213,127 +206,6 @@ pub(super) fn await_end(pid: Tid) {
             return;
         }
     }
-}
-
-/// The ring, mapped: the kernel appends, this process takes.
-#[derive(Debug)]
-pub(super) struct Ring {
-    consumer: NonNull<AtomicU64>,
-    producer: NonNull<AtomicU64>,
-    data: NonNull<u8>,
-    bytes: usize,
-    page: usize,
-    taken: u64,
-}
-
-// SAFETY: the mappings belong to this value alone; the kernel's side is synchronised by the two positions.
-unsafe impl Send for Ring {}
-
-impl Ring {
-    /// Maps a ring of `bytes`, a power of two.
-    pub(super) fn map(ring: BorrowedFd<'_>, bytes: usize) -> io::Result<Self> {
-        // SAFETY: takes a constant.
-        let page = usize::try_from(unsafe { libc::sysconf(libc::_SC_PAGESIZE) }).unwrap_or(4096);
-        let consumer = map_pages(ring, page, libc::PROT_READ | libc::PROT_WRITE, 0)?;
-        // The data is mapped twice in a row: a record that wraps is one piece.
-        let producer = map_pages(ring, page + 2 * bytes, libc::PROT_READ, page)?;
-        // SAFETY: within the mapping made above.
-        let data = unsafe { producer.add(page) };
-        let consumer: NonNull<AtomicU64> = consumer.cast();
-        // SAFETY: a mapped page, aligned.
-        let taken = unsafe { consumer.as_ref() }.load(Ordering::Relaxed);
-        Ok(Self {
-            consumer,
-            producer: producer.cast(),
-            data,
-            bytes,
-            page,
-            taken,
-        })
-    }
-
-    /// Takes complete records, in order, until `take` says stop or there is none. They count as taken for the kernel only after
-    /// [`Ring::release`]. Returns how many were taken.
-    pub(super) fn take(&mut self, mut take: impl FnMut(&[u8]) -> bool) -> usize {
-        // SAFETY: as above.
-        let end = unsafe { self.producer.as_ref() }.load(Ordering::Acquire);
-        let mut count = 0;
-        while self.taken < end {
-            let at = usize::try_from(self.taken).unwrap_or(0) & (self.bytes - 1);
-            // SAFETY: below the doubled size of the mapping.
-            let place = unsafe { self.data.add(at) };
-            // SAFETY: a head stands at every position below the producer's, 8-aligned.
-            let head = unsafe { place.cast::<AtomicU32>().as_ref() }.load(Ordering::Acquire);
-            if head & BUSY != 0 {
-                break;
-            }
-            let len = (head & !(BUSY | DISCARDED)) as usize;
-            self.taken += (RING_HEAD_BYTES + len).next_multiple_of(8) as u64;
-            count += 1;
-            if head & DISCARDED != 0 {
-                continue;
-            }
-            // SAFETY: the record behind its head lies within the doubled mapping.
-            let bytes = unsafe { place.add(RING_HEAD_BYTES) };
-            // SAFETY: it is complete, and stays until it is released.
-            let record = unsafe { std::slice::from_raw_parts(bytes.as_ptr(), len) };
-            if !take(record) {
-                break;
-            }
-        }
-        count
-    }
-
-    /// Position of the next record to take.
-    pub(super) fn position(&self) -> u64 {
-        self.taken
-    }
-
-    /// Goes on from where the kernel knows this side to be, or from `position` if that is further.
-    pub(super) fn skip_to(&mut self, position: u64) {
-        // SAFETY: as above.
-        let released = unsafe { self.consumer.as_ref() }.load(Ordering::Acquire);
-        self.taken = released.max(position);
-    }
-
-    /// Gives the room of all records taken back to the kernel.
-    pub(super) fn release(&mut self) {
-        // SAFETY: as above; this process alone writes it.
-        unsafe { self.consumer.as_ref() }.store(self.taken, Ordering::Release);
-    }
-}
-
-impl Drop for Ring {
-    fn drop(&mut self) {
-        // SAFETY: a mapping made in `map`, ended once.
-        unsafe { libc::munmap(self.consumer.as_ptr().cast(), self.page) };
-        // SAFETY: the other one.
-        unsafe { libc::munmap(self.producer.as_ptr().cast(), self.page + 2 * self.bytes) };
-    }
-}
-
-fn map_pages(
-    fd: BorrowedFd<'_>,
-    len: usize,
-    protection: i32,
-    offset: usize,
-) -> io::Result<NonNull<u8>> {
-    let offset = libc::off_t::try_from(offset).unwrap_or(0);
-    // SAFETY: a new mapping of a descriptor that is alive; no memory of ours is touched.
-    let address = unsafe {
-        libc::mmap(
-            std::ptr::null_mut(),
-            len,
-            protection,
-            libc::MAP_SHARED,
-            fd.as_raw_fd(),
-            offset,
-        )
-    };
-    if address == libc::MAP_FAILED {
-        return Err(io::Error::last_os_error());
-    }
-    NonNull::new(address.cast()).ok_or_else(|| io::Error::other("mapped at address 0"))
 }
 
 /// Processors that may run threads, for tables with one place each.

@@ -9,6 +9,7 @@ use super::kernel::{look_up_by_fd, pidfd, thread_pidfd};
 use super::recorder::Recorder;
 use crate::native::stream::CLOCK;
 use crate::native::writer::push_item;
+use crate::native::{OWN_ARCHITECTURE, procfs};
 use crate::sys::{self, Tid};
 
 /// Where things stand in `struct thread` of `bpf/state.h`.
@@ -17,7 +18,12 @@ const ARCHITECTURE: usize = 10;
 const NUMBER: usize = 12;
 const ENTER_NS: usize = 16;
 const ARGUMENTS: usize = 24;
+const NEAR: usize = 84;
 const FOLDS: usize = 152;
+/// Where things stand in `struct near`.
+const NEAR_ENTER_NS: usize = 8;
+const NEAR_NUMBER: usize = 20;
+const NEAR_FOLDS: usize = 88;
 const FOLD_COUNT: usize = 8;
 const FOLD_BYTES: usize = 56;
 /// Bits of `flags` that say: not recorded.
@@ -76,7 +82,14 @@ impl Recorder<'_> {
                 self.write_fold(tid, &kept, FOLDS + fold * FOLD_BYTES);
             }
             if kept.u8(IS_IN_CALL) == 1 {
-                self.write_unfinished(tid, &kept);
+                let call = procfs::Call {
+                    number: kept.u16(NUMBER),
+                    arguments: std::array::from_fn(|place| kept.u64(ARGUMENTS + 8 * place)),
+                };
+                self.write_unfinished(tid, kept.u8(ARCHITECTURE), kept.u64(ENTER_NS), &call);
+            }
+            if let Some(place) = kept.u32(NEAR).checked_sub(1) {
+                self.settle_near(tid, place);
             }
         }
         self.writer.flush();
@@ -109,19 +122,51 @@ impl Recorder<'_> {
         self.settled_folded += calls;
     }
 
-    fn write_unfinished(&mut self, tid: Tid, kept: &Kept) {
-        let entered_ns = kept.u64(ENTER_NS);
+    /// The same for its frequent calls.
+    fn settle_near(&mut self, tid: Tid, place: u32) {
+        let Some(near) = self.programs.near(place).map(|bytes| Kept(bytes.to_vec())) else {
+            return;
+        };
+        for fold in 0..FOLD_COUNT {
+            self.write_fold(tid, &near, NEAR_FOLDS + fold * FOLD_BYTES);
+        }
+        let entered_ns = near.u64(NEAR_ENTER_NS);
+        if entered_ns == 0 {
+            return;
+        }
+        let number = u16::try_from(near.u32(NEAR_NUMBER)).unwrap_or(u16::MAX);
+        // What it was given stands in its registers; a thread that runs just now shows none.
+        let call = procfs::call(tid).filter(|call| call.number == number);
+        let call = call.unwrap_or(procfs::Call {
+            number,
+            arguments: [0; 6],
+        });
+        self.write_unfinished(
+            tid,
+            OWN_ARCHITECTURE,
+            entered_ns + self.rings.boot_ns(),
+            &call,
+        );
+    }
+
+    fn write_unfinished(
+        &mut self,
+        tid: Tid,
+        architecture: u8,
+        entered_ns: u64,
+        call: &procfs::Call,
+    ) {
         let now = u64::try_from(sys::clock_ns(CLOCK)).unwrap_or(0);
         let took = u32::try_from(now.saturating_sub(entered_ns)).unwrap_or(LONG_DURATION - 1);
         // All six arguments whole, no result.
-        let widths = u16::from(kept.u8(ARCHITECTURE)) << (2 * (SLOT_RESULT + 1)) | 0x0fff;
+        let widths = u16::from(architecture) << (2 * (SLOT_RESULT + 1)) | 0x0fff;
         self.writer
             .begin(kind::CALL, tid, i64::try_from(entered_ns).unwrap_or(0));
         self.writer.u32(took);
-        self.writer.bytes(&kept.u16(NUMBER).to_le_bytes());
+        self.writer.bytes(&call.number.to_le_bytes());
         self.writer.bytes(&widths.to_le_bytes());
-        for argument in 0..6 {
-            self.writer.u64(kept.u64(ARGUMENTS + 8 * argument));
+        for argument in call.arguments {
+            self.writer.u64(argument);
         }
         push_item(self.writer.items(), tag::NO_RESULT, INDEX_NONE, &[]);
         self.writer.end();

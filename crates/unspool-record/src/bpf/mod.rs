@@ -12,6 +12,7 @@ mod names;
 mod process;
 mod programs;
 mod recorder;
+mod rings;
 mod scope;
 mod types;
 
@@ -27,9 +28,11 @@ use crate::sys::signals::{Dispositions, current_mask};
 use keeper::Keeper;
 use programs::{Loaded, Programs as _, Scope, Setting};
 use recorder::{Recorder, Root, THREAD_PROBES, THREAD_WAITS};
+use rings::Room;
 pub use scope::Target;
 
-/// Bytes of the ring unless asked for otherwise: 0.3 s of the worst storm measured.
+/// Bytes of the rings together unless asked for otherwise: a quarter for records of any length, the rest for frequent calls, of which
+/// the worst storm measured fills it in 0.2 s.
 pub const RING_BYTES: u32 = 64 << 20;
 /// The smallest ring.
 pub const RING_BYTES_MIN: u32 = 1 << 18;
@@ -107,7 +110,7 @@ fn load(options: &RecordOptions, bpf: BpfOptions, scope: Scope) -> Result<Loaded
     Loaded::load(&Setting {
         detail: options.detail,
         scope,
-        ring_bytes: bpf.ring_bytes(),
+        room: Room::new(bpf.ring_bytes()),
         lossless: bpf.lossless,
         own_pid: std::process::id(),
         own_uid: status.uid,

@@ -10,6 +10,7 @@ use aya::{Btf, Ebpf, EbpfLoader, Endianness};
 
 use super::calls;
 use super::kernel::processors;
+use super::rings::{Rings, Room};
 use crate::options::Detail;
 
 #[cfg(target_arch = "x86_64")]
@@ -36,6 +37,9 @@ const OF_RINGS: [(&str, &str); 2] = [
 /// Bytes of the programs' own variables.
 const VARIABLE_BYTES: usize = 36;
 
+/// Bytes of `struct near` in `bpf/state.h`.
+pub(super) const NEAR_BYTES: usize = 536;
+
 /// Which processes are recorded besides those that are told.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum Scope {
@@ -53,8 +57,7 @@ pub(super) enum Scope {
 pub(super) struct Setting {
     pub(super) detail: Detail,
     pub(super) scope: Scope,
-    /// Bytes of the ring, a power of two.
-    pub(super) ring_bytes: u32,
+    pub(super) room: Room,
     /// Whether threads wait for room instead of being counted.
     pub(super) lossless: bool,
     pub(super) own_pid: u32,
@@ -83,8 +86,10 @@ pub(super) trait Programs {
     fn threads(&self) -> io::Result<BorrowedFd<'_>>;
     /// Bytes that the map holds for one thread.
     fn thread_bytes(&self) -> usize;
-    /// The ring.
-    fn ring(&self) -> io::Result<BorrowedFd<'_>>;
+    /// The rings, mapped.
+    fn rings(&self) -> io::Result<Rings>;
+    /// What is kept of a thread's frequent calls: the bytes of a place of `nears`.
+    fn near(&self, place: u32) -> Option<[u8; NEAR_BYTES]>;
     /// What was seen, folded and lost so far.
     fn totals(&self) -> Totals;
     /// Threads that joined, less those that ended.
@@ -96,6 +101,7 @@ pub(super) struct Loaded {
     ebpf: Ebpf,
     names: Vec<(&'static str, &'static str)>,
     thread_bytes: usize,
+    room: Room,
 }
 
 impl fmt::Debug for Loaded {
@@ -142,7 +148,8 @@ impl Loaded {
     }
 
     fn load_with(setting: &Setting, btf: &Btf) -> io::Result<Self> {
-        let ring = u64::from(setting.ring_bytes);
+        let room = setting.room;
+        let (ring, places) = (u64::from(room.long_bytes), u64::from(room.places));
         let never = u64::MAX;
         let (scope, group, group_level) = match setting.scope {
             Scope::Tree => (0_u32, 0_u64, 0_u32),
@@ -150,19 +157,26 @@ impl Loaded {
             Scope::All => (2, 0, 0),
         };
         let may_read_all = u32::from(setting.may_read_all);
-        let is_partial = u32::from(setting.detail != Detail::Full);
-        let (fold_from, wait_from) = if setting.lossless {
-            (never, ring / 2)
+        let (fold_from, wait_from, shorts_wait_from) = if setting.lossless {
+            (never, ring / 2, places / 2)
         } else {
-            (ring / 2, 0)
+            (ring / 2, 0, never)
         };
+        // As many threads as there are processors may be between their look at the ends and the place that they take.
+        let spare = (places / 16).max(4 * u64::from(processors()));
+        let shorts_fold_from = places.saturating_sub(spare);
+        let numbers = calls::numbers(setting.detail);
         let mut ebpf = EbpfLoader::new()
             .btf(Some(btf))
             .allow_unsupported_maps()
-            .map_max_entries("ring", setting.ring_bytes)
+            .map_max_entries("ring", room.long_bytes)
+            .map_max_entries("shorts", room.places)
             .map_max_entries("scratches", processors())
             .override_global("scope", &scope, true)
-            .override_global("is_partial", &is_partial, true)
+            .override_global("numbers", &numbers[..], true)
+            .override_global("shorts_places", &places, true)
+            .override_global("shorts_fold_from", &shorts_fold_from, true)
+            .override_global("shorts_wait_from", &shorts_wait_from, true)
             .override_global("cgroup", &group, true)
             .override_global("cgroup_level", &group_level, true)
             .override_global("own_tgid", &setting.own_pid, true)
@@ -198,6 +212,7 @@ impl Loaded {
             ebpf,
             names,
             thread_bytes,
+            room: setting.room,
         })
     }
 
@@ -231,7 +246,7 @@ fn fill_calls(ebpf: &mut Ebpf, detail: Detail) -> io::Result<()> {
 
 fn map_fd<'e>(ebpf: &'e Ebpf, name: &str) -> io::Result<BorrowedFd<'e>> {
     match ebpf.map(name) {
-        Some(Map::Unsupported(map) | Map::RingBuf(map)) => Ok(map.fd().as_fd()),
+        Some(Map::Unsupported(map) | Map::RingBuf(map) | Map::Array(map)) => Ok(map.fd().as_fd()),
         _ => Err(missing(name)),
     }
 }
@@ -261,8 +276,14 @@ impl Programs for Loaded {
         self.thread_bytes
     }
 
-    fn ring(&self) -> io::Result<BorrowedFd<'_>> {
-        map_fd(&self.ebpf, "ring")
+    fn rings(&self) -> io::Result<Rings> {
+        let map = |name| map_fd(&self.ebpf, name);
+        Rings::map(map("ring")?, map("shorts")?, map("ends")?, self.room)
+    }
+
+    fn near(&self, place: u32) -> Option<[u8; NEAR_BYTES]> {
+        let map = Array::<_, [u8; NEAR_BYTES]>::try_from(self.ebpf.map("nears")?).ok()?;
+        map.get(&place, 0).ok()
     }
 
     fn totals(&self) -> Totals {

@@ -6,10 +6,11 @@ use std::os::fd::{AsFd as _, OwnedFd};
 use unspool_decode::native::format::{kind, tag};
 
 use super::complete::{Completer, PIECE, RAW, RawRecord};
-use super::kernel::{Ring, reap, wait_readable};
+use super::kernel::{reap, wait_readable};
 use super::living::Living;
 use super::process;
 use super::programs::{Programs, Totals};
+use super::rings::{Position, Rings};
 use crate::native::stream::{self, CLOCK, WallClock};
 use crate::native::writer::{Writer, is_event};
 use crate::native::{OWN_ARCHITECTURE, Use, procfs};
@@ -24,7 +25,7 @@ const RING_BYTES_PER_MS: usize = 512 << 10;
 /// The sink gets at most this much at once.
 const BATCH_BYTES: usize = 768 << 10;
 /// Bytes of the record `position`.
-pub(super) const POSITION_BYTES: usize = 24;
+pub(super) const POSITION_BYTES: usize = 32;
 /// How often losses are looked at and the wall clock compared.
 const SECOND_NS: i64 = 1_000_000_000;
 /// Threads that may be seeded at once.
@@ -58,7 +59,7 @@ pub(super) struct Recorder<'run> {
     /// Events that this side saw: threads taken up, calls of threads that lived on.
     pub(super) own_events: u64,
     pub(super) programs: Box<dyn Programs>,
-    ring: Ring,
+    pub(super) rings: Rings,
     batch: Vec<u8>,
     batch_events: u64,
     pub(super) root: Option<Root>,
@@ -82,11 +83,11 @@ impl<'run> Recorder<'run> {
         programs: Box<dyn Programs>,
         ring_bytes: usize,
     ) -> Result<Self, RecordError> {
-        let ring = programs.ring().and_then(|ring| Ring::map(ring, ring_bytes));
-        let ring = ring.map_err(|source| RecordError::Failed {
-            action: "map the ring",
+        let rings = programs.rings().map_err(|source| RecordError::Failed {
+            action: "map the rings",
             source,
         })?;
+        rings.set_clock();
         let now = sys::clock_ns(CLOCK);
         let mut recorder = Self {
             options,
@@ -98,7 +99,7 @@ impl<'run> Recorder<'run> {
             settled_folded: 0,
             own_events: 0,
             programs,
-            ring,
+            rings,
             batch: Vec::with_capacity(BATCH_BYTES + (64 << 10)),
             batch_events: 0,
             root: None,
@@ -159,6 +160,7 @@ impl<'run> Recorder<'run> {
     /// Records until the end.
     pub(super) fn run(&mut self) {
         loop {
+            self.rings.set_clock();
             let taken = self.drain();
             self.writer.records(self.usage.ready_samples());
             let now = sys::clock_ns(CLOCK);
@@ -264,7 +266,7 @@ impl<'run> Recorder<'run> {
             self.push_position();
             self.writer.append(&self.batch, self.batch_events);
             // What the sink has taken is safe: only now the kernel may write over it.
-            self.ring.release();
+            self.rings.release();
         }
     }
 
@@ -275,8 +277,9 @@ impl<'run> Recorder<'run> {
         self.batch.extend_from_slice(&[0; 4]);
         self.batch
             .extend_from_slice(&sys::clock_ns(CLOCK).to_le_bytes());
-        self.batch
-            .extend_from_slice(&self.ring.position().to_le_bytes());
+        let Position { long, short } = self.rings.position();
+        self.batch.extend_from_slice(&long.to_le_bytes());
+        self.batch.extend_from_slice(&short.to_le_bytes());
     }
 
     /// Takes everything that is left.
@@ -285,8 +288,8 @@ impl<'run> Recorder<'run> {
     }
 
     /// Goes on where another recorder stopped.
-    pub(super) fn skip_to(&mut self, position: u64) {
-        self.ring.skip_to(position);
+    pub(super) fn skip_to(&mut self, position: Position) {
+        self.rings.skip_to(position);
     }
 
     /// The command's first image is written already.
@@ -298,26 +301,25 @@ impl<'run> Recorder<'run> {
 
     fn take_batch(&mut self) -> usize {
         let Self {
-            ring,
+            rings,
             completer,
             usage,
             living,
             batch,
-            batch_events,
             root,
             ..
         } = self;
         batch.clear();
-        *batch_events = 0;
-        ring.take(|bytes| {
+        let mut events = 0;
+        let (shorts, count) = rings.take(batch, BATCH_BYTES, |bytes, batch| {
             let Some(record) = RawRecord::new(bytes) else {
-                return true;
+                return;
             };
             if record.kind & RAW == 0 {
                 batch.extend_from_slice(record.bytes);
             } else if record.kind == PIECE {
                 completer.keep_piece(record);
-                return true;
+                return;
             } else {
                 if record.kind == kind::EXEC | RAW
                     && let Some(root) = root
@@ -330,9 +332,10 @@ impl<'run> Recorder<'run> {
                 completer.complete(record, usage, batch);
             }
             note_life(record, usage, living);
-            *batch_events += u64::from(is_event(record.kind & !RAW));
-            batch.len() < BATCH_BYTES
-        })
+            events += u64::from(is_event(record.kind & !RAW));
+        });
+        self.batch_events = events + shorts;
+        count
     }
 
     /// Ends the stream.
@@ -358,7 +361,7 @@ impl<'run> Recorder<'run> {
         let totals = self.told;
         let folded = totals.folded + self.settled_folded;
         // Counted where they were seen: in the kernel.
-        let seen = totals.seen + self.settled_folded + self.own_events;
+        let seen = totals.seen + self.rings.shorts() + self.settled_folded + self.own_events;
         self.writer.finish(now, |counts| Counts {
             seen,
             recorded: counts.recorded,

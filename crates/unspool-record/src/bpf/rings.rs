@@ -1,0 +1,380 @@
+//! The two rings that the kernel's side fills and this side empties, in one order.
+//!
+//! Frequent calls are records of equal size in a ring of places (`shorts`), all other records are in the kernel's own ring. A
+//! record of the latter begins with a stamp: how many short records come before it.
+
+#![expect(
+    unsafe_code,
+    reason = "shared memory with the kernel; every block says who guarantees what"
+)]
+
+use std::io;
+use std::os::fd::{AsRawFd as _, BorrowedFd};
+use std::ptr::NonNull;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+
+use crate::sys;
+
+/// Bits of the length word before each record of the ring (`include/uapi/linux/bpf.h`).
+const BUSY: u32 = 1 << 31;
+const DISCARDED: u32 = 1 << 30;
+/// Bytes of that head.
+const RING_HEAD_BYTES: usize = 8;
+/// Smallest kernel's ring: three of the longest records.
+const LONG_BYTES_MIN: u32 = 1 << 17;
+/// Bytes of the stamp that a record of the kernel's ring begins with.
+const STAMP_BYTES: usize = 8;
+/// Bytes of a place among the short records (`struct short_call` of `bpf/state.h`).
+const PLACE_BYTES: usize = 48;
+/// Bit of a short record's kind: the turn that it belongs to.
+const SHORT_TURN: u32 = 0x40;
+/// Where things stand in `struct ends`, in words.
+const TAIL: usize = 8;
+const BOOT_NS: usize = 9;
+const END_WORDS: usize = 16;
+/// Clocks this much apart are one clock: reading two takes some time.
+const SAME_CLOCK_NS: i64 = 100_000;
+
+/// How the bytes asked for are shared out: of the kernel's ring, and places for short records.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Room {
+    /// Bytes of the kernel's ring.
+    pub(super) long_bytes: u32,
+    /// Places for short records.
+    pub(super) places: u32,
+}
+
+impl Room {
+    /// `bytes` is a power of two: a quarter for the kernel's ring, the rest for places of 48 bytes.
+    pub(super) fn new(bytes: u32) -> Self {
+        Self {
+            long_bytes: (bytes / 4).max(LONG_BYTES_MIN),
+            places: bytes / 64,
+        }
+    }
+}
+
+/// How far the rings were read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Position {
+    /// Bytes of the kernel's ring.
+    pub(super) long: u64,
+    /// Short records.
+    pub(super) short: u64,
+}
+
+/// Both rings.
+#[derive(Debug)]
+pub(super) struct Rings {
+    long: Ring,
+    short: Shorts,
+}
+
+impl Rings {
+    pub(super) fn map(
+        ring: BorrowedFd<'_>,
+        shorts: BorrowedFd<'_>,
+        ends: BorrowedFd<'_>,
+        room: Room,
+    ) -> io::Result<Self> {
+        let bytes = usize::try_from(room.long_bytes).map_err(io::Error::other)?;
+        Ok(Self {
+            long: Ring::map(ring, bytes)?,
+            short: Shorts::map(shorts, ends, room.places)?,
+        })
+    }
+
+    /// Appends records to `batch` until it holds `limit` bytes or there are none: short ones as they are, others as `complete`
+    /// does it. Returns how many short ones there were, and how many of all. They count as taken for the kernel only after
+    /// [`Rings::release`].
+    pub(super) fn take(
+        &mut self,
+        batch: &mut Vec<u8>,
+        limit: usize,
+        mut complete: impl FnMut(&[u8], &mut Vec<u8>),
+    ) -> (u64, usize) {
+        let short = &mut self.short;
+        let begun = short.taken;
+        // Looked at first: what a thread wrote to the kernel's ring before one of these is found below.
+        let head = short.head();
+        let (count, is_empty) = self.long.take(|bytes| {
+            let (stamp, record) = bytes.split_first_chunk::<STAMP_BYTES>()?;
+            short
+                .take(u64::from_le_bytes(*stamp), batch, limit)
+                .then(|| complete(record, batch))
+        });
+        if is_empty {
+            short.take(head, batch, limit);
+        }
+        let shorts = short.taken - begun;
+        (shorts, count + usize::try_from(shorts).unwrap_or(0))
+    }
+
+    pub(super) fn position(&self) -> Position {
+        Position {
+            long: self.long.taken,
+            short: self.short.taken,
+        }
+    }
+
+    /// Goes on from where the kernel knows this side to be, or from `position` if that is further.
+    pub(super) fn skip_to(&mut self, position: Position) {
+        self.long.skip_to(position.long);
+        self.short.skip_to(position.short);
+    }
+
+    /// Short records that were written.
+    pub(super) fn shorts(&self) -> u64 {
+        self.short.head()
+    }
+
+    /// Gives the room of all records taken back to the kernel.
+    pub(super) fn release(&mut self) {
+        self.long.release();
+        self.short.release();
+    }
+
+    /// How far the clock of the stream is before the one that the kernel's side reads.
+    pub(super) fn boot_ns(&self) -> u64 {
+        self.short.end(BOOT_NS).load(Ordering::Relaxed)
+    }
+
+    /// Tells the kernel's side how far the clock of the stream is before the one that it reads: it differs when the machine slept.
+    pub(super) fn set_clock(&self) {
+        let clock = |clock| sys::clock_ns(clock);
+        let read = |_| {
+            let before = clock(libc::CLOCK_MONOTONIC);
+            let boot = clock(libc::CLOCK_BOOTTIME);
+            let after = clock(libc::CLOCK_MONOTONIC);
+            (after - before, boot - before.midpoint(after))
+        };
+        let (_, offset) = (0..4).map(read).min().unwrap_or_default();
+        let offset = if offset < SAME_CLOCK_NS { 0 } else { offset };
+        let told = self.short.end(BOOT_NS);
+        let told_ns = told.load(Ordering::Relaxed);
+        let offset = u64::try_from(offset).unwrap_or(0);
+        if told_ns.abs_diff(offset) > SAME_CLOCK_NS.unsigned_abs() {
+            told.store(offset, Ordering::Relaxed);
+        }
+    }
+}
+
+/// The ring of places.
+#[derive(Debug)]
+struct Shorts {
+    places: NonNull<u8>,
+    bytes: usize,
+    ends: NonNull<AtomicU64>,
+    count: u64,
+    taken: u64,
+}
+
+// SAFETY: the mappings belong to this value alone; the kernel's side is synchronised by the positions and first words.
+unsafe impl Send for Shorts {}
+
+impl Shorts {
+    fn map(shorts: BorrowedFd<'_>, ends: BorrowedFd<'_>, count: u32) -> io::Result<Self> {
+        let page = page_bytes();
+        let places = usize::try_from(count).map_err(io::Error::other)?;
+        let bytes = (places * PLACE_BYTES).next_multiple_of(page);
+        let places = map_pages(shorts, bytes, libc::PROT_READ, 0)?;
+        let ends = map_pages(ends, page, libc::PROT_READ | libc::PROT_WRITE, 0)?;
+        let mut shorts = Self {
+            places,
+            bytes,
+            ends: ends.cast(),
+            count: u64::from(count),
+            taken: 0,
+        };
+        shorts.taken = shorts.end(TAIL).load(Ordering::Relaxed);
+        Ok(shorts)
+    }
+
+    fn end(&self, word: usize) -> &AtomicU64 {
+        assert!(word < END_WORDS, "a word of `struct ends`");
+        // SAFETY: within the mapped page, as asserted.
+        let place = unsafe { self.ends.add(word) };
+        // SAFETY: aligned, mapped as long as this value lives; the kernel and this process write it whole.
+        unsafe { place.as_ref() }
+    }
+
+    fn head(&self) -> u64 {
+        self.end(0).load(Ordering::Acquire)
+    }
+
+    /// Appends the records before `end`. Whether all of them were complete and `limit` was not reached.
+    fn take(&mut self, end: u64, batch: &mut Vec<u8>, limit: usize) -> bool {
+        while self.taken < end {
+            let place = usize::try_from(self.taken & (self.count - 1)).unwrap_or(0);
+            // SAFETY: below the number of places that are mapped.
+            let place = unsafe { self.places.add(place * PLACE_BYTES) };
+            // SAFETY: places are 16-aligned; the kernel writes the first word last.
+            let word = unsafe { place.cast::<AtomicU32>().as_ref() }.load(Ordering::Acquire);
+            let turn = u32::from(self.taken & self.count != 0) * SHORT_TURN;
+            if word == 0 || word & SHORT_TURN != turn || batch.len() >= limit {
+                return false;
+            }
+            let start = batch.len();
+            // SAFETY: it is complete, and stays until it is released.
+            let record = unsafe { std::slice::from_raw_parts(place.as_ptr(), PLACE_BYTES) };
+            batch.extend_from_slice(record);
+            batch[start..start + 4].copy_from_slice(&(word & !SHORT_TURN).to_le_bytes());
+            let len = usize::try_from(word >> 8).unwrap_or(PLACE_BYTES);
+            batch.truncate(start + len.min(PLACE_BYTES));
+            self.taken += 1;
+        }
+        batch.len() < limit
+    }
+
+    fn skip_to(&mut self, position: u64) {
+        self.taken = self.end(TAIL).load(Ordering::Acquire).max(position);
+    }
+
+    fn release(&self) {
+        self.end(TAIL).store(self.taken, Ordering::Release);
+    }
+}
+
+impl Drop for Shorts {
+    fn drop(&mut self) {
+        // SAFETY: a mapping made in `map`, ended once.
+        unsafe { libc::munmap(self.places.as_ptr().cast(), self.bytes) };
+        // SAFETY: the other one.
+        unsafe { libc::munmap(self.ends.as_ptr().cast(), page_bytes()) };
+    }
+}
+
+/// The kernel's ring, mapped: the kernel appends, this process takes.
+#[derive(Debug)]
+struct Ring {
+    consumer: NonNull<AtomicU64>,
+    producer: NonNull<AtomicU64>,
+    data: NonNull<u8>,
+    bytes: usize,
+    page: usize,
+    taken: u64,
+}
+
+// SAFETY: the mappings belong to this value alone; the kernel's side is synchronised by the two positions.
+unsafe impl Send for Ring {}
+
+impl Ring {
+    /// Maps a ring of `bytes`, a power of two.
+    fn map(ring: BorrowedFd<'_>, bytes: usize) -> io::Result<Self> {
+        let page = page_bytes();
+        let consumer = map_pages(ring, page, libc::PROT_READ | libc::PROT_WRITE, 0)?;
+        // The data is mapped twice in a row: a record that wraps is one piece.
+        let producer = map_pages(ring, page + 2 * bytes, libc::PROT_READ, page)?;
+        // SAFETY: within the mapping made above.
+        let data = unsafe { producer.add(page) };
+        let consumer: NonNull<AtomicU64> = consumer.cast();
+        // SAFETY: a mapped page, aligned.
+        let taken = unsafe { consumer.as_ref() }.load(Ordering::Relaxed);
+        Ok(Self {
+            consumer,
+            producer: producer.cast(),
+            data,
+            bytes,
+            page,
+            taken,
+        })
+    }
+
+    /// Takes complete records, in order, until `take` refuses one or there is none. They count as taken for the kernel only after
+    /// [`Ring::release`]. Returns how many were taken, and whether none is left.
+    fn take(&mut self, mut take: impl FnMut(&[u8]) -> Option<()>) -> (usize, bool) {
+        // SAFETY: as above.
+        let end = unsafe { self.producer.as_ref() }.load(Ordering::Acquire);
+        let mut count = 0;
+        while self.taken < end {
+            let at = usize::try_from(self.taken).unwrap_or(0) & (self.bytes - 1);
+            // SAFETY: below the doubled size of the mapping.
+            let place = unsafe { self.data.add(at) };
+            // SAFETY: a head stands at every position below the producer's, 8-aligned.
+            let head = unsafe { place.cast::<AtomicU32>().as_ref() }.load(Ordering::Acquire);
+            if head & BUSY != 0 {
+                return (count, false);
+            }
+            let len = (head & !(BUSY | DISCARDED)) as usize;
+            if head & DISCARDED == 0 {
+                // SAFETY: the record behind its head lies within the doubled mapping.
+                let bytes = unsafe { place.add(RING_HEAD_BYTES) };
+                // SAFETY: it is complete, and stays until it is released.
+                let record = unsafe { std::slice::from_raw_parts(bytes.as_ptr(), len) };
+                if take(record).is_none() {
+                    return (count, false);
+                }
+            }
+            self.taken += (RING_HEAD_BYTES + len).next_multiple_of(8) as u64;
+            count += 1;
+        }
+        (count, true)
+    }
+
+    /// Goes on from where the kernel knows this side to be, or from `position` if that is further.
+    fn skip_to(&mut self, position: u64) {
+        // SAFETY: as above.
+        let released = unsafe { self.consumer.as_ref() }.load(Ordering::Acquire);
+        self.taken = released.max(position);
+    }
+
+    /// Gives the room of all records taken back to the kernel.
+    fn release(&mut self) {
+        // SAFETY: as above; this process alone writes it.
+        unsafe { self.consumer.as_ref() }.store(self.taken, Ordering::Release);
+    }
+}
+
+impl Drop for Ring {
+    fn drop(&mut self) {
+        // SAFETY: a mapping made in `map`, ended once.
+        unsafe { libc::munmap(self.consumer.as_ptr().cast(), self.page) };
+        // SAFETY: the other one.
+        unsafe { libc::munmap(self.producer.as_ptr().cast(), self.page + 2 * self.bytes) };
+    }
+}
+
+fn map_pages(
+    fd: BorrowedFd<'_>,
+    len: usize,
+    protection: i32,
+    offset: usize,
+) -> io::Result<NonNull<u8>> {
+    let offset = libc::off_t::try_from(offset).unwrap_or(0);
+    // SAFETY: a new mapping of a descriptor that is alive; no memory of ours is touched.
+    let address = unsafe {
+        libc::mmap(
+            std::ptr::null_mut(),
+            len,
+            protection,
+            libc::MAP_SHARED,
+            fd.as_raw_fd(),
+            offset,
+        )
+    };
+    if address == libc::MAP_FAILED {
+        return Err(io::Error::last_os_error());
+    }
+    NonNull::new(address.cast()).ok_or_else(|| io::Error::other("mapped at address 0"))
+}
+
+fn page_bytes() -> usize {
+    // SAFETY: takes a constant.
+    usize::try_from(unsafe { libc::sysconf(libc::_SC_PAGESIZE) }).unwrap_or(4096)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rooms_take_what_was_asked_for() {
+        let room = Room::new(64 << 20);
+        assert_eq!(
+            u64::from(room.long_bytes) + u64::from(room.places) * 48,
+            64 << 20
+        );
+        assert!(room.long_bytes.is_power_of_two() && room.places.is_power_of_two());
+        assert_eq!(Room::new(1 << 18).long_bytes, LONG_BYTES_MIN);
+    }
+}
