@@ -177,7 +177,7 @@ fn summary_of_the_job() {
         [
             "cat[11] exited with status 1: cat x",
             "openat failed once with EACCES: /root/secret",
-            "1 file was not found (1 times): /etc/missing",
+            "1 file was not found: /etc/missing",
         ]
     );
 }

@@ -1,8 +1,10 @@
 //! Sentences for people: what to look at first.
 
-use std::collections::HashSet;
+use std::cmp::Reverse;
+use std::collections::{HashMap, HashSet};
 
 use unspool_model::event::Errno;
+use unspool_model::ids::{ProcessId, ResourceId};
 use unspool_model::report::Cell;
 use unspool_model::step::Action;
 use unspool_model::totals::{Failure, Totals};
@@ -32,9 +34,11 @@ impl Summary {
         for (reason, count) in &self.run.losses {
             sentences.push(format!("{count} lost: {reason}").into_bytes());
         }
-        failed_processes(world, processes, &mut sentences);
+        let blamed = blamed(processes);
+        let cause = blamed.last().map(|last| last.id);
+        failed_processes(world, processes, &blamed, &mut sentences);
         failing_calls(world, totals, &mut sentences);
-        missing_files(uses, &mut sentences);
+        missing_files(world, uses, cause, &mut sentences);
         unended(world, processes, &mut sentences);
         sentences.into_iter().map(Cell::Text).collect()
     }
@@ -70,16 +74,28 @@ fn failing_calls(world: &World, totals: &Totals, sentences: &mut Vec<Vec<u8>>) {
     }
 }
 
-fn failed_processes(world: &World, processes: &[&Process], sentences: &mut Vec<Vec<u8>>) {
-    let failed: Vec<&&Process> = processes
-        .iter()
-        .filter(|process| {
-            let (code, signal) = exit_of(process);
-            code.is_some_and(|code| code != 0) || signal.is_some()
-        })
-        .collect();
-    for process in failed.iter().take(EACH_MAX) {
+/// Failed processes: the first one and what made it fail, then the others in the order of their starts.
+fn failed_processes(
+    world: &World,
+    processes: &[&Process],
+    blamed: &[&Process],
+    sentences: &mut Vec<Vec<u8>>,
+) {
+    let others = processes.iter().copied().filter(|process| {
+        has_failed(process) && !blamed.iter().any(|blamed| blamed.id == process.id)
+    });
+    let failed: Vec<&Process> = blamed.iter().copied().chain(others).collect();
+    // The chain is told whole: its end is the cause.
+    let told = EACH_MAX.max(blamed.len());
+    for (index, process) in failed.iter().take(told).enumerate() {
         let mut sentence = process_label(world, process.id);
+        if let Some(above) = index.checked_sub(1).and_then(|above| blamed.get(above))
+            && index < blamed.len()
+        {
+            sentence.extend_from_slice(b", the last that ");
+            sentence.extend_from_slice(&process_label(world, above.id));
+            sentence.extend_from_slice(b" ran,");
+        }
         let how = match exit_of(process) {
             (Some(code), _) => format!(" exited with status {code}"),
             (None, Some(signal)) => {
@@ -95,14 +111,62 @@ fn failed_processes(world: &World, processes: &[&Process], sentences: &mut Vec<V
         }
         sentences.push(sentence);
     }
-    if let Some(more) = failed.len().checked_sub(EACH_MAX).filter(|more| *more > 0) {
+    if let Some(more) = failed.len().checked_sub(told).filter(|more| *more > 0) {
         sentences.push(format!("{more} more processes failed").into_bytes());
     }
 }
 
+fn has_failed(process: &Process) -> bool {
+    let (code, signal) = exit_of(process);
+    code.is_some_and(|code| code != 0) || signal.is_some()
+}
+
+/// The run's first process, where it failed, the child that it failed with, that one's child, and so on.
+///
+/// A child is to blame when it failed and its parent started no other after it: so the last command of a script under
+/// `set -e`, or a part of the last pipeline. Of several the one with the parent's own status is taken, then the one that
+/// ended last.
+fn blamed<'w>(processes: &[&'w Process]) -> Vec<&'w Process> {
+    let mut children: HashMap<ProcessId, Vec<&'w Process>> = HashMap::new();
+    for process in processes {
+        if let Some(parent) = process.parent {
+            children.entry(parent).or_default().push(process);
+        }
+    }
+    let mut chain = Vec::new();
+    let mut next = processes.first().copied().filter(|first| has_failed(first));
+    while let Some(process) = next {
+        chain.push(process);
+        let born = children.get(&process.id).map_or(&[][..], Vec::as_slice);
+        let last_start_ns = born.iter().map(|child| child.start_ns).max();
+        let status = shell_status(process);
+        next = born
+            .iter()
+            .copied()
+            .filter(|child| has_failed(child) && child.end_ns >= last_start_ns)
+            .max_by_key(|child| (shell_status(child) == status, child.end_ns, child.id));
+    }
+    chain
+}
+
+/// The status as shells pass it on: 128 and the number for a signal.
+fn shell_status(process: &Process) -> Option<u32> {
+    match exit_of(process) {
+        (Some(code), _) => Some(u32::from(code)),
+        (None, Some(signal)) => Some(signal.saturating_add(128)),
+        (None, None) => None,
+    }
+}
+
 /// Files that were asked for and never found. What was found under the same name in another folder is only the search
-/// along PATH, library or include folders; the loader asks for its own switches in every process.
-fn missing_files(uses: &[FileUse<'_>], sentences: &mut Vec<Vec<u8>>) {
+/// along PATH, library or include folders; the loader and the C library ask for their
+/// own switches and translations in every process.
+fn missing_files(
+    world: &World,
+    uses: &[FileUse<'_>],
+    blamed: Option<ProcessId>,
+    sentences: &mut Vec<Vec<u8>>,
+) {
     let base = |path: &[u8]| -> Vec<u8> {
         path.rsplit(|byte| *byte == b'/')
             .next()
@@ -114,11 +178,13 @@ fn missing_files(uses: &[FileUse<'_>], sentences: &mut Vec<Vec<u8>>) {
         .filter(|file| !file.only_failed())
         .map(|file| base(&file.resource.name))
         .collect();
-    let is_loader = |path: &[u8]| {
+    let has = |path: &[u8], part: &[u8]| path.windows(part.len()).any(|window| window == part);
+    // The loader's switches, and translations of messages, which every program of a locale asks for.
+    let is_usual = |path: &[u8]| {
         path.starts_with(b"/etc/ld.so.")
-            || path
-                .windows(b"glibc-hwcaps".len())
-                .any(|part| part == b"glibc-hwcaps")
+            || path.starts_with(b"/usr/lib/locale/")
+            || has(path, b"glibc-hwcaps")
+            || has(path, b"/LC_MESSAGES/")
     };
     let mut missing: Vec<&FileUse<'_>> = uses
         .iter()
@@ -128,15 +194,26 @@ fn missing_files(uses: &[FileUse<'_>], sentences: &mut Vec<Vec<u8>>) {
                 && file.resource.name.starts_with(b"/")
                 && file.count(Action::Delete) == 0
                 && !found.contains(&base(&file.resource.name))
-                && !is_loader(&file.resource.name)
+                && !is_usual(&file.resource.name)
         })
         .collect();
-    missing.sort_by_key(|file| (file.first_ns, file.resource.id));
+    // What the process to blame asked for last is most likely why it failed.
+    let asked_ns: HashMap<ResourceId, i64> = world
+        .accesses
+        .iter()
+        .filter(|access| Some(access.process) == blamed && access.failed > 0)
+        .map(|access| (access.resource, access.last_ns))
+        .collect();
+    missing.sort_by_key(|file| {
+        let id = file.resource.id;
+        (Reverse(asked_ns.get(&id).copied()), file.first_ns, id)
+    });
     let Some(first) = missing.first() else {
         return;
     };
     let mut sentence = match missing.len() {
-        1 => format!("1 file was not found ({} times): ", first.failed).into_bytes(),
+        1 if first.failed == 1 => b"1 file was not found: ".to_vec(),
+        1 => format!("1 file was not found, {} times: ", first.failed).into_bytes(),
         count => format!("{count} files were not found: ").into_bytes(),
     };
     for (index, file) in missing.iter().take(EACH_MAX).enumerate() {

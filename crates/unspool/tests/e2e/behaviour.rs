@@ -425,3 +425,52 @@ fn calls_that_were_only_counted_are_in_time_and_summary() {
     let read = top.iter().find(|row| row["name"] == "read").expect("read");
     assert!(read["calls"].as_u64() >= Some(3000), "{read}");
 }
+
+#[test]
+fn the_summary_names_what_a_script_failed_with_first() {
+    let program = Program::new();
+    let script = "set -e\nfor n in 1 2 3 4 5 6 7; do (exit 3) || true; done\n(cat /etc/passwd; cat /etc/unspool-is-not-here) | sort >/dev/null\n\
+                  ls / >/dev/null\nsh -c 'cat /etc/unspool-is-not-there; exit 9'\necho never";
+    let done = program.run(&["record", "-q", "--", "sh", "-c", script]);
+    assert_eq!(done.status.code(), Some(9));
+    let summary: Value = serde_json::from_slice(&program.run(&["show", "--json"]).stdout).unwrap();
+    let findings: Vec<&str> = summary["rows"][0]["findings"]
+        .as_array()
+        .expect("findings are a list")
+        .iter()
+        .map(|finding| finding.as_str().expect("findings are sentences"))
+        .collect();
+    let begins = |at: usize, words: &[&str]| {
+        let finding = findings[at];
+        assert!(
+            words.iter().all(|word| finding.contains(word)),
+            "{findings:#?}"
+        );
+    };
+    begins(0, &["exited with status 9: sh -c"]);
+    begins(
+        1,
+        &[
+            "the last that ",
+            "exited with status 9: sh -c",
+            "cat /etc/unspool-is-not-there",
+        ],
+    );
+    begins(
+        2,
+        &[
+            "cat[",
+            "the last that ",
+            "exited with status 1: cat /etc/unspool-is-not-there",
+        ],
+    );
+    assert!(!findings[3].contains("the last that"), "{findings:#?}");
+    let missing = findings
+        .iter()
+        .find(|finding| finding.contains("not found"))
+        .expect("a file is missing");
+    assert!(
+        missing.contains("found: /etc/unspool-is-not-there"),
+        "{missing}"
+    );
+}
