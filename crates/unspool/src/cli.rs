@@ -347,7 +347,7 @@ pub(crate) struct Chosen {
 #[derive(Args, Debug)]
 #[command(override_usage = "unspool show [OPTIONS] [RUN] [VIEW]")]
 #[command(
-    after_help = "VIEW: summary (default), tree, files, net, fds, events, time, state,\n      flow, phases, sql, http\nEXPR: `fd.name contains /etc and evt.failed`; fields: docs/fields.md"
+    after_help = "VIEW: summary (default), tree, files, net, fds, events, time, state,\n      flow, phases, sql, http\nEXPR: `fd.name contains /etc and evt.failed`; fields: docs/reference/fields.md"
 )]
 pub(crate) struct ShowArgs {
     /// Run and view, in any order
@@ -375,7 +375,7 @@ pub(crate) struct ShowArgs {
     override_usage = "unspool export [OPTIONS] [RUN] [VIEW]\n       unspool export [OPTIONS] --form cim-xml [RUN]"
 )]
 #[command(
-    after_help = "FORM: txt, csv, json, jsonl, xml, md, html-table; by default what FILE ends in.\nInstead of a view: cim-xml, cim-txt, processes and files as CIM objects.\nColumns: docs/views.md; schemas: docs/schema"
+    after_help = "FORM: txt, csv, json, jsonl, xml, md, html-table; by default what FILE ends in.\nInstead of a view: cim-xml, cim-txt, processes and files as CIM objects.\nColumns: docs/reference/views.md; schemas: docs/schema"
 )]
 pub(crate) struct ExportArgs {
     /// Run and view, in any order

@@ -1,5 +1,7 @@
 //! What a file may hold, line by line.
 
+use std::path::Path;
+
 use crate::workspace::{TextFile, Workspace};
 
 const FILE_LENGTH_MAX_LINES: usize = 800;
@@ -156,6 +158,46 @@ pub(super) fn unsafe_code(workspace: &Workspace) -> Vec<String> {
                     "{}:{number}: `unsafe` lives only in {UNSAFE_CRATES:?}",
                     file.path
                 ));
+            }
+        }
+    }
+    problems
+}
+
+/// Finds pages that texts name (`docs/NAME.md`, and targets of links in pages) and that do not exist: readers are sent there.
+pub(super) fn pages(workspace: &Workspace) -> Vec<String> {
+    let mut problems = Vec::new();
+    for file in &workspace.files {
+        let is_page = file.ends_with("md");
+        if file.path.starts_with(OWN_FILES) || !(is_page || file.ends_with("rs")) {
+            continue;
+        }
+        let folder = Path::new(&file.path).parent().unwrap_or(Path::new(""));
+        for (number, line) in (1..).zip(file.text.lines()) {
+            let named = line.match_indices("docs/").filter_map(|(at, _)| {
+                let rest = line.get(at..)?;
+                let end = rest
+                    .find(|letter: char| {
+                        !(letter.is_ascii_alphanumeric() || "/._-".contains(letter))
+                    })
+                    .unwrap_or(rest.len());
+                let path = rest.get(..end)?.trim_end_matches('.');
+                let path = Path::new(path);
+                (path.extension()? == "md").then(|| path.to_path_buf())
+            });
+            let linked = line.split("](").skip(1).filter_map(|rest| {
+                let target = rest.split([')', '#']).next()?;
+                (is_page && !target.is_empty() && !target.contains("://"))
+                    .then(|| folder.join(target))
+            });
+            for path in named.chain(linked) {
+                if !workspace.root.join(&path).exists() {
+                    problems.push(format!(
+                        "{}:{number}: there is no `{}`",
+                        file.path,
+                        path.display()
+                    ));
+                }
             }
         }
     }

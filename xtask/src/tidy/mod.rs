@@ -24,6 +24,7 @@ pub(crate) static CHECKS: &[Check] = &[
     ("forgotten test files", files::forgotten_tests),
     ("unfinished work", files::unfinished),
     ("machine paths", files::machine_paths),
+    ("pages that exist", files::pages),
     ("unsafe only in its crates", files::unsafe_code),
     ("registry completeness", registries::complete),
 ];

@@ -231,6 +231,24 @@ fn machine_paths_and_stray_unsafe_are_found() {
 }
 
 #[test]
+fn pages_that_do_not_exist_are_found() {
+    let problems = |path, text| files::pages(&planted(path, text)).len();
+    assert_eq!(
+        problems("crates/a/src/lib.rs", "\"see docs/nowhere.md.\""),
+        1
+    );
+    assert_eq!(problems("README.md", "[x](docs/nowhere.md)"), 2);
+    assert_eq!(
+        problems(
+            "docs/a.md",
+            "[x](nowhere.md#part) [y](#part) [z](https://a.b/c)"
+        ),
+        1
+    );
+    assert_eq!(problems("docs/a.json", "docs/nowhere.md"), 0);
+}
+
+#[test]
 fn registry_entries_without_page_or_test_are_found() {
     let mut workspace = planted(
         "crates/unspool-decode/src/lib.rs",

@@ -411,7 +411,7 @@ fn unknown_field(name: &str, token: &Token) -> FilterError {
         .filter(|(distance, _)| *distance <= DISTANCE_MAX.min(name.len() / 2));
     let hint = match nearest {
         Some((_, nearest)) => format!("did you mean `{nearest}`?"),
-        None => "docs/fields.md lists them all".to_owned(),
+        None => "docs/reference/fields.md lists them all".to_owned(),
     };
     FilterError {
         message: format!("there is no field `{name}`"),

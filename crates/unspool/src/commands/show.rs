@@ -221,7 +221,7 @@ fn filter_failure(error: &FilterError, expression: &str) -> Failure {
     let failure = Failure::usage(format!("{}\n{}", error.message, error.point(expression)));
     match &error.hint {
         Some(hint) => failure.hint(hint.clone()),
-        None => failure.hint("fields: docs/fields.md"),
+        None => failure.hint("fields: docs/reference/fields.md"),
     }
 }
 

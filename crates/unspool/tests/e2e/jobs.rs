@@ -363,7 +363,7 @@ fn is_path(stated: &Value, path: &str, prefix: &str) -> bool {
     }
 }
 
-/// Takes the reversible escaping of `docs/views.md` back.
+/// Takes the reversible escaping of `docs/reference/views.md` back.
 fn unescape(text: &str) -> Vec<u8> {
     let mut bytes = Vec::new();
     let mut rest = text.as_bytes();
