@@ -79,6 +79,17 @@ fn fork_storms_are_complete() {
     check(&["bomb", "7"]);
 }
 
+/// On a busy machine a parent tells of its child long after the child began, or even ended.
+#[test]
+fn fork_storms_are_complete_when_several_are_recorded_at_once() {
+    let rounds = support::rounds(2, 40);
+    std::thread::scope(|scope| {
+        for _ in 0..6 {
+            scope.spawn(move || (0..rounds).for_each(|_| check(&["bomb", "7"])));
+        }
+    });
+}
+
 #[test]
 fn orphans_are_recorded_to_their_end() {
     check(&["orphan"]);

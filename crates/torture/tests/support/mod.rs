@@ -7,6 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use serde_json::Value;
 
@@ -16,13 +17,19 @@ const SKIPPED: i32 = 77;
 /// Most processes that one case may have at a time.
 const PIDS_MAX: u32 = 3000;
 
+/// A name that nothing else of this machine has at the time: tests record several workloads at once.
+fn unique(name: &str) -> String {
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    let count = COUNT.fetch_add(1, Ordering::Relaxed);
+    format!("unspool-torture-{name}-{}-{count}", std::process::id())
+}
+
 /// A folder that is removed at the end.
 pub(crate) struct Scratch(pub(crate) PathBuf);
 
 impl Scratch {
     pub(crate) fn new(name: &str) -> Self {
-        let path =
-            std::env::temp_dir().join(format!("unspool-torture-{name}-{}", std::process::id()));
+        let path = std::env::temp_dir().join(unique(name));
         drop(fs::remove_dir_all(&path));
         fs::create_dir_all(&path).unwrap();
         Self(path)
@@ -80,8 +87,7 @@ struct Group(Option<PathBuf>);
 impl Group {
     fn new(name: &str) -> Self {
         for hierarchy in ["/sys/fs/cgroup/pids", "/sys/fs/cgroup"] {
-            let folder =
-                Path::new(hierarchy).join(format!("unspool-torture-{name}-{}", std::process::id()));
+            let folder = Path::new(hierarchy).join(unique(name));
             if fs::create_dir(&folder).is_err() {
                 continue;
             }

@@ -17,6 +17,8 @@ pub(crate) struct Pending {
     pub(crate) entry_ns: i64,
     pub(crate) row: Option<&'static Row>,
     pub(crate) process_call: Option<ProcessCall>,
+    /// Whether the child of the call under way was told.
+    pub(crate) is_child_told: bool,
     /// Flags of clone, clone3, fork, vfork, while one is under way.
     pub(crate) clone_flags: Option<u64>,
     /// Items of what the call was given. Its room is used again.
@@ -30,6 +32,17 @@ pub(crate) enum Restore {
     Register(u64),
     /// The flags of the `clone_args` at an address.
     Memory(u64, u64),
+}
+
+impl Pending {
+    /// Whether the call under way makes a thread or process that was not told yet.
+    pub(crate) fn may_tell_child(&self) -> bool {
+        !self.is_child_told
+            && matches!(
+                self.process_call,
+                Some(ProcessCall::Fork | ProcessCall::Clone | ProcessCall::Clone3)
+            )
+    }
 }
 
 /// One thread.

@@ -91,6 +91,7 @@ impl Tracer<'_> {
         pending.row = row;
         pending.items.clear();
         pending.process_call = process_call(arch, number);
+        pending.is_child_told = false;
         if let Some(row) = row
             && row.reads_at_entry
             && pending.is_active

@@ -3,9 +3,10 @@
 use unspool_decode::native::format::kind;
 
 use super::process::Image;
-use super::{ANNOUNCE_NS, Newborn, Phase, Tracer};
+use super::{ANNOUNCE_NS, ANNOUNCE_UNSEEN_NS, Newborn, Phase, Tracer};
 use crate::native::procfs;
 use crate::native::tracee::{Restore, Tracee};
+use crate::options::Detail;
 use crate::sys::Tid;
 use crate::sys::ptrace::{self, EVENT_STOP, Resume, SyscallInfo};
 
@@ -56,9 +57,15 @@ impl Tracer<'_> {
         let child = Tid::try_from(message).unwrap_or(0);
         // The kernel has its copy of the arguments.
         let restore = self.put_back(tid);
-        let Some(parent) = self.tracees.get(&tid) else {
+        let is_known = self.tracees.contains_key(&child);
+        let Some(parent) = self.tracees.get_mut(&tid) else {
             return;
         };
+        parent.pending.is_child_told = true;
+        if is_known {
+            // It was taken up without its parent.
+            return;
+        }
         let architecture = parent.pending.architecture;
         let parent_tgid = parent.tgid;
         let asked = parent
@@ -103,8 +110,32 @@ impl Tracer<'_> {
         self.writer.end();
     }
 
+    /// Keeps a stop or the end of a thread until its parent tells of it.
+    pub(super) fn keep_newborn(&mut self, tid: Tid, status: i32, now: i64) {
+        let newborn = Newborn {
+            status,
+            since_ns: now,
+        };
+        self.newborns.insert(tid, newborn);
+    }
+
+    /// Says that a thread ended of which nobody told.
+    pub(super) fn note_unborn(&mut self, tid: Tid, now: i64) {
+        let text = format!("thread {tid} was killed before it began, as was what made it");
+        self.note(tid, now, text);
+    }
+
     /// Takes up threads whose parents were killed before they could tell.
     pub(super) fn adopt_newborns(&mut self, now: i64) {
+        // On a busy machine a parent may tell of its child long after the child's first stop.
+        if self.newborns.is_empty()
+            || self
+                .tracees
+                .values()
+                .any(|tracee| tracee.pending.may_tell_child())
+        {
+            return;
+        }
         let late = |newborn: &Newborn| {
             now - newborn.since_ns > ANNOUNCE_NS || self.phase != Phase::Recording
         };
@@ -115,7 +146,7 @@ impl Tracer<'_> {
             .map(|(&tid, _)| tid)
             .collect();
         for tid in tids {
-            let Some(newborn) = self.newborns.remove(&tid) else {
+            let Some(&newborn) = self.newborns.get(&tid) else {
                 continue;
             };
             let status = procfs::status(tid).unwrap_or_default();
@@ -124,6 +155,18 @@ impl Tracer<'_> {
             } else {
                 (tid, status.parent, 0)
             };
+            // Calls are not seen in this detail: a parent that lives may still tell.
+            let may_be_told = self.options.detail == Detail::Tree
+                && now - newborn.since_ns < ANNOUNCE_UNSEEN_NS
+                && self.holds_process(parent);
+            if may_be_told {
+                continue;
+            }
+            self.newborns.remove(&tid);
+            if !libc::WIFSTOPPED(newborn.status) {
+                self.note_unborn(tid, now);
+                continue;
+            }
             self.tracees.insert(tid, Tracee::new(tgid));
             self.usage.began(tid, tgid, parent, now);
             self.write_fork(parent, tid, tgid, flags, now);
@@ -179,8 +222,11 @@ impl Tracer<'_> {
 
     /// A thread ended.
     pub(super) fn on_death(&mut self, tid: Tid, status: i32, now: i64) {
-        self.newborns.remove(&tid);
         let Some(tracee) = self.tracees.remove(&tid) else {
+            // Killed before its parent told of it.
+            if self.phase == Phase::Recording {
+                self.keep_newborn(tid, status, now);
+            }
             return;
         };
         let is_root = self.root == Some(tid);

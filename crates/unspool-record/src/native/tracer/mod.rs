@@ -34,12 +34,14 @@ const SECOND_NS: i64 = 1_000_000_000;
 const DETACH_NS: i64 = 2_000_000_000;
 /// A thread whose parent's event did not come within this is taken up without it.
 const ANNOUNCE_NS: i64 = 50_000_000;
+/// The same where calls are not seen and the parent lives.
+const ANNOUNCE_UNSEEN_NS: i64 = 5_000_000_000;
 /// After so many stops of one thread in a row, the others are looked at.
 const STREAK_MAX: u32 = 16;
 /// Notes kept for the outcome; further ones are only in the records.
 const NOTES_MAX: usize = 100;
 
-/// A stop of a thread that no event announced yet.
+/// A stop, or the end, of a thread that no event announced yet.
 #[derive(Clone, Copy, Debug)]
 struct Newborn {
     status: i32,
@@ -286,13 +288,7 @@ impl<'run> Tracer<'run> {
             return;
         }
         if !self.tracees.contains_key(&tid) {
-            self.newborns.insert(
-                tid,
-                Newborn {
-                    status,
-                    since_ns: now,
-                },
-            );
+            self.keep_newborn(tid, status, now);
             return;
         }
         let signal = libc::WSTOPSIG(status);
@@ -405,6 +401,11 @@ impl<'run> Tracer<'run> {
         left.sort_unstable_by_key(|&(tid, _)| tid);
         for (tid, tracee) in left {
             self.write_unfinished(tid, &tracee, now);
+        }
+        for (tid, newborn) in std::mem::take(&mut self.newborns) {
+            if !libc::WIFSTOPPED(newborn.status) {
+                self.note_unborn(tid, now);
+            }
         }
         self.take_last_samples();
         let exit = self.root_status.map_or(Exit::Running, Exit::from_status);
