@@ -33,6 +33,8 @@ pub use tracer::{Tracer, version};
 const PULSE: Duration = Duration::from_millis(50);
 /// After the command's end the tracer has so long to end by itself before it is stopped, with [`Wait::Main`].
 const GRACE: Duration = Duration::from_millis(200);
+/// A tracer that was asked to end and says nothing more has so long before it is ended.
+const SILENCE: Duration = Duration::from_secs(1);
 /// Longest line that is kept together. What comes without a line end beyond it is passed on in parts.
 const LINE_LEN_MAX: usize = 16 << 20;
 /// So much of what the tracer says about itself is kept, when it is attached and says it to nobody else.
@@ -96,21 +98,20 @@ pub fn record_with_tracer(
             source,
         });
     }
-    let mut notes = Vec::new();
     let exit = match recording.ending.exit() {
         Some(exit) => exit,
         None if recording.stopped => Exit::Running,
         // strace ends as the command did.
         None if tracer == Tracer::Strace => exit_of(status),
         None => {
-            notes.push(format!(
+            recording.notes.push(format!(
                 "{} ended with {status} before the command did",
                 tracer.name()
             ));
             Exit::Running
         }
     };
-    Ok(recording.into_outcome(exit, notes))
+    Ok(recording.into_outcome(exit))
 }
 
 /// Attaches `tracer` to running processes, all their threads and the children to come, until they end or
@@ -156,8 +157,8 @@ pub fn attach_with_tracer(
             source,
         });
     }
-    let notes = chatter.lines().map(str::to_owned).collect();
-    Ok(recording.into_outcome(Exit::Running, notes))
+    recording.notes.extend(chatter.lines().map(str::to_owned));
+    Ok(recording.into_outcome(Exit::Running))
 }
 
 /// Gives the tracer, and so the command, the state that it would have had without a recorder.
@@ -216,6 +217,9 @@ struct Recording<'a> {
     owns_command: bool,
     ending: Ending,
     stopped: bool,
+    /// Whether the tracer was ended because it did not end by itself.
+    is_killed: bool,
+    notes: Vec<String>,
     counts: Counts,
     sink_error: Option<SinkError>,
     /// What came after the last line end.
@@ -241,6 +245,8 @@ impl<'a> Recording<'a> {
             owns_command,
             ending: Ending::default(),
             stopped: false,
+            is_killed: false,
+            notes: Vec::new(),
             counts: Counts::default(),
             sink_error: None,
             partial: Vec::new(),
@@ -255,10 +261,19 @@ impl<'a> Recording<'a> {
     )]
     fn pump(&mut self, mut channel: Channel) -> Result<(), RecordError> {
         let mut ended_at: Option<Instant> = None;
+        let mut silent_since: Option<Instant> = None;
         loop {
             match channel.receive(PULSE) {
-                Received::Chunk(chunk) => self.take(&chunk),
+                Received::Chunk(chunk) => {
+                    silent_since = None;
+                    self.take(&chunk);
+                }
                 Received::Nothing => {
+                    if self.stopped
+                        && silent_since.get_or_insert_with(Instant::now).elapsed() >= SILENCE
+                    {
+                        self.end_tracer();
+                    }
                     let exited = self
                         .child
                         .try_wait()
@@ -369,6 +384,22 @@ impl<'a> Recording<'a> {
         }
     }
 
+    /// Ends a tracer that was asked to let go and does not.
+    ///
+    /// strace lets go of one process after the other and waits for each to stop. A process inside vfork(2) stops only when its
+    /// child has become a program or ended, and that child may be one that strace holds stopped (seen with 6.1). When strace is
+    /// gone the kernel lets go of all, and they run on.
+    fn end_tracer(&mut self) {
+        // ltrace would leave its breakpoints in the job.
+        if self.tracer == Tracer::Strace && !self.is_killed {
+            self.is_killed = true;
+            drop(self.child.kill());
+            let text =
+                "strace did not let go of all processes within 1 s and was ended; they run on";
+            self.notes.push(text.to_owned());
+        }
+    }
+
     fn wait(&mut self) -> Result<std::process::ExitStatus, RecordError> {
         self.child.wait().map_err(|source| RecordError::Failed {
             action: "wait for the tracer",
@@ -376,11 +407,11 @@ impl<'a> Recording<'a> {
         })
     }
 
-    fn into_outcome(self, exit: Exit, notes: Vec<String>) -> Outcome {
+    fn into_outcome(self, exit: Exit) -> Outcome {
         Outcome {
             exit,
             counts: self.counts,
-            notes,
+            notes: self.notes,
             sink_error: self.sink_error,
         }
     }

@@ -4,11 +4,14 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
 
-use unspool_record::{Control, Exit, RecordOptions, RecordSink, SinkError, attach};
+use unspool_record::external::{Tracer, TracerOptions, attach_with_tracer};
+use unspool_record::scrub::{Policy, Scrubber};
+use unspool_record::{Control, Exit, RecordOptions, RecordSink, SinkError, Wait, attach};
 
 use crate::reader::read;
-use crate::tools::{calls, check_stream, job, of_kind, wait_until};
+use crate::tools::{calls, check_stream, has_strace, job, of_kind, wait_until};
 
 const THREADS: usize = 8;
 
@@ -29,6 +32,22 @@ impl RecordSink for UntilAllCalled {
         );
         self.bytes.extend_from_slice(records);
         if self.threads.len() == THREADS {
+            self.control.detach();
+        }
+        Ok(())
+    }
+}
+
+/// Ends the recording when it holds some lines.
+struct UntilSeen {
+    bytes: usize,
+    control: Control,
+}
+
+impl RecordSink for UntilSeen {
+    fn write(&mut self, text: &[u8]) -> Result<(), SinkError> {
+        self.bytes += text.len();
+        if self.bytes > 10_000 {
             self.control.detach();
         }
         Ok(())
@@ -101,6 +120,46 @@ fn threads_are_held_and_let_go_again_and_again() {
     }
     let tracer = fs::read_to_string(format!("/proc/{pid}/status")).expect("runs");
     assert!(tracer.contains("TracerPid:\t0"), "let go");
+}
+
+/// strace 6.1 waits for a parent inside vfork, which waits for the child that strace holds: for ever, if nobody ends it.
+#[test]
+fn strace_lets_go_of_a_process_inside_vfork() {
+    let Some(job) = job() else { return };
+    if !has_strace() {
+        return;
+    }
+    let scratch = tempfile::tempdir().expect("a folder");
+    let file = scratch.path().join("ticks");
+    let child = Command::new(job)
+        .args(["vforks", "300"])
+        .stdout(fs::File::create(&file).expect("a file"))
+        .spawn()
+        .expect("started");
+    let child = Killed(child);
+    let pid = i32::try_from(child.0.id()).expect("small");
+    let children = || fs::metadata(&file).expect("there").len();
+    let options = TracerOptions {
+        program: None,
+        scratch: scratch.path().to_path_buf(),
+        string_len_max: 32,
+        wait: Wait::All,
+        scrubber: Arc::new(Scrubber::new(Policy::Default, [3; 32])),
+    };
+    for _ in 0..3 {
+        let control = Control::default();
+        let mut sink = UntilSeen {
+            bytes: 0,
+            control: control.clone(),
+        };
+        let outcome = attach_with_tracer(Tracer::Strace, &[pid], &options, &control, &mut sink)
+            .expect("attached");
+        assert_eq!(outcome.exit, Exit::Running);
+        let status = fs::read_to_string(format!("/proc/{pid}/status")).expect("runs");
+        assert!(status.contains("TracerPid:\t0"), "let go: {status}");
+        let before = children();
+        wait_until("it goes on", || children() > before + 3);
+    }
 }
 
 #[test]

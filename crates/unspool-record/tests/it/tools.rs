@@ -7,6 +7,7 @@ use std::process::Command as StdCommand;
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
+use unspool_record::external::Tracer;
 use unspool_record::{Command, Control, Outcome, RecordOptions, record_command};
 
 use crate::reader::{Record, read};
@@ -46,6 +47,24 @@ pub(crate) fn job() -> Option<&'static str> {
         }
     });
     path.as_deref()
+}
+
+/// Whether strace is here, else says that a test is skipped; CI must have it.
+#[expect(
+    clippy::disallowed_methods,
+    clippy::print_stderr,
+    reason = "says why it skips, and CI must not skip"
+)]
+pub(crate) fn has_strace() -> bool {
+    let is_here = unspool_record::external::version(Tracer::Strace, None).is_some();
+    assert!(
+        is_here || std::env::var_os("CI").is_none(),
+        "CI needs strace"
+    );
+    if !is_here {
+        eprintln!("skipped: strace is not installed");
+    }
+    is_here
 }
 
 /// A command of words.
