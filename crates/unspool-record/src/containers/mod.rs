@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use unspool_model::container::Placement;
 
+use crate::native::procfs::read_once;
 use crate::sys::Tid;
 pub(crate) use mounts::Mounts;
 pub(crate) use names::Names;
@@ -25,9 +26,10 @@ pub(crate) struct Membership(Arc<[u8]>);
 impl Membership {
     /// Reads it, `None` when the process is gone or the kernel has no control groups.
     pub(crate) fn of(tid: Tid) -> Option<Self> {
-        let mut text = std::fs::read(format!("/proc/{tid}/cgroup")).ok()?;
-        text.truncate(CGROUP_BYTES_MAX);
-        (!text.is_empty()).then(|| Self(text.into()))
+        let mut buffer = Vec::new();
+        let text = read_once(&format!("/proc/{tid}/cgroup"), &mut buffer)?;
+        let kept = text.get(..CGROUP_BYTES_MAX).unwrap_or(text);
+        Some(Self(kept.into()))
     }
 
     #[cfg(test)]

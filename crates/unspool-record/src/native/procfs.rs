@@ -2,12 +2,33 @@
 
 use std::ffi::CStr;
 use std::fs;
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
 
 use crate::sys::{self, Tid};
 
 /// Longest path a link of /proc gives: one page.
 pub(crate) const LINK_BYTES_MAX: usize = 4096;
+
+/// Room for a file of a process.
+const FILE_BYTES: usize = 4096;
+
+/// Reads a file of a process. The kernel makes its whole text at once, so that less than was asked for is the end of it.
+pub(crate) fn read_once<'b>(path: &str, buffer: &'b mut Vec<u8>) -> Option<&'b [u8]> {
+    if buffer.len() < FILE_BYTES {
+        buffer.resize(FILE_BYTES, 0);
+    }
+    let mut file = fs::File::open(path).ok()?;
+    let mut len = 0;
+    loop {
+        let more = file.read(buffer.get_mut(len..)?).ok()?;
+        len += more;
+        if more == 0 || len < buffer.len() {
+            break;
+        }
+        buffer.resize(2 * len, 0);
+    }
+    buffer.get(..len).filter(|text| !text.is_empty())
+}
 
 /// `/proc/TID/...` with a NUL, on the stack.
 struct ProcPath([u8; 64]);

@@ -14,6 +14,8 @@ pub(super) struct Life {
     /// Tells lives of one pid apart.
     pub(super) serial: u64,
     pub(super) group: Option<Membership>,
+    /// Whether it may have waited for processes, of which its accounts would tell too.
+    pub(super) has_children: bool,
     /// Start of the interval that comes next.
     from_ns: i64,
     /// CPU time that was told.
@@ -58,6 +60,7 @@ impl Life {
     /// A process that has lived before: what it used until now is not told.
     pub(super) fn attached(serial: u64, group: Option<Membership>, reading: &Reading) -> Self {
         let mut life = Self::begun(serial, group, reading.time_ns);
+        life.has_children = true;
         life.cpu_ns = reading.cpu_ns;
         life.system_ns = reading.system_ns;
         life.live = reading.by_thread.iter().copied().collect();

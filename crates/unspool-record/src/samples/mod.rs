@@ -21,10 +21,11 @@ use unspool_decode::native::write::RecordWriter;
 use unspool_model::sample::{AMOUNTS, Usage};
 
 use crate::containers::{Membership, Mounts};
+use crate::sys::ptrace::Used;
 use crate::sys::{self, Tid};
 use groups::Files;
 use life::{Life, Ready};
-use reading::{Depth, Reading, ThreadUse};
+use reading::{AtEnd, Depth, Reading, ThreadUse};
 
 /// Reading takes at most one part of so many of the time: with very many processes, samples come less often.
 const COST_PARTS: i64 = 20;
@@ -37,6 +38,17 @@ pub(crate) struct Sampler {
     shared: Arc<Shared>,
     thread: Option<JoinHandle<()>>,
     buffer: Vec<u8>,
+    /// Processes stopped at their end whose accounts come with their wait status.
+    ending: BTreeMap<Tid, AtEnd>,
+}
+
+/// Whether a process that is stopped at its end will be waited for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum End {
+    /// No: this is the last word of it.
+    Now,
+    /// Yes.
+    Later,
 }
 
 #[derive(Debug)]
@@ -98,14 +110,23 @@ impl Sampler {
             shared,
             thread: Some(thread),
             buffer: Vec::new(),
+            ending: BTreeMap::new(),
         })
+    }
+
+    /// Whether a process is on its way from its last stop to its end.
+    pub(crate) fn awaits_end(&self) -> bool {
+        !self.ending.is_empty()
     }
 
     /// A process begins; it is in its parent's control group.
     pub(crate) fn began(&mut self, pid: Tid, parent: Tid, now_ns: i64) {
         let mut state = self.shared.lock();
         state.serial += 1;
-        let group = state.lives.get(&parent).and_then(|life| life.group.clone());
+        let group = state.lives.get_mut(&parent).and_then(|life| {
+            life.has_children = true;
+            life.group.clone()
+        });
         let life = Life::begun(state.serial, group, now_ns);
         state.lives.insert(pid, life);
     }
@@ -141,19 +162,30 @@ impl Sampler {
         }
     }
 
-    /// A thread is stopped at its end, its /proc files are still there. With the last one the process is told.
-    pub(crate) fn ends(&mut self, pid: Tid, tid: Tid) {
+    /// A thread is stopped at its end, its /proc files are still there. With the last one the process is told: here, or where
+    /// its wait status tells most of it, with [`Sampler::ended`].
+    pub(crate) fn ends(&mut self, pid: Tid, tid: Tid, end: End) {
         let usage = ThreadUse::of(pid, tid, &mut self.buffer);
-        let is_last = self
-            .shared
-            .lock()
-            .lives
-            .get_mut(&pid)
-            .is_some_and(|life| life.thread_ends(tid, usage));
-        if !is_last {
+        let has_children = {
+            let mut state = self.shared.lock();
+            let life = state.lives.get_mut(&pid);
+            let Some(life) = life else { return };
+            if !life.thread_ends(tid, usage) {
+                return;
+            }
+            life.has_children
+        };
+        // The accounts of one with children hold those of the children.
+        if end == End::Later && !has_children {
+            self.ending.insert(pid, AtEnd::of(pid, &mut self.buffer));
             return;
         }
         let reading = Reading::of(pid, self.shared.clock, Depth::Process, &mut self.buffer);
+        self.tell_last(pid, reading);
+    }
+
+    /// Tells of a process that ended. What the thread of the sampler has read meanwhile is older: nothing of it is told any more.
+    fn tell_last(&mut self, pid: Tid, reading: Option<Reading>) {
         let mut state = self.shared.lock();
         let State {
             lives,
@@ -161,7 +193,6 @@ impl Sampler {
             cpus,
             ..
         } = &mut *state;
-        // What the thread of the sampler has read meanwhile is older: nothing of it is told any more.
         if let Some(mut life) = lives.remove(&pid)
             && let Some(mut reading) = reading
         {
@@ -179,9 +210,13 @@ impl Sampler {
         }
     }
 
-    /// A process has ended.
-    pub(crate) fn ended(&mut self, pid: Tid) {
-        self.shared.lock().lives.remove(&pid);
+    /// A process has ended; what it used, where its wait status was asked for it.
+    pub(crate) fn ended(&mut self, pid: Tid, used: Option<Used>) {
+        let at_end = self.ending.remove(&pid);
+        let reading = at_end
+            .zip(used)
+            .map(|(at_end, used)| at_end.with(&used, sys::clock_ns(self.shared.clock)));
+        self.tell_last(pid, reading);
     }
 
     /// Moves the ready records to the end of `out`.

@@ -2,6 +2,8 @@
 
 use std::io::Read as _;
 
+use crate::native::procfs::read_once;
+use crate::sys::ptrace::Used;
 use crate::sys::{self, Tid};
 
 /// Threads of one process that are looked at one by one; what further ones read, wrote and waited is not told.
@@ -34,14 +36,14 @@ impl ThreadUse {
 
     /// Reads a thread's. Of the thread itself: `/proc/PID/io` would count reaped children too.
     pub(super) fn of(tgid: Tid, tid: Tid, buffer: &mut Vec<u8>) -> Option<Self> {
-        let delay = read_into(&format!("/proc/{tgid}/task/{tid}/schedstat"), buffer)
+        let delay = read_once(&format!("/proc/{tgid}/task/{tid}/schedstat"), buffer)
             .and_then(|text| number(text.split(|byte| *byte == b' ').nth(1)?));
         let mut usage = Self {
             run_delay_ns: delay?,
             ..Self::default()
         };
         // Not readable of processes that we may not trace.
-        if let Some(text) = read_into(&format!("/proc/{tgid}/task/{tid}/io"), buffer) {
+        if let Some(text) = read_once(&format!("/proc/{tgid}/task/{tid}/io"), buffer) {
             for line in text.split(|byte| *byte == b'\n') {
                 let place = match line.split(|byte| *byte == b':').next() {
                     Some(b"rchar") => &mut usage.read_bytes,
@@ -70,6 +72,37 @@ pub(super) struct Reading {
     /// Most memory ever; 0 when not asked for.
     pub(super) peak_rss_bytes: u64,
     pub(super) by_thread: Vec<(Tid, ThreadUse)>,
+}
+
+/// What only /proc tells of a process that is stopped at its end.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct AtEnd {
+    rss_bytes: u64,
+}
+
+impl AtEnd {
+    /// Reads it.
+    pub(super) fn of(tgid: Tid, buffer: &mut Vec<u8>) -> Self {
+        // `size resident shared ...`, in pages.
+        let pages = read_once(&format!("/proc/{tgid}/statm"), buffer)
+            .and_then(|text| number(text.split(|byte| *byte == b' ').nth(1)?));
+        Self {
+            rss_bytes: pages.unwrap_or(0).saturating_mul(sys::page_bytes()),
+        }
+    }
+
+    /// With what the wait status told.
+    pub(super) fn with(self, used: &Used, time_ns: i64) -> Reading {
+        Reading {
+            time_ns,
+            cpu_ns: used.user_ns.saturating_add(used.system_ns),
+            system_ns: used.system_ns,
+            rss_bytes: self.rss_bytes,
+            threads: 1,
+            peak_rss_bytes: used.peak_rss_bytes,
+            by_thread: Vec::new(),
+        }
+    }
 }
 
 /// How much is read.
@@ -125,7 +158,7 @@ struct Stat {
 
 impl Stat {
     fn of(tgid: Tid, buffer: &mut Vec<u8>) -> Option<Self> {
-        let text = read_into(&format!("/proc/{tgid}/stat"), buffer)?;
+        let text = read_once(&format!("/proc/{tgid}/stat"), buffer)?;
         // The name in parentheses may hold anything: fields count from after the last one, state first.
         let after_name = text.rsplit(|byte| *byte == b')').next()?;
         let mut fields = after_name
@@ -145,7 +178,7 @@ impl Stat {
 
 /// `VmHWM` of `/proc/PID/status`; absent in zombies.
 fn peak_rss_bytes(tgid: Tid, buffer: &mut Vec<u8>) -> Option<u64> {
-    let text = read_into(&format!("/proc/{tgid}/status"), buffer)?;
+    let text = read_once(&format!("/proc/{tgid}/status"), buffer)?;
     let line = text
         .split(|byte| *byte == b'\n')
         .find_map(|line| line.strip_prefix(b"VmHWM:"))?;

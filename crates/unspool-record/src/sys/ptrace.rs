@@ -218,12 +218,53 @@ mod register_set {
 /// What [`wait`] found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Waited {
-    /// A thread changed state, with its wait status.
-    Changed(Tid, i32),
+    /// A thread changed state.
+    Changed(Change),
     /// Nothing (yet), or a signal came.
     Nothing,
     /// There is nobody left to wait for.
     Nobody,
+}
+
+/// A change of a thread.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Change {
+    pub(crate) tid: Tid,
+    /// The wait status.
+    pub(crate) status: i32,
+    /// For one that ended, when asked for.
+    pub(crate) used: Option<Used>,
+}
+
+/// What a process and the children that it waited for have used, as wait4(2) tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Used {
+    pub(crate) user_ns: u64,
+    pub(crate) system_ns: u64,
+    pub(crate) peak_rss_bytes: u64,
+}
+
+impl Used {
+    fn new(usage: &libc::rusage) -> Self {
+        let ns = |time: libc::timeval| {
+            let ns = time.tv_sec.saturating_mul(1_000_000_000) + time.tv_usec * 1000;
+            u64::try_from(ns).unwrap_or(0)
+        };
+        Self {
+            user_ns: ns(usage.ru_utime),
+            system_ns: ns(usage.ru_stime),
+            peak_rss_bytes: u64::try_from(usage.ru_maxrss)
+                .unwrap_or(0)
+                .saturating_mul(1024),
+        }
+    }
+}
+
+/// Whether [`wait`] asks for what was used, which costs a little at every stop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Accounts {
+    Asked,
+    Left,
 }
 
 /// Whether [`wait`] sleeps until something happens.
@@ -236,7 +277,7 @@ pub(crate) enum Patience {
 }
 
 /// Waits for children and tracees of the calling thread, and of no other thread of this process.
-pub(crate) fn wait(patience: Patience) -> Waited {
+pub(crate) fn wait(patience: Patience, accounts: Accounts) -> Waited {
     let flags = libc::__WALL
         | libc::__WNOTHREAD
         | if patience == Patience::Poll {
@@ -245,11 +286,22 @@ pub(crate) fn wait(patience: Patience) -> Waited {
             0
         };
     let mut status = 0;
-    // SAFETY: `status` is a valid place for one int.
-    match unsafe { libc::waitpid(-1, &raw mut status, flags) } {
+    // SAFETY: all-zero is a valid `rusage`.
+    let mut usage: libc::rusage = unsafe { std::mem::zeroed() };
+    let place = match accounts {
+        Accounts::Asked => &raw mut usage,
+        Accounts::Left => std::ptr::null_mut(),
+    };
+    // SAFETY: `status` is a valid place for one int, `place` is null or a place for one `rusage`.
+    match unsafe { libc::wait4(-1, &raw mut status, flags, place) } {
         0 => Waited::Nothing,
         -1 if errno() == libc::ECHILD => Waited::Nobody,
         -1 => Waited::Nothing,
-        tid => Waited::Changed(tid, status),
+        tid => Waited::Changed(Change {
+            tid,
+            status,
+            used: (accounts == Accounts::Asked && !libc::WIFSTOPPED(status))
+                .then(|| Used::new(&usage)),
+        }),
     }
 }

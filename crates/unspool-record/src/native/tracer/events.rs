@@ -8,7 +8,7 @@ use crate::native::procfs;
 use crate::native::tracee::{Restore, Tracee};
 use crate::options::Detail;
 use crate::sys::Tid;
-use crate::sys::ptrace::{self, EVENT_STOP, Resume, SyscallInfo};
+use crate::sys::ptrace::{self, Change, EVENT_STOP, Resume, SyscallInfo};
 
 const CLONE_VM: u32 = 0x100;
 const CLONE_VFORK: u32 = 0x4000;
@@ -95,7 +95,7 @@ impl Tracer<'_> {
         self.tracees.insert(child, tracee);
         self.write_fork(tid, child, tgid, flags, now);
         if let Some(newborn) = self.newborns.remove(&child) {
-            self.handle(child, newborn.status);
+            self.handle(newborn.change);
         } else if self.phase != Phase::Recording {
             let _gone = ptrace::interrupt(child);
         }
@@ -111,12 +111,12 @@ impl Tracer<'_> {
     }
 
     /// Keeps a stop or the end of a thread until its parent tells of it.
-    pub(super) fn keep_newborn(&mut self, tid: Tid, status: i32, now: i64) {
+    pub(super) fn keep_newborn(&mut self, change: Change, now: i64) {
         let newborn = Newborn {
-            status,
+            change,
             since_ns: now,
         };
-        self.newborns.insert(tid, newborn);
+        self.newborns.insert(change.tid, newborn);
     }
 
     /// Says that a thread ended of which nobody told.
@@ -163,14 +163,14 @@ impl Tracer<'_> {
                 continue;
             }
             self.newborns.remove(&tid);
-            if !libc::WIFSTOPPED(newborn.status) {
+            if !libc::WIFSTOPPED(newborn.change.status) {
                 self.note_unborn(tid, now);
                 continue;
             }
             self.tracees.insert(tid, Tracee::new(tgid));
             self.usage.began(tid, tgid, parent, now);
             self.write_fork(parent, tid, tgid, flags, now);
-            self.handle(tid, newborn.status);
+            self.handle(newborn.change);
         }
     }
 
@@ -221,11 +221,12 @@ impl Tracer<'_> {
     }
 
     /// A thread ended.
-    pub(super) fn on_death(&mut self, tid: Tid, status: i32, now: i64) {
+    pub(super) fn on_death(&mut self, change: Change, now: i64) {
+        let Change { tid, status, used } = change;
         let Some(tracee) = self.tracees.remove(&tid) else {
             // Killed before its parent told of it.
             if self.phase == Phase::Recording {
-                self.keep_newborn(tid, status, now);
+                self.keep_newborn(change, now);
             }
             return;
         };
@@ -234,8 +235,10 @@ impl Tracer<'_> {
             self.root_status = Some(status);
             return;
         }
-        self.usage.ended(tid, tracee.tgid);
+        self.usage.ended_after_use(tid, tracee.tgid, used);
         self.write_unfinished(tid, &tracee, now);
+        // Before the record of the exit.
+        self.take_samples();
         self.writer.begin(kind::EXIT, tid, now);
         self.writer.u32(tracee.tgid.cast_unsigned());
         self.writer.u32(status.cast_unsigned());

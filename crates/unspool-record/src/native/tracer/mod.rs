@@ -19,7 +19,7 @@ use super::tracee::{Tracee, Tracees};
 use super::writer::Writer;
 use crate::options::{Control, Detail, Exit, Filter, Outcome, RecordError, RecordOptions, Wait};
 use crate::seam::RecordSink;
-use crate::sys::ptrace::{self, Patience, Resume, SyscallInfo, Waited};
+use crate::sys::ptrace::{self, Change, Patience, Resume, SyscallInfo, Waited};
 use crate::sys::signals::{self, Ticker};
 use crate::sys::{self, Tid};
 use waiter::Waiter;
@@ -44,7 +44,7 @@ const NOTES_MAX: usize = 100;
 /// A stop, or the end, of a thread that no event announced yet.
 #[derive(Clone, Copy, Debug)]
 struct Newborn {
-    status: i32,
+    change: Change,
     since_ns: i64,
 }
 
@@ -79,7 +79,7 @@ pub(super) struct Tracer<'run> {
     checked_ns: i64,
     info: SyscallInfo,
     stack: Vec<u8>,
-    batch: Vec<(Tid, i32)>,
+    batch: Vec<Change>,
     streak: (Tid, u32),
     waiter: Waiter,
     notes: Vec<String>,
@@ -236,10 +236,10 @@ impl<'run> Tracer<'run> {
             if self.is_over() {
                 break;
             }
-            match self.waiter.next(CLOCK) {
-                Waited::Changed(tid, status) => {
-                    self.handle(tid, status);
-                    self.look_at_others(tid);
+            match self.waiter.next(CLOCK, self.usage.accounts()) {
+                Waited::Changed(change) => {
+                    self.handle(change);
+                    self.look_at_others(change.tid);
                 }
                 Waited::Nothing => {}
                 Waited::Nobody => break,
@@ -268,27 +268,29 @@ impl<'run> Tracer<'run> {
         }
         self.streak.1 = 0;
         let mut batch = std::mem::take(&mut self.batch);
-        while let Waited::Changed(tid, status) = ptrace::wait(Patience::Poll) {
-            batch.push((tid, status));
+        let accounts = self.usage.accounts();
+        while let Waited::Changed(change) = ptrace::wait(Patience::Poll, accounts) {
+            batch.push(change);
             if batch.len() > self.tracees.len() {
                 break;
             }
         }
-        for (tid, status) in batch.drain(..) {
-            self.handle(tid, status);
+        for change in batch.drain(..) {
+            self.handle(change);
         }
         self.batch = batch;
     }
 
     #[inline]
-    fn handle(&mut self, tid: Tid, status: i32) {
+    fn handle(&mut self, change: Change) {
         let now = sys::clock_ns(CLOCK);
+        let Change { tid, status, .. } = change;
         if !libc::WIFSTOPPED(status) {
-            self.on_death(tid, status, now);
+            self.on_death(change, now);
             return;
         }
         if !self.tracees.contains_key(&tid) {
-            self.keep_newborn(tid, status, now);
+            self.keep_newborn(change, now);
             return;
         }
         let signal = libc::WSTOPSIG(status);
@@ -403,7 +405,7 @@ impl<'run> Tracer<'run> {
             self.write_unfinished(tid, &tracee, now);
         }
         for (tid, newborn) in std::mem::take(&mut self.newborns) {
-            if !libc::WIFSTOPPED(newborn.status) {
+            if !libc::WIFSTOPPED(newborn.change.status) {
                 self.note_unborn(tid, now);
             }
         }

@@ -5,12 +5,13 @@ use std::time::Duration;
 
 use unspool_decode::native::format::{INDEX_NONE, tag};
 
-use super::{CLOCK, Tracer};
+use super::{CLOCK, Phase, Tracer};
 use crate::containers::{Membership, Names};
 use crate::native::writer::push_item;
 use crate::options::RecordError;
-use crate::samples::Sampler;
+use crate::samples::{End, Sampler};
 use crate::sys::Tid;
+use crate::sys::ptrace::{Accounts, Used};
 
 /// The control groups of processes, and the sampler of their use.
 pub(crate) struct Use {
@@ -116,12 +117,26 @@ impl Use {
 
     /// A thread has ended.
     pub(crate) fn ended(&mut self, tid: Tid, tgid: Tid) {
+        self.ended_after_use(tid, tgid, None);
+    }
+
+    /// Whether what was used is to be asked for: while a process is on its way from its last stop to its end.
+    pub(super) fn accounts(&self) -> Accounts {
+        if self.sampler.as_ref().is_some_and(Sampler::awaits_end) {
+            Accounts::Asked
+        } else {
+            Accounts::Left
+        }
+    }
+
+    /// A thread has ended, and its wait status came with what its process used.
+    pub(super) fn ended_after_use(&mut self, tid: Tid, tgid: Tid, used: Option<Used>) {
         if tid == tgid {
             self.groups.remove(&tgid);
         }
         if let Some(sampler) = &mut self.sampler {
             if tid == tgid {
-                sampler.ended(tgid);
+                sampler.ended(tgid, used);
             } else {
                 sampler.thread_ended(tgid, tid);
             }
@@ -141,10 +156,14 @@ impl Tracer<'_> {
         let Some(tgid) = self.tracees.get(&tid).map(|tracee| tracee.tgid) else {
             return;
         };
+        let told = match self.phase {
+            Phase::Recording => End::Later,
+            // It is let go here.
+            Phase::Detaching(_) => End::Now,
+        };
         if let Some(sampler) = &mut self.usage.sampler {
-            sampler.ends(tgid, tid);
+            sampler.ends(tgid, tid, told);
         }
-        // Before the record of the exit.
         self.take_samples();
     }
 

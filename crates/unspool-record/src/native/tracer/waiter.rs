@@ -7,7 +7,7 @@
 
 use crate::sys::{
     self,
-    ptrace::{self, Patience, Waited},
+    ptrace::{self, Accounts, Patience, Waited},
 };
 
 /// How long the next stop is looked for before going to sleep.
@@ -34,11 +34,11 @@ impl Default for Waiter {
 impl Waiter {
     /// The next change of any thread.
     #[inline]
-    pub(super) fn next(&mut self, clock: libc::clockid_t) -> Waited {
+    pub(super) fn next(&mut self, clock: libc::clockid_t, accounts: Accounts) -> Waited {
         let begun = sys::clock_ns(clock);
         if self.debt_ns <= 0 {
             loop {
-                let waited = ptrace::wait(Patience::Poll);
+                let waited = ptrace::wait(Patience::Poll, accounts);
                 let looked_ns = sys::clock_ns(clock) - begun;
                 if looked_ns > LOOK_NS {
                     self.debt_ns = looked_ns * DEBT_FACTOR;
@@ -53,7 +53,7 @@ impl Waiter {
             }
         }
         let asleep_since = sys::clock_ns(clock);
-        let waited = ptrace::wait(Patience::Block);
+        let waited = ptrace::wait(Patience::Block, accounts);
         let slept_ns = sys::clock_ns(clock) - asleep_since;
         if slept_ns < LOOK_NS {
             self.debt_ns -= slept_ns;
