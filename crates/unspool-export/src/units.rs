@@ -133,3 +133,12 @@ mod tests {
         );
     }
 }
+
+/// `0.25`, `3.0`, `1e21`: the shortest digits that mean the same number; nothing for what is not finite.
+pub fn fraction(number: f64) -> String {
+    if number.is_finite() {
+        format!("{number:?}")
+    } else {
+        String::new()
+    }
+}

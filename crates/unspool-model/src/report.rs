@@ -162,6 +162,8 @@ pub enum Cell {
     Flag(bool),
     /// Whole number.
     Int(i64),
+    /// Number with a fraction; what is not finite is written as null.
+    Float(f64),
     /// Bytes as they were read; escaped when written.
     Text(Vec<u8>),
     /// Several.

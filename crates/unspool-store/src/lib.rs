@@ -13,6 +13,7 @@
 
 #![warn(clippy::indexing_slicing)]
 
+mod answer;
 mod error;
 mod files;
 mod frames;
@@ -22,6 +23,7 @@ mod store;
 mod tables;
 mod writer;
 
+pub use answer::{Answer, AnswerError, AnswerKind};
 pub use error::{Result, StoreError};
 pub use frames::{FRAME_BYTES_MAX, Frame, Frames, Loss, Totals, scan_segment};
 pub use manifest::{
@@ -30,5 +32,5 @@ pub use manifest::{
 };
 pub use reader::{Recovered, RunReader, RunState};
 pub use store::{Retention, RunEntry, Store, folder_bytes};
-pub use tables::{StepQuery, TableSummary, TableWriter, Tables};
+pub use tables::{ArgsCells, Lookup, StepQuery, TableSummary, TableWriter, Tables, table_schema};
 pub use writer::{Closing, DISK_FULL, RawPolicy, Recovery, RunWriter};

@@ -22,6 +22,7 @@ RECORD   record   run a command, or attach with -p, and record it
 LOOK     show     summary, tree, files, net, fds, events, time,
                   state, flow, phases, sql, http
          diff     why was this run different?
+         query    SQL over runs
 USE      export   write a view as csv, json, xml, md, html
          dockit   record and summarise with dockit's options and files
          gen      dockerfile makefile script seccomp apparmor landlock systemd
@@ -89,6 +90,9 @@ pub(crate) enum Command {
     /// Say why a run was different from others of the same job.
     #[command(help_template = COMMAND_TEMPLATE)]
     Diff(crate::commands::diff::DiffArgs),
+    /// Ask runs in SQL.
+    #[command(help_template = COMMAND_TEMPLATE)]
+    Query(crate::commands::query::args::QueryArgs),
     /// Write what runs taught as files for other programs.
     #[command(help_template = COMMAND_TEMPLATE)]
     Gen(GenArgs),

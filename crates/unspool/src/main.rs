@@ -39,6 +39,7 @@ fn main() -> ExitCode {
         Command::Export(args) => commands::export::run(&settings, args),
         Command::Dockit(args) => commands::dockit::run(&settings, args),
         Command::Diff(args) => commands::diff::run(&settings, args),
+        Command::Query(args) => commands::query::run(&settings, args),
         Command::Gen(args) => commands::generate::run(&settings, args),
         Command::RunWith(args) => commands::run_with::run(&settings, args),
         Command::Runs(args) => commands::runs::run(&settings, args),

@@ -27,6 +27,8 @@ pub(crate) struct Settings {
     pub(crate) user: String,
     /// The whole environment, `NAME=value` each: what the command will get.
     pub(crate) environment: Vec<Vec<u8>>,
+    /// Folder for files that live as long as the command.
+    pub(crate) temporary: PathBuf,
     /// Working directory.
     pub(crate) cwd: Option<PathBuf>,
 }
@@ -50,6 +52,7 @@ impl Settings {
             search_path: variable("PATH"),
             user: text("USER").or_else(|| text("LOGNAME")).unwrap_or_default(),
             environment: environment(),
+            temporary: std::env::temp_dir(),
             cwd: std::env::current_dir().ok(),
         }
     }

@@ -65,6 +65,17 @@ pub(crate) fn parse_interval(text: &str) -> Result<Interval, String> {
     }
 }
 
+/// A length of time with its unit.
+pub(crate) fn parse_duration(text: &str) -> Result<std::time::Duration> {
+    let is_number = text.starts_with(|first: char| first.is_ascii_digit());
+    let ns = relative(text).filter(|ns| is_number && *ns > 0);
+    let ns = ns.ok_or_else(|| {
+        Failure::usage(format!("`{text}` is no length of time"))
+            .hint("for example `30s`, `10m`, `250ms`")
+    })?;
+    Ok(std::time::Duration::from_nanos(ns.unsigned_abs()))
+}
+
 /// `1h2m3.5s`, `250ms`, `10us`, `7ns`.
 fn relative(text: &str) -> Option<i64> {
     let mut rest = text.strip_prefix('+').unwrap_or(text);

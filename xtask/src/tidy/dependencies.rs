@@ -13,6 +13,7 @@ const ALLOWED_EDGES: &[(&str, &[&str])] = &[
     ("unspool-analyze", &["unspool-model"]),
     ("unspool-export", &["unspool-model"]),
     ("unspool-generate", &["unspool-model"]),
+    ("unspool-query", &["unspool-model", "unspool-store"]),
     (
         "unspool",
         &[
@@ -47,19 +48,30 @@ const ALLOWED_TEST_EDGES: &[(&str, &[&str])] = &[
 
 /// Foreign dependencies that live only in some crates, so that the others build fast and stay small.
 const CONFINED: &[(&str, &[&str])] = &[
-    ("arrow-array", &["unspool-store"]),
-    ("arrow-schema", &["unspool-store"]),
+    ("arrow-array", &["unspool-store", "unspool-query"]),
+    ("arrow-schema", &["unspool-store", "unspool-query"]),
+    ("arrow-ipc", &["unspool-store", "unspool-query"]),
+    ("bytes", &["unspool-store", "unspool-query"]),
+    ("datafusion", &["unspool-query"]),
+    ("futures", &["unspool-query"]),
+    ("landlock", &["unspool-query"]),
+    ("object_store", &["unspool-query"]),
+    ("tokio", &["unspool-query"]),
     ("arrow-buffer", &["unspool-store"]),
-    ("parquet", &["unspool-store"]),
+    ("parquet", &["unspool-store", "unspool-query"]),
     ("zstd", &["unspool-store"]),
     ("crc32c", &["unspool-store"]),
-    ("serde", &["unspool-store", "unspool-export"]),
+    (
+        "serde",
+        &["unspool-store", "unspool-export", "unspool-query"],
+    ),
     (
         "serde_json",
         &[
             "unspool-store",
             "unspool-export",
             "unspool-generate",
+            "unspool-query",
             "unspool",
             "torture",
             "xtask",
@@ -92,6 +104,9 @@ const ONE_VERSION: &[&str] = &[
     "arrow-schema",
     "arrow-buffer",
     "arrow-data",
+    "arrow-ipc",
+    "datafusion",
+    "object_store",
     "parquet",
     "serde",
     "clap",

@@ -44,9 +44,15 @@ impl RowSink for Csv<'_> {
         if self.envelope.state != crate::RunLabel::Complete || !self.envelope.losses.is_empty() {
             self.out.write(head.as_bytes())?;
         }
-        let names: Vec<&str> = shape.columns.iter().map(|column| column.name).collect();
-        self.out.write(names.join(",").as_bytes())?;
-        self.out.write(b"\r\n")
+        let mut names = String::new();
+        for (index, column) in shape.columns.iter().enumerate() {
+            if index > 0 {
+                names.push(',');
+            }
+            push_field(&mut names, column.name, false);
+        }
+        names.push_str("\r\n");
+        self.out.write(names.as_bytes())
     }
 
     fn row(&mut self, cells: &[Cell]) -> ControlFlow<()> {
@@ -56,7 +62,7 @@ impl RowSink for Csv<'_> {
                 self.line.push(',');
             }
             let text = cell_text(cell, column.unit);
-            let is_number = matches!(cell, Cell::Int(_) | Cell::Null);
+            let is_number = matches!(cell, Cell::Int(_) | Cell::Float(_) | Cell::Null);
             push_field(&mut self.line, &text, is_number);
         }
         self.line.push_str("\r\n");
@@ -79,6 +85,7 @@ fn cell_text(cell: &Cell, unit: Unit) -> String {
         Cell::Null => String::new(),
         Cell::Flag(flag) => flag.to_string(),
         Cell::Int(number) => number.to_string(),
+        Cell::Float(number) => crate::units::fraction(*number),
         Cell::Text(bytes) if unit == Unit::Printed => Untrusted::printed(bytes).to_string(),
         Cell::Text(bytes) => escape(bytes),
         Cell::List(cells) => {

@@ -169,6 +169,10 @@ fn write_cell(out: &mut Vec<u8>, cell: &Cell, is_printed: bool) {
         Cell::Flag(true) => out.extend_from_slice(b"true"),
         Cell::Flag(false) => out.extend_from_slice(b"false"),
         Cell::Int(number) => out.extend_from_slice(number.to_string().as_bytes()),
+        Cell::Float(number) if number.is_finite() => {
+            out.extend_from_slice(crate::units::fraction(*number).as_bytes());
+        }
+        Cell::Float(_) => out.extend_from_slice(b"null"),
         Cell::Text(bytes) if is_printed => {
             write_string(out, &Untrusted::printed(bytes).to_string());
         }

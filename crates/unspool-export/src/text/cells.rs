@@ -13,6 +13,7 @@ pub(super) fn cell_text(cell: &Cell, unit: Unit, context: &Context<'_>) -> Strin
         Cell::Flag(true) => "yes".to_owned(),
         Cell::Flag(false) => String::new(),
         Cell::Int(number) => number_text(*number, unit, context),
+        Cell::Float(number) => units::fraction(*number),
         Cell::Text(bytes) if unit == Unit::Printed => Untrusted::printed(bytes).to_string(),
         Cell::Text(bytes) => escape(bytes),
         Cell::List(cells) => {

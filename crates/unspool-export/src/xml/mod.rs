@@ -126,6 +126,7 @@ fn push_element(text: &mut String, name: &str, cell: &Cell, unit: Unit) {
         Cell::Null => {}
         Cell::Flag(flag) => text.push_str(&flag.to_string()),
         Cell::Int(number) => text.push_str(&number.to_string()),
+        Cell::Float(number) => text.push_str(&crate::units::fraction(*number)),
         Cell::Text(bytes) if unit == Unit::Printed => {
             push_text(text, &Untrusted::printed(bytes).to_string());
         }

@@ -2,6 +2,7 @@
 
 mod args;
 mod cells;
+mod lookup;
 mod open;
 mod rows;
 mod samples;
@@ -14,6 +15,7 @@ mod worker;
 mod world;
 mod write;
 
+pub use lookup::{ArgsCells, Lookup};
 pub use open::Tables;
 pub use steps::StepQuery;
 pub use write::{TableSummary, TableWriter};
@@ -95,6 +97,14 @@ impl TableId {
         }
         std::sync::Arc::new(arrow_schema::Schema::new(fields))
     }
+}
+
+/// Columns of a table by its name (`events`, `strings`, ...), as its file has them; `None` for a name that is no table's.
+pub fn table_schema(name: &str) -> Option<arrow_schema::SchemaRef> {
+    TableId::ALL
+        .into_iter()
+        .find(|id| id.name() == name)
+        .map(TableId::schema)
 }
 
 /// Column of the events with what forms and numbers do not hold of the arguments: see [`args`].

@@ -1,16 +1,18 @@
 //! Opens tables with suspicion: checksum first, then limits, and only then the decoder.
 
 use std::fs::File;
-use std::os::unix::fs::FileExt as _;
+use std::io::Read;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
 use arrow_array::RecordBatch;
+use bytes::Bytes;
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{
     ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader,
     ParquetRecordBatchReaderBuilder,
 };
+use parquet::file::reader::{ChunkReader, Length};
 use unspool_model::event::ClockKind;
 
 use super::worker::failed;
@@ -50,6 +52,8 @@ pub struct Tables {
     pub(super) run: PathBuf,
     pub(super) clock: ClockKind,
     pub(super) infos: std::collections::BTreeMap<String, TableInfo>,
+    /// Whole files by table name, where they were read already.
+    files: Option<std::collections::BTreeMap<String, Bytes>>,
 }
 
 impl Tables {
@@ -72,7 +76,22 @@ impl Tables {
             run: run.folder().to_path_buf(),
             clock: manifest.clock_kind(),
             infos: manifest.tables.clone(),
+            files: None,
         })
+    }
+
+    /// Tables whose files are in memory, by table name; no checksum is known of them. `shown` is what messages call the folder.
+    pub fn from_memory(
+        shown: &Path,
+        clock: ClockKind,
+        files: std::collections::BTreeMap<String, Bytes>,
+    ) -> Self {
+        Self {
+            run: shown.to_path_buf(),
+            clock,
+            infos: std::collections::BTreeMap::new(),
+            files: Some(files),
+        }
     }
 
     /// What the times mean.
@@ -89,6 +108,12 @@ impl Tables {
 
     pub(super) fn table(&self, id: TableId) -> Result<Table> {
         let path = table_path(&self.run, id.name());
+        if let Some(files) = &self.files {
+            return match files.get(id.name()) {
+                Some(bytes) => Table::in_memory(path, id, bytes.clone()),
+                None => Err(StoreError::NoTable { path }),
+            };
+        }
         let Some(info) = self.infos.get(id.name()) else {
             return Err(StoreError::NoTable { path });
         };
@@ -103,23 +128,40 @@ impl Tables {
 #[derive(Debug)]
 pub(super) struct Table {
     pub(super) path: PathBuf,
-    file: File,
+    input: Input,
     pub(super) metadata: ArrowReaderMetadata,
 }
 
 impl Table {
     fn open(path: PathBuf, id: TableId, info: &TableInfo) -> Result<Self> {
         let file = files::open_file(&path)?;
-        check_footer(&path, &file)?;
-        let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
-        let metadata = guarded(&path, || ArrowReaderMetadata::load(&file, options))?;
-        let table = Self {
-            path,
-            file,
-            metadata,
-        };
+        let table = Self::load(path, Input::File(file))?;
         table.check(id, info, &LIMITS)?;
         Ok(table)
+    }
+
+    fn in_memory(path: PathBuf, id: TableId, bytes: Bytes) -> Result<Self> {
+        let len = bytes.len() as u64;
+        let table = Self::load(path, Input::Memory(bytes))?;
+        let rows = table.metadata.metadata().file_metadata().num_rows();
+        let info = TableInfo {
+            rows: rows.cast_unsigned(),
+            bytes: len,
+            ..TableInfo::default()
+        };
+        table.check(id, &info, &LIMITS)?;
+        Ok(table)
+    }
+
+    fn load(path: PathBuf, input: Input) -> Result<Self> {
+        check_footer(&path, &input)?;
+        let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
+        let metadata = guarded(&path, || ArrowReaderMetadata::load(&input, options))?;
+        Ok(Self {
+            path,
+            input,
+            metadata,
+        })
     }
 
     pub(super) fn check(&self, id: TableId, info: &TableInfo, limits: &Limits) -> Result<()> {
@@ -183,13 +225,13 @@ impl Table {
 
     /// The batches of some row groups, with only these columns (by place).
     pub(super) fn batches(&self, groups: Vec<usize>, columns: Option<&[usize]>) -> Result<Batches> {
-        let file = self
-            .file
+        let input = self
+            .input
             .try_clone()
             .map_err(|source| StoreError::io("open", &self.path, source))?;
         let reader = guarded(&self.path, || {
             let builder =
-                ParquetRecordBatchReaderBuilder::new_with_metadata(file, self.metadata.clone());
+                ParquetRecordBatchReaderBuilder::new_with_metadata(input, self.metadata.clone());
             let mask = match columns {
                 Some(columns) => {
                     ProjectionMask::roots(builder.parquet_schema(), columns.iter().copied())
@@ -248,15 +290,59 @@ impl Iterator for Batches {
     }
 }
 
+/// Where the bytes of a table are.
+#[derive(Debug)]
+enum Input {
+    File(File),
+    Memory(Bytes),
+}
+
+impl Input {
+    fn try_clone(&self) -> std::io::Result<Self> {
+        Ok(match self {
+            Self::File(file) => Self::File(file.try_clone()?),
+            Self::Memory(bytes) => Self::Memory(bytes.clone()),
+        })
+    }
+}
+
+impl Length for Input {
+    fn len(&self) -> u64 {
+        match self {
+            Self::File(file) => Length::len(file),
+            Self::Memory(bytes) => bytes.len() as u64,
+        }
+    }
+}
+
+impl ChunkReader for Input {
+    type T = Box<dyn Read>;
+
+    fn get_read(&self, start: u64) -> parquet::errors::Result<Self::T> {
+        Ok(match self {
+            Self::File(file) => Box::new(file.get_read(start)?),
+            Self::Memory(bytes) => Box::new(ChunkReader::get_read(bytes, start)?),
+        })
+    }
+
+    fn get_bytes(&self, start: u64, length: usize) -> parquet::errors::Result<Bytes> {
+        match self {
+            Self::File(file) => file.get_bytes(start, length),
+            Self::Memory(bytes) => ChunkReader::get_bytes(bytes, start, length),
+        }
+    }
+}
+
 /// The length of the footer stands before the magic bytes at the end; it is checked before anything is allocated.
-fn check_footer(path: &Path, file: &File) -> Result<()> {
-    let len = files::file_len(path, file)?;
-    let mut tail = [0; 8];
+fn check_footer(path: &Path, input: &Input) -> Result<()> {
+    let len = Length::len(input);
     let at = len
         .checked_sub(8)
         .ok_or_else(|| StoreError::damaged(path, "it is too short"))?;
-    file.read_exact_at(&mut tail, at)
-        .map_err(|source| StoreError::io("read", path, source))?;
+    let read = guarded(path, || input.get_bytes(at, 8))?;
+    let tail = *read
+        .first_chunk::<8>()
+        .ok_or_else(|| StoreError::damaged(path, "it is too short"))?;
     let [a, b, c, d, magic @ ..] = tail;
     if magic != *b"PAR1" {
         return Err(StoreError::damaged(path, "it is not a Parquet file"));

@@ -91,7 +91,7 @@ impl Tables {
         Ok(())
     }
 
-    fn read_processes(&self, strings: &Strings, world: &mut World) -> Result<()> {
+    pub(super) fn read_processes(&self, strings: &Strings, world: &mut World) -> Result<()> {
         self.each(TableId::Processes, |table, batch| {
             let rows = ProcessReader::new(batch).map_err(|name| wrong_column(table, name))?;
             for at in 0..batch.num_rows() {
@@ -105,7 +105,7 @@ impl Tables {
         })
     }
 
-    fn read_images(&self, strings: &Strings, world: &mut World) -> Result<()> {
+    pub(super) fn read_images(&self, strings: &Strings, world: &mut World) -> Result<()> {
         self.each(TableId::Images, |table, batch| {
             let rows = ImageReader::new(batch).map_err(|name| wrong_column(table, name))?;
             let list = |ids: &[u32]| -> Result<Vec<Vec<u8>>> {
@@ -139,7 +139,7 @@ impl Tables {
         })
     }
 
-    fn read_resources(&self, strings: &Strings, world: &mut World) -> Result<()> {
+    pub(super) fn read_resources(&self, strings: &Strings, world: &mut World) -> Result<()> {
         let mut resources = Vec::new();
         self.each(TableId::Resources, |table, batch| {
             let rows = ResourceReader::new(batch).map_err(|name| wrong_column(table, name))?;

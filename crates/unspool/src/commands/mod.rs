@@ -7,6 +7,7 @@ pub(crate) mod export;
 pub(crate) mod generate;
 pub(crate) mod import;
 pub(crate) mod pages;
+pub(crate) mod query;
 pub(crate) mod record;
 pub(crate) mod run_with;
 pub(crate) mod runs;

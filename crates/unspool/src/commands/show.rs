@@ -366,12 +366,13 @@ pub(crate) fn write_report(settings: &Settings, report: &Report, json: bool) -> 
 }
 
 /// Standard output, or a pager before it.
-struct Output {
+pub(crate) struct Output {
     pager: Option<Child>,
 }
 
 impl Output {
-    fn open(settings: &Settings, paged: bool) -> Self {
+    /// Starts the pager, where one is wanted and standard output is a terminal.
+    pub(crate) fn open(settings: &Settings, paged: bool) -> Self {
         let wanted = paged && settings.stdout_is_terminal && !settings.pager.trim().is_empty();
         let mut words = settings.pager.split_whitespace();
         let pager = words.next().filter(|_| wanted).and_then(|program| {
@@ -385,14 +386,16 @@ impl Output {
         Self { pager }
     }
 
-    fn writer(&mut self) -> Box<dyn Write + '_> {
+    /// Where to write.
+    pub(crate) fn writer(&mut self) -> Box<dyn Write + '_> {
         match self.pager.as_mut().and_then(|pager| pager.stdin.take()) {
             Some(stdin) => Box::new(stdin),
             None => Box::new(std::io::stdout()),
         }
     }
 
-    fn wait(&mut self) {
+    /// Waits until the reader has seen it.
+    pub(crate) fn wait(&mut self) {
         if let Some(pager) = &mut self.pager {
             // What the pager says of itself is for its user.
             drop(pager.wait());

@@ -1,0 +1,177 @@
+//! Functions over texts.
+
+use std::sync::Arc;
+
+use datafusion::arrow::array::{Array as _, AsArray as _, BooleanArray, StringViewBuilder};
+use datafusion::arrow::datatypes::DataType;
+use datafusion::common::Result;
+use datafusion::logical_expr::{
+    ColumnarValue, ScalarFunctionArgs, ScalarUDFImpl, Signature, Volatility,
+};
+use unspool_model::normalize::{Context, Kind};
+
+use crate::dictionary::text_of;
+use crate::lookup::arrays;
+
+/// Part of a path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Part {
+    /// Last component.
+    Name,
+    /// All before it.
+    Folder,
+}
+
+/// Part of a text.
+#[derive(Debug, PartialEq, Eq, Hash)]
+pub(super) struct TextFunction {
+    part: Part,
+    signature: Signature,
+}
+
+impl TextFunction {
+    pub(super) fn new(part: Part) -> Self {
+        Self {
+            part,
+            signature: Signature::exact(vec![DataType::Utf8View], Volatility::Immutable),
+        }
+    }
+}
+
+impl ScalarUDFImpl for TextFunction {
+    fn name(&self) -> &'static str {
+        match self.part {
+            Part::Name => "basename",
+            Part::Folder => "dirname",
+        }
+    }
+
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    fn return_type(&self, _: &[DataType]) -> Result<DataType> {
+        Ok(DataType::Utf8View)
+    }
+
+    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
+        let [texts] = arrays(&args, [DataType::Utf8View])?;
+        let mut parts = StringViewBuilder::with_capacity(texts.len());
+        for text in texts.as_string_view() {
+            parts.append_option(text.map(|text| match self.part {
+                Part::Name => basename(text),
+                Part::Folder => dirname(text),
+            }));
+        }
+        Ok(ColumnarValue::Array(Arc::new(parts.finish())))
+    }
+}
+
+/// What stands behind the last slash; the whole where there is none, and of what is no path.
+fn basename(path: &str) -> &str {
+    if !path.starts_with('/') {
+        return path;
+    }
+    let path = path.trim_end_matches('/');
+    path.rsplit_once('/').map_or("/", |(_, name)| name)
+}
+
+/// What stands before the last slash; the whole of what is no path.
+fn dirname(path: &str) -> &str {
+    if !path.starts_with('/') {
+        return path;
+    }
+    let path = path.trim_end_matches('/');
+    match path.rsplit_once('/') {
+        Some(("", _)) | None => "/",
+        Some((folder, _)) => folder,
+    }
+}
+
+/// A path without what differs from run to run.
+#[derive(Debug, PartialEq, Eq, Hash)]
+pub(super) struct Role {
+    start_ns: Option<i64>,
+    signature: Signature,
+}
+
+impl Role {
+    pub(super) fn new(start_ns: Option<i64>) -> Self {
+        Self {
+            start_ns,
+            signature: Signature::exact(vec![DataType::Utf8View], Volatility::Immutable),
+        }
+    }
+}
+
+impl ScalarUDFImpl for Role {
+    fn name(&self) -> &'static str {
+        "role"
+    }
+
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    fn return_type(&self, _: &[DataType]) -> Result<DataType> {
+        Ok(DataType::Utf8View)
+    }
+
+    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
+        let [paths] = arrays(&args, [DataType::Utf8View])?;
+        let context = Context {
+            start_ns: self.start_ns,
+            ..Context::default()
+        };
+        let mut roles = StringViewBuilder::with_capacity(paths.len());
+        for path in paths.as_string_view() {
+            match path {
+                Some(path) => {
+                    let role = context.normalize(Kind::Path, path.as_bytes());
+                    roles.append_value(text_of(&role.text));
+                }
+                None => roles.append_null(),
+            }
+        }
+        Ok(ColumnarValue::Array(Arc::new(roles.finish())))
+    }
+}
+
+/// Whether a text contains another, whatever the case of ASCII letters.
+#[derive(Debug, PartialEq, Eq, Hash)]
+pub(super) struct ContainsAnyCase {
+    signature: Signature,
+}
+
+pub(super) fn icontains() -> ContainsAnyCase {
+    let texts = vec![DataType::Utf8View, DataType::Utf8View];
+    ContainsAnyCase {
+        signature: Signature::exact(texts, Volatility::Immutable),
+    }
+}
+
+impl ScalarUDFImpl for ContainsAnyCase {
+    fn name(&self) -> &'static str {
+        "icontains"
+    }
+
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    fn return_type(&self, _: &[DataType]) -> Result<DataType> {
+        Ok(DataType::Boolean)
+    }
+
+    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
+        let [texts, parts] = arrays(&args, [DataType::Utf8View, DataType::Utf8View])?;
+        let pairs = texts.as_string_view().iter().zip(parts.as_string_view());
+        let found: BooleanArray = pairs
+            .map(|(text, part)| {
+                let (text, part) = (text?.to_ascii_lowercase(), part?.to_ascii_lowercase());
+                Some(text.contains(&part))
+            })
+            .collect();
+        Ok(ColumnarValue::Array(Arc::new(found)))
+    }
+}
