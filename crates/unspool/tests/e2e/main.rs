@@ -18,6 +18,7 @@ mod faults;
 mod flow;
 mod gen_files;
 mod gen_hostile;
+mod gen_packages;
 mod gen_policies;
 mod jobs;
 mod payload;

@@ -75,6 +75,11 @@ pub(crate) fn root() -> PathBuf {
         .expect("the project's folder")
 }
 
+/// Whether this is CI, where what a test needs has to be there.
+pub(crate) fn is_ci() -> bool {
+    std::env::vars().any(|(key, _)| key == "CI")
+}
+
 /// Whether a program that the test needs is here. In CI it has to be.
 pub(crate) fn has_tool(name: &str) -> bool {
     let paths = std::env::vars().find(|(key, _)| key == "PATH");
@@ -82,8 +87,7 @@ pub(crate) fn has_tool(name: &str) -> bool {
         std::env::split_paths(&paths).any(|folder| folder.join(name).is_file())
     });
     if !found {
-        let in_ci = std::env::vars().any(|(key, _)| key == "CI");
-        assert!(!in_ci, "`{name}` is missing in CI");
+        assert!(!is_ci(), "`{name}` is missing in CI");
         eprintln!("skipped: `{name}` is not installed");
     }
     found
