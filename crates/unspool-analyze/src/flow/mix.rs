@@ -1,10 +1,11 @@
-//! Third stage: few kinds of lines that keep coming in changing order become one line.
+//! Few kinds of lines that keep coming in changing order become one line.
 
 use std::collections::VecDeque;
 
 use unspool_model::world::World;
 
 use super::line::{Line, Style};
+use super::story::Stage;
 
 /// Lines that are looked at together.
 pub const MIX_WINDOW: usize = 64;
@@ -27,9 +28,9 @@ pub(super) struct Mix {
     kinds: Vec<(u64, usize)>,
 }
 
-impl Mix {
+impl Stage for Mix {
     /// Takes a line; hands those on that belong to no mix.
-    pub(super) fn push(&mut self, line: Line, world: &World, out: &mut dyn FnMut(Line)) {
+    fn push(&mut self, line: Line, world: &World, out: &mut dyn FnMut(Line)) {
         let Some(mix) = &mut self.going_on else {
             self.wait(line, world, out);
             return;
@@ -48,21 +49,21 @@ impl Mix {
         }
     }
 
-    /// Lines that wait.
     #[cfg(test)]
-    pub(super) fn waiting(&self) -> usize {
+    fn waiting(&self) -> usize {
         self.lines.len()
     }
 
-    /// Hands everything on.
-    pub(super) fn flush(&mut self, out: &mut dyn FnMut(Line)) {
+    fn flush(&mut self, out: &mut dyn FnMut(Line)) {
         self.end(out);
         for line in self.lines.drain(..) {
             out(line);
         }
         self.kinds.clear();
     }
+}
 
+impl Mix {
     fn end(&mut self, out: &mut dyn FnMut(Line)) {
         if let Some(mut mix) = self.going_on.take() {
             mix.reclass();

@@ -1,6 +1,6 @@
 //! The flow: what each process did, told in few lines. No call is left out: the counts of the lines are the calls.
 //!
-//! Each process has stages behind each other, all of bounded memory: descriptors' lives, sequences that come again (twice), mixes of few kinds, and sequences again, of what these made.
+//! Each process has stages behind each other, all of bounded memory: descriptors' lives, sequences that come again (twice, then long ones), mixes of few kinds, and sequences again, of what these made.
 
 mod alike;
 mod fold;
@@ -21,7 +21,7 @@ use unspool_model::step::{Step, StepKind};
 use unspool_model::syscalls::Operation;
 use unspool_model::world::World;
 
-pub use fold::{PERIOD_MAX, WEIGHT_MAX};
+pub use fold::{PERIOD_LONG_MAX, PERIOD_MAX, WEIGHT_LONG_MAX, WEIGHT_MAX};
 pub use line::{ARGUMENTS_MAX, Arguments, Line, Name, Style};
 pub use lives::LIVES_MAX;
 pub use mix::{MEMBERS_MAX, MIX_WINDOW};
@@ -33,6 +33,9 @@ use crate::{Analysis, ViewOptions, column, process_label, table};
 
 /// Processes that may be in the making at the same time; when there are more, all of them are ended, and begin anew.
 pub const OPEN_MAX: usize = 4096;
+
+/// Parts of a folded line that its function names in the view.
+const PARTS_SHOWN: usize = 6;
 
 /// Shape of the rows.
 pub const SHAPE: Shape = table(
@@ -93,7 +96,7 @@ pub const SHAPE: Shape = table(
             "function",
             Unit::Text,
             Shown::Always,
-            "Function, or functions in the order of their first call: `(openat+fstat+mmap+close)`.",
+            "Function, or functions in the order of their first call: `(openat+fstat+mmap+close)`; of more than eight parts the first six and how many more, all are in `parts`.",
         ),
         column(
             "result",
@@ -242,11 +245,11 @@ impl Flows {
 
     /// `openat`, `(openat+fstat+close)`, `((openat+close)+stat)`.
     pub fn function(&self, line: &Line, out: &mut Vec<u8>) {
-        self.function_with(line, b"", out);
+        self.function_with(line, b"", usize::MAX, out);
     }
 
-    /// The same with `suffix` behind each system call: dockit's `@SYS`.
-    pub fn function_with(&self, line: &Line, suffix: &[u8], out: &mut Vec<u8>) {
+    /// The same with `suffix` behind each system call (dockit's `@SYS`), and with at most so many parts of each folded line.
+    pub fn function_with(&self, line: &Line, suffix: &[u8], parts_max: usize, out: &mut Vec<u8>) {
         let group = line.parts.len() + line.functions.len() > 1;
         if group {
             out.push(b'(');
@@ -260,11 +263,21 @@ impl Flows {
                 out.extend_from_slice(suffix);
             }
         }
-        for (index, part) in line.parts.iter().enumerate() {
+        // One or two more than shown are shown, too: saying so would be as long.
+        let shown = if line.parts.len() > parts_max.saturating_add(2) {
+            parts_max
+        } else {
+            line.parts.len()
+        };
+        for (index, part) in line.parts.iter().take(shown).enumerate() {
             if index > 0 {
                 out.push(b'+');
             }
-            self.function_with(part, suffix, out);
+            self.function_with(part, suffix, parts_max, out);
+        }
+        if shown < line.parts.len() {
+            let more = format!("+…{} more", line.parts.len() - shown);
+            out.extend_from_slice(more.as_bytes());
         }
         if group {
             out.push(b')');
@@ -340,7 +353,8 @@ impl Analysis for View {
 impl View {
     fn cells(&self, process: ProcessId, processes: u64, line: &Line, world: &World) -> Vec<Cell> {
         let mut function = Vec::new();
-        self.flows.function(line, &mut function);
+        self.flows
+            .function_with(line, b"", PARTS_SHOWN, &mut function);
         let arguments = arguments(line, world).into_iter().map(Cell::Text);
         vec![
             Cell::text(b"call"),

@@ -27,13 +27,53 @@ pub struct Story {
     behind: Map<u64, usize>,
 }
 
-#[derive(Debug, Default)]
+/// A stage behind the first: takes lines, and hands on those to which nothing more can come.
+pub(super) trait Stage: std::fmt::Debug {
+    /// Takes a line.
+    fn push(&mut self, line: Line, world: &World, out: &mut dyn FnMut(Line));
+    /// Hands everything on.
+    fn flush(&mut self, out: &mut dyn FnMut(Line));
+    /// Lines that wait.
+    #[cfg(test)]
+    fn waiting(&self) -> usize;
+}
+
+/// The first stage makes lines of calls, the others fold lines, each what the one before hands on.
+#[derive(Debug)]
 struct Stages {
     lives: Lives,
-    inner: Fold,
-    middle: Fold,
-    mix: Mix,
-    outer: Fold,
+    folds: [Box<dyn Stage>; 5],
+}
+
+impl Default for Stages {
+    fn default() -> Self {
+        Self {
+            lives: Lives::default(),
+            folds: [
+                Box::new(Fold::short()),
+                Box::new(Fold::short()),
+                Box::new(Fold::long()),
+                Box::new(Mix::default()),
+                Box::new(Fold::short()),
+            ],
+        }
+    }
+}
+
+/// Takes a line through stages behind each other.
+fn push(stages: &mut [Box<dyn Stage>], line: Line, world: &World, out: &mut dyn FnMut(Line)) {
+    match stages.split_first_mut() {
+        Some((first, rest)) => first.push(line, world, &mut |line| push(rest, line, world, out)),
+        None => out(line),
+    }
+}
+
+/// Empties stages behind each other.
+fn flush(stages: &mut [Box<dyn Stage>], world: &World, out: &mut dyn FnMut(Line)) {
+    if let Some((first, rest)) = stages.split_first_mut() {
+        first.flush(&mut |line| push(rest, line, world, out));
+        flush(rest, world, out);
+    }
 }
 
 impl Story {
@@ -47,19 +87,11 @@ impl Story {
         room: &mut usize,
     ) {
         let mut stages = self.stages.take().unwrap_or_default();
-        let Stages {
-            lives,
-            inner,
-            middle,
-            mix,
-            outer,
-        } = &mut *stages;
+        let Stages { lives, folds } = &mut *stages;
         let mut keep = |line| self.keep(line, world, room);
-        let mut outer = |line| outer.push(line, world, &mut keep);
-        let mut mix = |line| mix.push(line, world, &mut outer);
-        let mut middle = |line| middle.push(line, world, &mut mix);
-        let mut inner = |line| inner.push(line, world, &mut middle);
-        lives.push(step, name, counts, world, &mut inner);
+        lives.push(step, name, counts, world, &mut |line| {
+            push(folds, line, world, &mut keep);
+        });
         self.stages = Some(stages);
     }
 
@@ -68,31 +100,10 @@ impl Story {
         let Some(mut stages) = self.stages.take() else {
             return;
         };
-        let Stages {
-            lives,
-            inner,
-            middle,
-            mix,
-            outer,
-        } = &mut *stages;
+        let Stages { lives, folds } = &mut *stages;
         let mut keep = |line| self.keep(line, world, room);
-        lives.flush(world, &mut |line| {
-            inner.push(line, world, &mut |line| {
-                middle.push(line, world, &mut |line| {
-                    mix.push(line, world, &mut |line| outer.push(line, world, &mut keep));
-                });
-            });
-        });
-        inner.flush(&mut |line| {
-            middle.push(line, world, &mut |line| {
-                mix.push(line, world, &mut |line| outer.push(line, world, &mut keep));
-            });
-        });
-        middle.flush(&mut |line| {
-            mix.push(line, world, &mut |line| outer.push(line, world, &mut keep));
-        });
-        mix.flush(&mut |line| outer.push(line, world, &mut keep));
-        outer.flush(&mut keep);
+        lives.flush(world, &mut |line| push(folds, line, world, &mut keep));
+        flush(folds, world, &mut keep);
     }
 
     /// Keeps a line that stands by itself.
@@ -133,14 +144,8 @@ impl Story {
     #[cfg(test)]
     pub(super) fn waiting(&self) -> usize {
         self.stages.as_ref().map_or(0, |stages| {
-            let Stages {
-                lives,
-                inner,
-                middle,
-                mix,
-                outer,
-            } = &**stages;
-            lives.waiting() + inner.waiting() + middle.waiting() + mix.waiting() + outer.waiting()
+            let folds: usize = stages.folds.iter().map(|stage| stage.waiting()).sum();
+            stages.lives.waiting() + folds
         })
     }
 

@@ -10,7 +10,7 @@ use unspool_model::world::World;
 
 use super::{
     Flows, KINDS_BEHIND_MAX, LINES_PER_PROCESS_MAX, LIVES_MAX, Line, MEMBERS_MAX, MIX_WINDOW,
-    OPEN_MAX, PERIOD_MAX, Style, WEIGHT_MAX, arguments,
+    OPEN_MAX, PERIOD_LONG_MAX, PERIOD_MAX, Style, WEIGHT_LONG_MAX, arguments,
 };
 
 /// Feeds calls, one by one.
@@ -129,7 +129,7 @@ fn check_sums(line: &Line) {
     let functions: u64 = line.functions.iter().map(|(_, calls)| calls).sum();
     let parts: u64 = line.parts.iter().map(|part| part.calls).sum();
     assert_eq!(functions + parts, line.calls, "{line:?}");
-    assert!(line.weight() <= WEIGHT_MAX.max(MEMBERS_MAX));
+    assert!(line.weight() <= WEIGHT_LONG_MAX.max(MEMBERS_MAX));
     for part in &line.parts {
         check_sums(part);
     }
@@ -293,8 +293,40 @@ fn next(random: &mut u64) -> u64 {
     *random >> 33
 }
 
+/// A loop whose body has so many different lines that nothing shorter comes again: told once, exact or with other arguments.
+#[test]
+fn long_sequences_fold() {
+    for (period, other_arguments, rounds) in [(17, false, 2), (40, true, 9), (128, true, 4)] {
+        let mut told = Told::new();
+        for round in 0..rounds {
+            for at in 0..period {
+                let round = if other_arguments { round } else { 0 };
+                let path = format!("\"/r{round}/f{at}\"");
+                let name = format!("lib_{at}");
+                told.call(7, &name, &[&path], Outcome::Returned(0));
+            }
+        }
+        told.call(7, "lib_end", &[], Outcome::Returned(0));
+        let lines = told.lines();
+        assert_eq!(lines.len(), 2, "{period}: {lines:?}");
+        let count = period * rounds;
+        assert!(
+            lines[0].starts_with(&format!("{rounds} {count} (lib_0+lib_1+")),
+            "{lines:?}"
+        );
+    }
+    // A body longer than that stays as it is.
+    let mut told = Told::new();
+    for _ in 0..4 {
+        for at in 0..=PERIOD_LONG_MAX {
+            told.call(7, &format!("lib_{at}"), &[], Outcome::Returned(0));
+        }
+    }
+    assert_eq!(told.lines().len(), 4 * (PERIOD_LONG_MAX + 1));
+}
+
 /// Lines that all stages of a process may hold: what a trace without any order fills.
-const WAITING_MAX: usize = LIVES_MAX + 3 * (4 * PERIOD_MAX) + MIX_WINDOW;
+const WAITING_MAX: usize = LIVES_MAX + 4 * (3 * PERIOD_MAX + PERIOD_LONG_MAX) + MIX_WINDOW;
 
 /// Calls without any order, of so many kinds that nothing folds: they are counted, and memory has its limits.
 #[test]

@@ -19,6 +19,8 @@ pub const SLOTS_MAX: usize = 1024;
 const WIDTH_FIRST_NS: u64 = 1024;
 /// A phase is at least this part of the run; shorter ones belong to their neighbour.
 const SHARE_MIN: usize = 50;
+/// A phase is at least so long, whatever the run: less is how the scheduler dealt, not what the job did.
+const PHASE_NS_MIN: u64 = 20_000_000;
 /// Slots into which the whole run falls at the end, whatever its length.
 const SLOTS_WANTED: usize = 256;
 /// Rate of calls against the middle rate that makes a peak.
@@ -273,7 +275,8 @@ impl Phases {
                 _ => runs.push((kind, place, place + 1)),
             }
         }
-        let runs = without_short(runs, slots.len().div_ceil(SHARE_MIN));
+        let slots_min = usize::try_from(PHASE_NS_MIN.div_ceil(width)).unwrap_or(usize::MAX);
+        let runs = without_short(runs, slots.len().div_ceil(SHARE_MIN).max(slots_min));
         let time = |place: usize| {
             let after = width.saturating_mul(place as u64).min(self.last);
             self.origin_ns

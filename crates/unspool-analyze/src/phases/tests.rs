@@ -83,6 +83,25 @@ fn many_calls_in_short_time_are_a_peak() {
     assert_eq!(kinds, [PhaseKind::Busy, PhaseKind::Peak, PhaseKind::Busy]);
 }
 
+/// A run of milliseconds, with waits between its calls that are long for it: one phase.
+#[test]
+fn short_runs_have_one_phase() {
+    let mut steps = Vec::new();
+    for at in 0..60 {
+        steps.push((BORN + at * 250_000, if at % 7 == 0 { 200_000 } else { 500 }));
+        steps.push((BORN + at * 250_000 + at % 3, 300));
+    }
+    assert_eq!(told(&steps).len(), 1, "{:?}", told(&steps));
+    // What a person would call a wait is one, also in a short run.
+    steps.push((BORN + 15_000_000, 60_000_000));
+    steps.extend((0..200).map(|at| (BORN + 75_000_000 + at * 150_000, 500)));
+    let kinds: Vec<PhaseKind> = told(&steps).iter().map(|phase| phase.kind).collect();
+    assert!(
+        kinds.contains(&PhaseKind::Wait) && kinds.len() <= 3,
+        "{kinds:?}"
+    );
+}
+
 /// Times that no clock tells: memory stays, no call is lost.
 #[test]
 fn any_times_fit() {

@@ -164,7 +164,9 @@ impl Replay {
     fn batch(&self, pid: u32, line: &Line) -> Batch {
         let world = &self.told.world;
         let mut function = Vec::new();
-        self.told.flows.function_with(line, b"@SYS", &mut function);
+        self.told
+            .flows
+            .function_with(line, b"@SYS", usize::MAX, &mut function);
         let return_value = match (result(line), line.outcome) {
             _ if line.style != Style::Single => "N/A".to_owned(),
             (Some(error), Some(Outcome::Failed(_))) => format!("-1 {error}"),
