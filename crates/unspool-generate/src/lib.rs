@@ -25,6 +25,7 @@ pub mod script;
 pub mod seccomp;
 pub mod systemd;
 mod text;
+mod users;
 
 pub use header::{PolicyOptions, Refusal};
 pub use host::{Host, Route};

@@ -10,6 +10,7 @@ use unspool_model::world::{ResourceKind, World};
 
 use crate::rights::Rights;
 use crate::text::split_args;
+use crate::users::{Owner, Users};
 
 /// Something that a policy must allow for a step to happen as it was recorded.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -98,11 +99,12 @@ const O_TRUNC: u32 = 0o1000;
 const O_PATH: u32 = 0o10_000_000;
 const O_DIRECTORY: u32 = 0o200_000;
 
-/// Finds the needs of steps. Holds buffers only.
+/// Finds the needs of steps, which come in order: it knows who processes became and whose files are.
 #[derive(Debug, Default)]
 pub struct Needs {
     printed: Vec<u8>,
     found: Vec<Need>,
+    users: Users,
 }
 
 impl Needs {
@@ -130,6 +132,9 @@ impl Needs {
             for touch in [step.touch, step.second].into_iter().flatten() {
                 self.file(step, &touch, text, world);
             }
+        }
+        if is_call {
+            self.users.step(step, text, world);
         }
         self.printed = printed;
         &self.found
@@ -161,7 +166,7 @@ impl Needs {
                 self.namespaces(number_of(call, text, 1).unwrap_or(0), true);
                 self.found.push(Need::Capability("CAP_SYS_ADMIN"));
             }
-            Operation::Kill if succeeded => self.signal(text, world),
+            Operation::Kill if succeeded => self.signal(step, text, world),
             _ => {}
         }
         if succeeded && let Some(capability) = capability_of(call, text) {
@@ -247,16 +252,31 @@ impl Needs {
         }
     }
 
-    fn signal(&mut self, text: &[u8], world: &World) {
+    fn signal(&mut self, step: &Step<'_>, text: &[u8], world: &World) {
         let target = split_args(text)
             .first()
             .and_then(|word| text::int(word))
-            .unwrap_or(0);
-        let known = u32::try_from(target).is_ok_and(|pid| {
-            pid != 0 && world.iter_processes().any(|process| process.pid.0 == pid)
+            .and_then(|pid| u32::try_from(pid).ok())
+            .filter(|pid| *pid != 0);
+        let known = target.and_then(|pid| {
+            // A number that was used again: the life that was there.
+            let lives = world.iter_processes().filter(|process| {
+                process.pid.0 == pid
+                    && process.start_ns <= step.time_ns
+                    && process.end_ns.is_none_or(|end| end >= step.time_ns)
+            });
+            lives.last()
         });
-        if !known {
+        let is_of_run = target.is_some_and(|pid| {
+            known.is_some() || world.iter_processes().any(|process| process.pid.0 == pid)
+        });
+        if !is_of_run {
             self.found.push(Need::SignalOutside);
+        }
+        if let Some(known) = known
+            && self.users.sends_to_another(step.process, known.id, world)
+        {
+            self.found.push(Need::Capability("CAP_KILL"));
         }
     }
 
@@ -277,7 +297,12 @@ impl Needs {
         if !in_files || !resource.name.starts_with(b"/") || resource.name.starts_with(b"/memfd:") {
             return;
         }
-        let rights = rights_of(step, touch, text, resource.kind, world);
+        let mut rights = rights_of(step, touch, text, resource.kind, world);
+        match self.users.owner(step, id, text, world) {
+            Some(Owner::Other) => self.found.push(Need::Capability("CAP_FOWNER")),
+            Some(Owner::Unknown) => rights |= Rights::OWN,
+            Some(Owner::Fits) | None => {}
+        }
         if !rights.is_empty() {
             self.found.push(Need::File {
                 resource: id,

@@ -52,6 +52,10 @@ pub trait Judge: std::fmt::Debug {
     fn refuses(&self, need: &Need) -> Option<String>;
     /// The same for a file.
     fn refuses_file(&self, file: &FileNeed<'_>) -> Option<String>;
+    /// The same for calls of an architecture, as manifests name it.
+    fn refuses_architecture(&self, _architecture: &str) -> Option<String> {
+        None
+    }
     /// What the policy file says that cannot be judged.
     fn notes(&self) -> Vec<String> {
         Vec::new()
@@ -89,6 +93,8 @@ pub struct Checker<'p> {
     pub refused: u64,
     /// How many steps were asked about.
     pub asked: u64,
+    /// Architectures of which every call would have been refused, with the reason: no recording says which calls these are.
+    pub architectures: Vec<(String, String)>,
 }
 
 /// Violations that are kept.
@@ -105,7 +111,22 @@ impl<'p> Checker<'p> {
             violations: Vec::new(),
             refused: 0,
             asked: 0,
+            architectures: Vec::new(),
         }
+    }
+
+    /// Asks about the architectures that the run made calls by.
+    pub fn ask_architectures(&mut self, names: &[String]) {
+        for name in names {
+            if let Some(why) = self.policy.refuses_architecture(name) {
+                self.architectures.push((name.clone(), why));
+            }
+        }
+    }
+
+    /// Whether the policy would have broken the run.
+    pub fn is_broken(&self) -> bool {
+        self.refused > 0 || !self.architectures.is_empty()
     }
 
     /// Asks about one step.

@@ -73,6 +73,8 @@ rights! {
     CONNECT = 26, "connect";
     /// A rename or link across folders.
     REFER = 27, "refer";
+    /// Changed by user 0 in what belongs to its owner alone, whoever that is: mode, times.
+    OWN = 28, "own";
 }
 
 impl Rights {

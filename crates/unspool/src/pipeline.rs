@@ -9,6 +9,7 @@ use anyhow::Result;
 use unspool_decode::{DecodeStats, Decoder};
 use unspool_model::event::{Counts, Diagnostic, Event, EventSink, Kind, Reason};
 use unspool_model::step::StepSink;
+use unspool_model::syscalls::Architecture;
 use unspool_model::tracker::{Retention, TrackContext, Tracker};
 use unspool_model::world::World;
 
@@ -30,6 +31,29 @@ pub(crate) struct Walked {
     pub(crate) diagnostics: Diagnostics,
     /// The recorder's own totals, when it said them.
     pub(crate) counts: Option<Counts>,
+    /// Architectures that calls were made by.
+    pub(crate) architectures: Architectures,
+}
+
+/// A set of architectures, small enough to be added to at every call.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Architectures(u8);
+
+impl Architectures {
+    fn add(&mut self, architecture: Architecture) {
+        self.0 |= 1 << architecture as u8;
+    }
+
+    /// Their names, sorted.
+    pub(crate) fn names(self) -> Vec<String> {
+        let mut names: Vec<String> = Architecture::ALL
+            .iter()
+            .filter(|architecture| self.0 & (1 << **architecture as u8) != 0)
+            .map(|architecture| architecture.name().to_owned())
+            .collect();
+        names.sort();
+        names
+    }
 }
 
 /// Walks a source to its end.
@@ -62,6 +86,7 @@ pub(crate) fn walk_events<S: StepSink + ?Sized>(
         sink,
         diagnostics: Diagnostics::default(),
         counts: None,
+        architectures: Architectures::default(),
     };
     let stats = feed(&mut track)?;
     track.tracker.world_mut().clock = stats.clock;
@@ -72,6 +97,7 @@ pub(crate) fn walk_events<S: StepSink + ?Sized>(
         stats,
         diagnostics: track.diagnostics,
         counts: track.counts,
+        architectures: track.architectures,
     })
 }
 
@@ -81,12 +107,15 @@ struct Track<'s, S: StepSink + ?Sized> {
     sink: &'s mut S,
     diagnostics: Diagnostics,
     counts: Option<Counts>,
+    architectures: Architectures,
 }
 
 impl<S: StepSink + ?Sized> EventSink for Track<'_, S> {
     fn event(&mut self, event: &Event<'_>) {
-        if let Kind::Counts(counts) = &event.kind {
-            self.counts = Some(*counts);
+        match &event.kind {
+            Kind::Call(call) => self.architectures.add(call.architecture),
+            Kind::Counts(counts) => self.counts = Some(*counts),
+            _ => {}
         }
         self.tracker.event(event, self.sink);
     }

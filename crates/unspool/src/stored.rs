@@ -36,10 +36,17 @@ impl Stored {
 
     /// Everything that is known of the run beyond single events.
     pub(crate) fn world(&self) -> Result<World> {
-        match &self.tables {
-            Some(tables) => Ok(tables.world().map_err(Failure::store)?),
-            None => Ok(self.walk(Retention::All, &mut Each(&mut |_| {}))?.world),
-        }
+        Ok(self.world_and_architectures()?.0)
+    }
+
+    /// The same, and by which architectures calls were made, as manifests name them.
+    pub(crate) fn world_and_architectures(&self) -> Result<(World, Vec<String>)> {
+        let Some(tables) = &self.tables else {
+            let walked = self.walk(Retention::All, &mut Each(&mut |_| {}))?;
+            return Ok((walked.world, walked.architectures.names()));
+        };
+        let world = tables.world().map_err(Failure::store)?;
+        Ok((world, self.reader.manifest().architectures.clone()))
     }
 
     /// Gives every step, with its arguments where they are asked for. The world is the caller's, which knows the end.

@@ -55,7 +55,7 @@ pub(super) fn install(
         .cloned()
         .collect();
     let mut owners = owners(host, &wanted);
-    let kept = keep_languages(observed, &mut owners, manager);
+    let kept = keep_languages(observed, host, &mut owners, manager);
     let packages: BTreeSet<Package> = owners.of.values().cloned().collect();
     for note in &owners.notes {
         text.push_str(&format!("# {}\n", shown(note.as_bytes())));
@@ -129,7 +129,12 @@ fn base(host: &Host) -> (String, Option<Manager>) {
 }
 
 /// Packages of languages are installed only where the language itself is a package; else their files are copied.
-fn keep_languages(observed: &Observed, owners: &mut Owners, manager: Option<Manager>) -> String {
+fn keep_languages(
+    observed: &Observed,
+    host: &Host,
+    owners: &mut Owners,
+    manager: Option<Manager>,
+) -> String {
     let is_system = |package: Option<&Package>| {
         package.is_some_and(|package| {
             matches!(
@@ -140,7 +145,8 @@ fn keep_languages(observed: &Observed, owners: &mut Owners, manager: Option<Mana
     };
     let has_language = |start: &str| {
         observed.programs.iter().any(|program| {
-            file_name(program).starts_with(start.as_bytes()) && is_system(owners.of.get(program))
+            let program = host.real(program);
+            file_name(&program).starts_with(start.as_bytes()) && is_system(owners.of.get(&program))
         })
     };
     let installable: BTreeMap<Manager, bool> = [

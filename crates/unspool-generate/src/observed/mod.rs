@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use unspool_model::event::Outcome;
 use unspool_model::ids::ResourceId;
 use unspool_model::step::{Action, Step, StepKind};
+use unspool_model::syscalls::Operation;
 use unspool_model::world::{ResourceKind, World};
 
 use crate::needs::{CallNeed, Need, Needs};
@@ -34,6 +35,8 @@ pub struct RunFacts {
     pub losses: Vec<(String, u64)>,
     /// Exit status of the command, when known.
     pub exit_code: Option<u8>,
+    /// Architectures that calls were made by, as the manifest names them; empty when not known.
+    pub architectures: Vec<String>,
 }
 
 /// A step of one of the runs, to name it.
@@ -164,6 +167,8 @@ pub struct Gather<'o> {
     named: NamedPaths,
     /// Files that the run seemed to make and that nobody has written yet.
     unwritten: HashSet<ResourceId>,
+    /// Whether the recorder tells of new images besides the calls.
+    tells_images: bool,
 }
 
 impl<'o> Gather<'o> {
@@ -182,6 +187,7 @@ impl<'o> Gather<'o> {
             made_ids: HashSet::new(),
             named,
             unwritten: HashSet::new(),
+            tells_images: false,
         }
     }
 
@@ -196,7 +202,20 @@ impl<'o> Gather<'o> {
         match step.kind {
             StepKind::Gap => self.observed.gaps += 1,
             StepKind::LibraryCall => self.library_call(step),
-            StepKind::Exec => self.program(step, world),
+            StepKind::Exec => {
+                self.tells_images = true;
+                self.program(step, world);
+            }
+            // Text tracers tell of new images by the call only; other recorders name the file itself.
+            StepKind::Syscall
+                if !self.tells_images
+                    && step.outcome == Outcome::Returned(0)
+                    && step
+                        .syscall
+                        .is_some_and(|call| call.operation() == Operation::Exec) =>
+            {
+                self.program(step, world);
+            }
             _ => {}
         }
         let failed = matches!(step.outcome, Outcome::Failed(_));

@@ -161,10 +161,15 @@ fn notes(observed: &Observed, options: PolicyOptions) -> String {
 }
 
 fn architectures(observed: &Observed, host: &Host, machine: &str) -> Vec<&'static str> {
+    // A 64-bit program can make 32-bit calls, too (`int 0x80`).
     let has_32_bit = observed
         .programs
         .iter()
-        .any(|program| host.is_32_bit(program));
+        .any(|program| host.is_32_bit(program))
+        || observed
+            .runs
+            .iter()
+            .any(|run| run.architectures.iter().any(|name| name == "i386"));
     match machine {
         "x86_64" if has_32_bit => vec!["SCMP_ARCH_X86_64", "SCMP_ARCH_X86"],
         "x86_64" => vec!["SCMP_ARCH_X86_64"],

@@ -273,4 +273,21 @@ impl Judge for Profile {
     fn refuses_file(&self, _file: &FileNeed<'_>) -> Option<String> {
         None
     }
+
+    fn refuses_architecture(&self, architecture: &str) -> Option<String> {
+        let wanted = match architecture {
+            "x86_64" => "SCMP_ARCH_X86_64",
+            "i386" => "SCMP_ARCH_X86",
+            "aarch64" => "SCMP_ARCH_AARCH64",
+            _ => return None,
+        };
+        // Without a list it is for the machine's own.
+        let is_allowed = if self.architectures.is_empty() {
+            architecture == std::env::consts::ARCH
+        } else {
+            self.architectures.iter().any(|known| known == wanted)
+        };
+        (!is_allowed && !self.default.allows())
+            .then(|| format!("the profile does not name {wanted}"))
+    }
 }

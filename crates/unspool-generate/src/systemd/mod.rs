@@ -310,6 +310,19 @@ fn privileges(observed: &Observed, host: &Host) -> Vec<String> {
         lines.push("# CAP_DAC_OVERRIDE: it ran as root and used files that their mode keeps from root without it".to_owned());
         capabilities.insert("CAP_DAC_OVERRIDE");
     }
+    let owns_another = |(path, file): (&Vec<u8>, &crate::observed::FileUse)| {
+        file.found.contains(Rights::OWN)
+            && host
+                .metadata(path)
+                .is_some_and(|metadata| metadata.uid() != 0)
+    };
+    if !capabilities.contains("CAP_FOWNER") && observed.files.iter().any(owns_another) {
+        lines.push(
+            "# CAP_FOWNER: it ran as root and changed mode or times of files of other users"
+                .to_owned(),
+        );
+        capabilities.insert("CAP_FOWNER");
+    }
     let words: Vec<&str> = capabilities.into_iter().collect();
     lines.push(format!("CapabilityBoundingSet={}", words.join(" ")));
     lines.push(namespaces(observed.namespaces));

@@ -60,6 +60,21 @@ pub enum Architecture {
     Other,
 }
 
+impl Architecture {
+    /// All, in their order.
+    pub const ALL: [Self; 4] = [Self::X86_64, Self::Aarch64, Self::I386, Self::Other];
+
+    /// Name as manifests have it: that of `uname -m`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::X86_64 => "x86_64",
+            Self::Aarch64 => "aarch64",
+            Self::I386 => "i386",
+            Self::Other => "other",
+        }
+    }
+}
+
 /// A call of the table.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Syscall(

@@ -59,6 +59,9 @@ pub struct Manifest {
     pub losses: Vec<Loss>,
     /// How many diagnostics of each reason the decoder gave.
     pub diagnostics: BTreeMap<String, u64>,
+    /// Architectures that calls were made by: `x86_64`, `i386`; empty in runs of older versions.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub architectures: Vec<String>,
     /// Redaction policy: `default`, `none`, ...
     pub redact: String,
     /// What is kept of the raw bytes.

@@ -444,6 +444,7 @@ fn complete(manifest: &mut Manifest, walked: &Walked, bounds: &Bounds) {
         manifest.counts.lost = counts.lost + lost;
     }
     manifest.diagnostics = walked.diagnostics.by_name();
+    manifest.architectures = walked.architectures.names();
 }
 
 fn say(walked: &Walked, manifest: &Manifest, folder: &Path) {

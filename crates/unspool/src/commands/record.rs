@@ -509,6 +509,7 @@ fn narrow(manifest: &mut Manifest, summary: &TableSummary) {
 fn fill(manifest: &mut Manifest, walked: &Walked, outcome: &Outcome) {
     fill_outcome(manifest, outcome);
     manifest.diagnostics = walked.diagnostics.by_name();
+    manifest.architectures = walked.architectures.names();
 }
 
 fn fill_outcome(manifest: &mut Manifest, outcome: &Outcome) {

@@ -297,6 +297,7 @@ fn recover(entry: &RunEntry) -> Result<()> {
     let losses = frames.losses().to_vec();
     manifest.end_ns.get_or_insert(totals.last_ns);
     manifest.diagnostics = walked.diagnostics.by_name();
+    manifest.architectures = walked.architectures.names();
     if manifest.counts.seen == 0 {
         manifest.counts.recorded = walked.steps;
     }

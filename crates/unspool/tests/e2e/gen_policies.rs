@@ -51,6 +51,10 @@ const PROGRAMS: &[(&str, &str)] = &[
     ("awk", "awk '{print $1}' in.txt | tee t.txt | wc -l"),
     ("tar", "tar cf x.tar in.txt && tar tf x.tar; rm x.tar"),
     (
+        "sqlite3",
+        "sqlite3 x.db 'create table t(a); insert into t values (6), (7); select sum(a) from t'; rm x.db",
+    ),
+    (
         "python3",
         "python3 -c 'import socket, threading; s = socket.socket(); s.bind((\"127.0.0.1\", 0)); s.listen(); c = socket.create_connection(s.getsockname()); print(threading.active_count())'",
     ),
@@ -152,6 +156,73 @@ fn what_was_recorded_passes_and_what_does_more_is_refused() {
             "{script}"
         );
     }
+}
+
+/// A 64-bit program that makes a call of 32 bits.
+const MIXED: &str = r#"
+int main(void) {
+    long pid;
+    __asm__ volatile("int $0x80" : "=a"(pid) : "a"(20) : "memory");
+    return pid <= 0;
+}
+"#;
+
+#[test]
+#[cfg(target_arch = "x86_64")]
+fn calls_of_32_bits_in_a_64_bit_program_are_told_apart() {
+    if !(has_tool("gcc") && has_tool("strace")) {
+        return;
+    }
+    let program = Program::new();
+    let work = folder(&program);
+    std::fs::write(work.join("mixed.c"), MIXED).expect("written");
+    let built = Command::new("gcc")
+        .args(["-o", "mixed", "mixed.c"])
+        .current_dir(&work)
+        .status();
+    assert!(built.expect("gcc starts").success());
+    // To a file of its own (`-o`) strace does not say what it says here: that the process changed to 32 bits.
+    let traced = Command::new("sh")
+        .args(["-c", "strace -f sh -c './mixed; true' 2> mixed.log"])
+        .current_dir(&work)
+        .status();
+    assert!(traced.expect("strace starts").success());
+    program.ok(&["record", "-q", "-o", "ptrace.run", "--", "./mixed"]);
+    program.ok(&["import", "-q", "-o", "strace.run", "mixed.log"]);
+    for recorder in ["ptrace", "strace"] {
+        let folder = format!("{recorder}.run");
+        let file = policy(
+            &program,
+            Path::new(&folder),
+            &["seccomp", "--default", "kill"],
+            recorder,
+        );
+        let profile = std::fs::read_to_string(&file).expect("read");
+        let both = "\"architectures\": [\"SCMP_ARCH_X86_64\", \"SCMP_ARCH_X86\"]";
+        assert!(profile.contains(both), "{recorder}: {profile}");
+        let again = program.run(&["run-with", &file, "--", "./mixed"]);
+        assert_eq!(again.status.code(), Some(0), "{recorder}");
+        // A profile without them kills it, and the check knows.
+        let narrow = work.join("narrow.json");
+        std::fs::write(&narrow, profile.replace(", \"SCMP_ARCH_X86\"", "")).expect("written");
+        let narrow = narrow.to_str().expect("text");
+        let killed = program.run(&["run-with", narrow, "--", "./mixed"]);
+        assert_eq!(killed.status.signal(), Some(31), "SIGSYS: {recorder}");
+        let checked = program.run(&["gen", "seccomp", "--check", narrow, &folder]);
+        let said = text(&checked.stdout);
+        assert_eq!(checked.status.code(), Some(1), "{said}");
+        assert!(said.contains("the i386 calls"), "{said}");
+        let checked = program.run(&["gen", "seccomp", "--check", &file, &folder]);
+        assert_eq!(checked.status.code(), Some(0), "{}", text(&checked.stdout));
+    }
+    // A program without them gets no such architecture.
+    program.ok(&["record", "-q", "-o", "plain.run", "--", "./probe", "none"]);
+    let file = policy(&program, Path::new("plain.run"), &["seccomp"], "plain");
+    assert!(
+        !std::fs::read_to_string(file)
+            .expect("read")
+            .contains("SCMP_ARCH_X86\"")
+    );
 }
 
 #[test]

@@ -46,6 +46,7 @@ pub(super) fn write(
             .map(|(reason, count)| (reason.as_str().to_owned(), *count))
             .collect(),
         exit_code: None,
+        architectures: walked.architectures.names(),
     };
     let mut observed = Observed::new();
     let gather = Gather::new(&mut observed, facts, &world);

@@ -36,8 +36,10 @@ pub(super) fn run(
         let loaded = load::load(settings, reference)?;
         let mut checker = Checker::new(policy.as_ref(), host);
         loaded.steps(&mut |step| checker.step(step, &loaded.world))?;
-        broken |= checker.refused > 0;
-        let id = loaded.facts().id;
+        let facts = loaded.facts();
+        checker.ask_architectures(&facts.architectures);
+        broken |= checker.is_broken();
+        let id = facts.id;
         let text = if args.json {
             json(&id, &checker)
         } else {
@@ -71,17 +73,26 @@ fn read(what: What, file: &Path, host: &Host) -> Result<Box<dyn Judge>> {
 
 fn lines(id: &str, file: &Path, checker: &Checker<'_>) -> String {
     let file = file.display();
-    if checker.refused == 0 {
-        return format!(
-            "{file} allows all {} steps of run {id} that it can be asked about\n",
-            count(checker.asked)
-        );
+    let mut text = String::new();
+    for (name, why) in &checker.architectures {
+        text.push_str(&format!(
+            "{file} would have refused the {name} calls of run {id}: {why}\n"
+        ));
     }
-    let mut text = format!(
+    if checker.refused == 0 {
+        if text.is_empty() {
+            text = format!(
+                "{file} allows all {} steps of run {id} that it can be asked about\n",
+                count(checker.asked)
+            );
+        }
+        return text;
+    }
+    text.push_str(&format!(
         "{file} would have refused {} of {} steps of run {id}; the first of each kind:\n",
         count(checker.refused),
         count(checker.asked)
-    );
+    ));
     for violation in checker.violations.iter().take(SHOWN_MAX) {
         text.push_str(&line(violation));
     }
@@ -129,6 +140,7 @@ fn json(id: &str, checker: &Checker<'_>) -> String {
         "run": id,
         "asked": checker.asked,
         "refused": checker.refused,
+        "architectures": checker.architectures.iter().map(|(name, _)| name).collect::<Vec<_>>(),
         "violations": violations,
     });
     format!("{answer}\n")

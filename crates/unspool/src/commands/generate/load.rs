@@ -15,14 +15,19 @@ pub(super) struct Loaded {
     run: Stored,
     /// Everything that is known beyond single events.
     pub(super) world: World,
+    architectures: Vec<String>,
 }
 
 /// Opens a run.
 pub(super) fn load(settings: &Settings, reference: &str) -> Result<Loaded> {
     let entry = find_run(settings, reference)?;
     let run = Stored::open(&entry.folder)?;
-    let world = run.world()?;
-    Ok(Loaded { run, world })
+    let (world, architectures) = run.world_and_architectures()?;
+    Ok(Loaded {
+        run,
+        world,
+        architectures,
+    })
 }
 
 impl Loaded {
@@ -48,6 +53,7 @@ impl Loaded {
             complete: matches!(self.run.reader.state(), RunState::Complete),
             losses: losses(&self.run.reader),
             exit_code: manifest.exit.and_then(|exit| exit.code),
+            architectures: self.architectures.clone(),
         }
     }
 }
