@@ -20,6 +20,7 @@ mod gen_files;
 mod gen_hostile;
 mod gen_packages;
 mod gen_policies;
+mod gen_systemd;
 mod jobs;
 mod payload;
 mod program;
