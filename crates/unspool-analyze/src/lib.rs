@@ -7,7 +7,9 @@ pub mod events;
 pub mod fds;
 pub mod files;
 pub mod filter;
+pub mod flame;
 pub mod flow;
+pub mod graph;
 pub mod http;
 pub mod net;
 pub mod phases;
@@ -19,6 +21,7 @@ mod testing;
 #[cfg(test)]
 mod tests;
 pub mod time;
+pub mod trace;
 pub mod tree;
 
 use std::ops::ControlFlow;
@@ -201,6 +204,14 @@ pub static ANALYSES: &[AnalysisSpec] = &[
         needs_args: false,
         needs_steps: true,
         new: state::new,
+    },
+    AnalysisSpec {
+        name: "flame",
+        doc: "Time in calls by process path: processes of one name below one path are one row, their calls below it.",
+        shape: flame::SHAPE,
+        needs_args: false,
+        needs_steps: true,
+        new: flame::new,
     },
     AnalysisSpec {
         name: "flow",
@@ -460,6 +471,18 @@ pub(crate) const fn table(kind: &'static str, columns: &'static [Column]) -> Sha
         kind,
         columns,
         layout: Layout::Table,
+    }
+}
+
+/// A table whose rows are seconds.
+pub(crate) const fn series(kind: &'static str, columns: &'static [Column]) -> Shape {
+    Shape {
+        kind,
+        columns,
+        layout: Layout::Series {
+            time: "time_ns",
+            step: 1_000_000_000,
+        },
     }
 }
 

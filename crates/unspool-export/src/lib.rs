@@ -5,19 +5,30 @@
     reason = "few lines; `write!` to a string would have an error to throw away"
 )]
 
+mod annotations;
+pub mod chrome;
 pub mod cim;
 pub mod csv;
 pub mod diff_html;
 pub mod diff_markdown;
 pub mod diff_text;
 pub mod dockit;
+pub mod dot;
 pub mod envelope;
+pub mod flame_svg;
+pub mod folded;
+pub mod graphml;
 pub mod html;
 pub mod json;
 pub mod markdown;
+pub mod perfetto;
+pub mod pprof;
+mod protobuf;
+pub mod speedscope;
 pub mod text;
 pub mod units;
 pub mod untrusted;
+pub mod whole;
 pub mod xml;
 
 use std::io::{self, Write};
@@ -27,6 +38,7 @@ use unspool_model::report::RowSink;
 pub use envelope::{Envelope, RunLabel};
 pub use text::{Palette, TextOptions};
 pub use untrusted::{Untrusted, escape};
+pub use whole::{Makes, StackOptions, TimelineForm, WHOLE_FORMS, WholeForm, whole_form};
 
 /// An output form.
 #[derive(Clone, Copy, Debug)]

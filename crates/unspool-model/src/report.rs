@@ -194,6 +194,13 @@ impl Cell {
 pub enum Layout {
     /// One line per row.
     Table,
+    /// The same; rows are steps of time, in their order, and each number is a line over time as well.
+    Series {
+        /// Column of the time.
+        time: &'static str,
+        /// Nanoseconds between two rows.
+        step: i64,
+    },
     /// Rows are nodes; the named columns hold a node's id and its parent's.
     Tree {
         /// Column of the id.

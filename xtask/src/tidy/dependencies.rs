@@ -77,6 +77,7 @@ const CONFINED: &[(&str, &[&str])] = &[
             "xtask",
         ],
     ),
+    ("flate2", &["unspool-export"]),
     ("libc", &["unspool-record", "unspool", "torture", "xtask"]),
     ("aya", &["unspool-record"]),
     ("hmac", &["unspool-record"]),

@@ -11,7 +11,7 @@ use unspool_model::syscalls::Category;
 use unspool_model::world::World;
 
 use super::split::{SECOND_NS, level, second_of, split};
-use crate::{Analysis, ViewOptions, column, process_label, table};
+use crate::{Analysis, ViewOptions, column, process_label, series};
 
 /// Seconds that one call or sample is divided among: a day.
 pub const SPLIT_SECONDS_MAX: i64 = 86_400;
@@ -21,7 +21,7 @@ pub const CELLS_MAX: usize = 4_000_000;
 pub const IDLE_SECONDS_MAX: i64 = 3600;
 
 /// Shape of the rows.
-pub const SHAPE: Shape = table(
+pub const SHAPE: Shape = series(
     "seconds",
     &[
         column(

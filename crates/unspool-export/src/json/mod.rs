@@ -203,7 +203,7 @@ fn write_cell(out: &mut Vec<u8>, cell: &Cell, is_printed: bool) {
 }
 
 /// `text` holds no control characters: [`Untrusted`] has seen to that.
-fn write_string(out: &mut Vec<u8>, text: &str) {
+pub(crate) fn write_string(out: &mut Vec<u8>, text: &str) {
     out.push(b'"');
     for byte in text.bytes() {
         if matches!(byte, b'"' | b'\\') {

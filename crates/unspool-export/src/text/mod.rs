@@ -2,6 +2,7 @@
 
 mod cells;
 mod record;
+mod series;
 mod table;
 mod tree;
 
@@ -80,6 +81,7 @@ pub struct Text<'w> {
     shape: Option<Shape>,
     held: Vec<Vec<Cell>>,
     table: Option<table::Fitted>,
+    series: Option<series::Series>,
     rows: u64,
 }
 
@@ -99,6 +101,7 @@ impl<'w> Text<'w> {
             shape: None,
             held: Vec::new(),
             table: None,
+            series: None,
             rows: 0,
         }
     }
@@ -118,6 +121,10 @@ impl<'w> Text<'w> {
 impl RowSink for Text<'_> {
     fn begin(&mut self, shape: &Shape) -> ControlFlow<()> {
         self.shape = Some(*shape);
+        // Lines that programs would have to step over are for terminals.
+        if let (Layout::Series { time, step }, Some(_)) = (shape.layout, self.context.options.width) {
+            self.series = series::Series::new(shape, time, step);
+        }
         let head = head(self.context.envelope, self.context.options);
         self.out.write(head.as_bytes())
     }
@@ -127,13 +134,17 @@ impl RowSink for Text<'_> {
             return ControlFlow::Break(());
         };
         self.rows += 1;
+        if let Some(series) = &mut self.series {
+            series.row(cells);
+        }
         if let Some(table) = &self.table {
             let mut line = String::new();
             table.line(cells, &self.context, &mut line);
             return self.out.write(line.as_bytes());
         }
         self.held.push(cells.to_vec());
-        if shape.layout == Layout::Table && self.held.len() >= FITTED_ROWS_MAX {
+        let is_table = matches!(shape.layout, Layout::Table | Layout::Series { .. });
+        if is_table && self.held.len() >= FITTED_ROWS_MAX {
             return self.fit(&shape);
         }
         ControlFlow::Continue(())
@@ -147,7 +158,7 @@ impl RowSink for Text<'_> {
             self.out.write(b"nothing to show\n")?;
         } else if self.table.is_none() {
             match shape.layout {
-                Layout::Table => self.fit(&shape)?,
+                Layout::Table | Layout::Series { .. } => self.fit(&shape)?,
                 Layout::Tree { id, parent } => {
                     let text = tree::draw(&shape, id, parent, &self.held, &self.context);
                     self.out.write(text.as_bytes())?;
@@ -160,6 +171,10 @@ impl RowSink for Text<'_> {
                     self.out.write(text.as_bytes())?;
                 }
             }
+        }
+        if let (Some(series), Some(room)) = (self.series.take(), self.context.options.width) {
+            let lines = series.draw(room, &self.context);
+            self.out.write(lines.as_bytes())?;
         }
         let palette = &self.context.options.palette;
         for note in notes {
