@@ -79,6 +79,20 @@ fn forms() -> String {
             format_args!("| `{}` | {} |", form.name, form.doc),
         );
     }
+    page.push_str(
+        "\nForms of a whole run, `unspool export` only; [the page](../export.md) says what each is for.\n\n| name | endings | what |\n|---|---|---|\n",
+    );
+    for form in unspool_export::WHOLE_FORMS {
+        let endings: Vec<String> = form
+            .endings
+            .iter()
+            .map(|ending| format!("`.{ending}`"))
+            .collect();
+        line(
+            &mut page,
+            format_args!("| `{}` | {} | {} |", form.name, endings.join(" "), form.doc),
+        );
+    }
     page
 }
 

@@ -351,7 +351,7 @@ pub(crate) struct Chosen {
 #[derive(Args, Debug)]
 #[command(override_usage = "unspool show [OPTIONS] [RUN] [VIEW]")]
 #[command(
-    after_help = "VIEW: summary (default), tree, files, net, fds, events, time, state,\n      flow, phases, sql, http\nEXPR: `fd.name contains /etc and evt.failed`; fields: docs/reference/fields.md"
+    after_help = "VIEW: summary (default), tree, files, net, fds, events, time, flame, state,\n      flow, phases, sql, http\nEXPR: `fd.name contains /etc and evt.failed`; fields: docs/reference/fields.md"
 )]
 pub(crate) struct ShowArgs {
     /// Run and view, in any order
@@ -376,10 +376,10 @@ pub(crate) struct ShowArgs {
 /// Options of `export`.
 #[derive(Args, Debug)]
 #[command(
-    override_usage = "unspool export [OPTIONS] [RUN] [VIEW]\n       unspool export [OPTIONS] --form cim-xml [RUN]"
+    override_usage = "unspool export [OPTIONS] [RUN] [VIEW]\n       unspool export [OPTIONS] --form perfetto [RUN]"
 )]
 #[command(
-    after_help = "FORM: txt, csv, json, jsonl, xml, md, html-table; by default what FILE ends in.\nInstead of a view: cim-xml, cim-txt, processes and files as CIM objects.\nColumns: docs/reference/views.md; schemas: docs/schema"
+    after_help = "FORM: txt, csv, json, jsonl, xml, md, html-table; by default what FILE ends in.\nOf the whole run: perfetto, chrome-trace, folded, flame, speedscope, pprof, dot,\ngraphml (docs/export.md); cim-xml, cim-txt. Columns: docs/reference/views.md"
 )]
 pub(crate) struct ExportArgs {
     /// Run and view, in any order
@@ -394,6 +394,9 @@ pub(crate) struct ExportArgs {
     /// Objects of `cim-xml`: `CIM_Process.Name="cc.*"`
     #[arg(short, long, value_name = "FILTER")]
     pub(crate) select: Vec<String>,
+    /// Measure of call paths: time (default), calls, bytes
+    #[arg(long, value_name = "WEIGHT")]
+    pub(crate) weight: Option<String>,
     #[command(flatten)]
     pub(crate) chosen: Chosen,
 }

@@ -34,6 +34,12 @@ const REGISTRIES: &[Registry] = &[
         tested_by_name: true,
     },
     Registry {
+        slice: "WHOLE_FORMS",
+        home: "crates/unspool-export/src/",
+        name_field: "name: \"",
+        tested_by_name: true,
+    },
+    Registry {
         slice: "FIELDS",
         home: "crates/unspool-model/src/",
         name_field: "name: \"",

@@ -133,61 +133,64 @@ struct Rows<'s> {
     weight: Weight,
 }
 
+/// A row that is still to be written, with the row above it.
+enum Next<'c> {
+    Frame(usize, Option<i64>),
+    Small(&'c [usize], Option<i64>),
+}
+
 impl Rows<'_> {
     fn write(&self, children: &Children, out: &mut dyn RowSink) -> ControlFlow<()> {
-        // Frames still to write, the next one last, each with the row above it.
-        let mut next: Vec<(usize, Option<i64>)> = Vec::new();
+        // The next one last.
+        let mut next: Vec<Next<'_>> = Vec::new();
+        self.put(&children.roots, None, &mut next);
         let mut id = 0;
-        self.rest(&children.roots, None, &mut next, &mut id, out)?;
-        while let Some((place, parent)) = next.pop() {
-            let Some(frame) = self.stacks.frames.get(place) else {
-                continue;
-            };
-            let total = self.totals.get(place).copied().unwrap_or_default();
-            let kind = frame.kind.name();
-            out.row(&self.cells(id, parent, kind, 1, total, &frame.name))?;
-            let own = id;
-            id += 1;
-            if let Some(below) = children.below.get(place) {
-                self.rest(below, Some(own), &mut next, &mut id, out)?;
+        while let Some(row) = next.pop() {
+            match row {
+                Next::Frame(place, parent) => {
+                    let Some(frame) = self.stacks.frames.get(place) else {
+                        continue;
+                    };
+                    let kind = frame.kind.name();
+                    out.row(&self.cells(id, parent, kind, 1, self.total(place), &frame.name))?;
+                    if let Some(below) = children.below.get(place) {
+                        self.put(below, Some(id), &mut next);
+                    }
+                }
+                Next::Small(places, parent) => {
+                    let mut sum = Spent::default();
+                    for place in places {
+                        sum.add(self.total(*place));
+                    }
+                    let name = format!("{} smaller", places.len());
+                    let frames = places.len();
+                    out.row(&self.cells(id, parent, "rest", frames, sum, name.as_bytes()))?;
+                }
             }
+            id += 1;
         }
         ControlFlow::Continue(())
     }
 
-    /// Puts the large ones of siblings on the list, and writes one row for the small ones.
-    fn rest(
-        &self,
-        siblings: &[usize],
-        parent: Option<i64>,
-        next: &mut Vec<(usize, Option<i64>)>,
-        id: &mut i64,
-        out: &mut dyn RowSink,
-    ) -> ControlFlow<()> {
-        let total = |place: &usize| self.totals.get(*place).copied().unwrap_or_default();
+    /// Puts siblings on the list, the small ones as one.
+    fn put<'c>(&self, siblings: &'c [usize], parent: Option<i64>, next: &mut Vec<Next<'c>>) {
         let large = siblings
             .iter()
-            .take_while(|place| self.permille(total(place)) >= SMALL_PERMILLE)
+            .take_while(|place| self.permille(self.total(**place)) >= SMALL_PERMILLE)
             .count();
-        let (large, small) = siblings.split_at_checked(large).unwrap_or((siblings, &[]));
-        // One small frame takes no more room by itself.
-        let (large, small) = if small.len() == 1 {
-            (siblings, &[][..])
-        } else {
-            (large, small)
+        let (large, small) = match siblings.split_at_checked(large) {
+            // One small frame takes no more room by itself.
+            Some((large, small)) if small.len() > 1 => (large, small),
+            _ => (siblings, &[][..]),
         };
-        next.extend(large.iter().rev().map(|place| (*place, parent)));
-        if small.is_empty() {
-            return ControlFlow::Continue(());
+        if !small.is_empty() {
+            next.push(Next::Small(small, parent));
         }
-        let mut sum = Spent::default();
-        for place in small {
-            sum.add(total(place));
-        }
-        let name = format!("{} smaller", small.len());
-        out.row(&self.cells(*id, parent, "rest", small.len(), sum, name.as_bytes()))?;
-        *id += 1;
-        ControlFlow::Continue(())
+        next.extend(large.iter().rev().map(|place| Next::Frame(*place, parent)));
+    }
+
+    fn total(&self, place: usize) -> Spent {
+        self.totals.get(place).copied().unwrap_or_default()
     }
 
     fn permille(&self, spent: Spent) -> u64 {

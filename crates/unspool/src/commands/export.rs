@@ -7,10 +7,10 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result};
 use unspool_analyze::cim::{Collector, Machine, Select};
 use unspool_export::cim::{write_text, write_xml};
-use unspool_export::{FormSpec, TextOptions};
+use unspool_export::{FORMS, FormSpec, TextOptions, WHOLE_FORMS};
 
-use super::find_run;
-use super::show::{Asked, form_named, operands};
+use super::show::{Asked, operands};
+use super::{export_whole, find_run, nearest};
 use crate::cli::ExportArgs;
 use crate::failure::{Failure, status};
 use crate::settings::Settings;
@@ -21,6 +21,14 @@ pub(crate) fn run(settings: &Settings, args: &ExportArgs) -> Result<u8> {
     let cim = args.form.as_deref().and_then(CimForm::by_name);
     if let Some(form) = cim {
         return run_cim(settings, args, form);
+    }
+    if let Some(form) = export_whole::form(args) {
+        return export_whole::run(settings, args, form);
+    }
+    if args.weight.is_some() {
+        return Err(Failure::usage("`--weight` is for forms of call paths")
+            .hint("`--form folded`, `flame`, `speedscope` or `pprof`")
+            .into());
     }
     if !args.select.is_empty() {
         return Err(
@@ -43,7 +51,7 @@ pub(crate) fn run(settings: &Settings, args: &ExportArgs) -> Result<u8> {
 }
 
 /// Writes to the file that was asked for, or to standard output. The inner result is that of the writer.
-fn write_to(
+pub(crate) fn write_to(
     args: &ExportArgs,
     write: impl FnOnce(&mut dyn Write) -> Result<std::io::Result<()>>,
 ) -> Result<u8> {
@@ -139,10 +147,23 @@ pub(crate) fn write_whole(path: &Path, write: impl FnOnce(&File) -> Result<()>) 
     moved
 }
 
+fn unknown_form(name: &str) -> Failure {
+    let mut names: Vec<&str> = FORMS.iter().map(|form| form.name).collect();
+    names.extend(["cim-xml", "cim-txt"]);
+    names.extend(WHOLE_FORMS.iter().map(|form| form.name));
+    let known = names.join(", ");
+    let hint = match nearest(name, names.iter().copied()) {
+        Some(alike) => format!("did you mean `{alike}`? forms: {known}"),
+        None => format!("forms: {known}"),
+    };
+    Failure::usage(format!("there is no form `{name}`")).hint(hint)
+}
+
 /// The form that was asked for, or that the file's name ends in.
 fn form_of(args: &ExportArgs) -> Result<&'static FormSpec> {
     if let Some(name) = &args.form {
-        return form_named(&name.to_lowercase());
+        let name = name.to_lowercase();
+        return unspool_export::form(&name).ok_or_else(|| unknown_form(&name).into());
     }
     let ending = args
         .output

@@ -4,6 +4,7 @@ pub(crate) mod diff;
 pub(crate) mod dockit;
 pub(crate) mod doctor;
 pub(crate) mod export;
+pub(crate) mod export_whole;
 pub(crate) mod generate;
 pub(crate) mod import;
 pub(crate) mod pages;

@@ -198,7 +198,8 @@ fn time(text: Option<&str>, instant: &Instant) -> Result<Option<i64>> {
     text.map(|text| parse_time(text, instant)).transpose()
 }
 
-fn filter(chosen: &Chosen, instant: &Instant) -> Result<Option<Filter>> {
+/// The filter that was asked for; `None` when everything counts.
+pub(crate) fn filter(chosen: &Chosen, instant: &Instant) -> Result<Option<Filter>> {
     let since = time(chosen.since.as_deref(), instant)?;
     let until = time(chosen.until.as_deref(), instant)?;
     if chosen.filter.is_none() && since.is_none() && until.is_none() && chosen.process.is_none() {

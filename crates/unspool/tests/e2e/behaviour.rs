@@ -8,9 +8,9 @@ use serde_json::Value;
 
 use crate::program::{Program, root, text};
 
-pub(crate) const VIEWS: [&str; 12] = [
-    "summary", "tree", "files", "net", "fds", "events", "time", "state", "flow", "phases", "sql",
-    "http",
+pub(crate) const VIEWS: [&str; 13] = [
+    "summary", "tree", "files", "net", "fds", "events", "time", "state", "flame", "flow", "phases",
+    "sql", "http",
 ];
 
 fn recorded(script: &str) -> Program {

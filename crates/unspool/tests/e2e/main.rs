@@ -14,6 +14,7 @@ mod diff;
 
 mod dockit;
 mod export;
+mod export_whole;
 mod faults;
 mod flow;
 mod gen_files;
