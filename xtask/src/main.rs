@@ -1,4 +1,4 @@
-//! Tasks of the project: `cargo xtask tidy | docs [--check] | bench decode|record|flow|diff [--smoke]`.
+//! Tasks of the project: `cargo xtask tidy | docs [--check] | bench decode|record|flow|diff|export [--smoke]`.
 #![expect(clippy::print_stdout, reason = "the output of a task is its result")]
 #![expect(
     clippy::print_stderr,
@@ -18,6 +18,7 @@ usage: cargo xtask tidy                         check edges, licences, advisorie
        cargo xtask bench decode [--smoke]       throughput of decoding, against memchr and peers
        cargo xtask bench record [--smoke]       cost of recording, against plain runs and strace
        cargo xtask bench flow [--smoke]         replaying a log into flow and summary, against dockit
+       cargo xtask bench export [--smoke]       writing timelines, flame graphs and graphs, against reading and Python
        cargo xtask bench diff [--smoke]         where the causes of injected faults stand in the ranked difference
        cargo xtask bench record --peers [--rounds N] [--minutes N] [--workload NAME] [--recorder NAME] [--smoke]
                                                 cost and loss of every recorder and every installed peer";
@@ -39,6 +40,8 @@ fn main() -> ExitCode {
         ["bench", "record"] => bench::record::run(bench::Size::Full),
         ["bench", "flow"] => bench::flow::run(bench::Size::Full),
         ["bench", "flow", "--smoke"] => bench::flow::run(bench::Size::Smoke),
+        ["bench", "export"] => bench::export::run(bench::Size::Full),
+        ["bench", "export", "--smoke"] => bench::export::run(bench::Size::Smoke),
         ["bench", "diff"] => bench::diff::run(bench::Size::Full),
         ["bench", "diff", "--smoke"] => bench::diff::run(bench::Size::Smoke),
         ["bench", "record", "--smoke"] => bench::record::run(bench::Size::Smoke),

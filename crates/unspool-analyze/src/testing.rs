@@ -13,7 +13,7 @@ use unspool_model::world::World;
 
 use crate::{Filter, View, ViewOptions, view};
 
-/// A call in strace's words: thread, time, duration, name, arguments, result.
+/// A call in strace's words: thread, time, duration (unknown when negative), name, arguments, result.
 pub(crate) type Line = (
     u32,
     i64,
@@ -164,7 +164,7 @@ pub(crate) fn track(lines: &[Line], sink: &mut dyn StepSink) -> World {
                 name: CallName::from_bytes(name.as_bytes()),
                 args,
                 outcome: *outcome,
-                duration_ns: Some(*duration_ns),
+                duration_ns: (*duration_ns >= 0).then_some(*duration_ns),
                 result_path: b"",
                 architecture: Architecture::X86_64,
             }),

@@ -87,7 +87,7 @@ pub(crate) fn run(size: Size) -> Result<(), String> {
 }
 
 #[expect(clippy::cast_precision_loss, reason = "figures for people")]
-fn as_f64(count: u64) -> f64 {
+pub(super) fn as_f64(count: u64) -> f64 {
     count as f64
 }
 
@@ -226,7 +226,7 @@ fn track(log: &Path, format: &Format) -> Result<u64, String> {
 }
 
 /// Imports into a closed run with the binary; gives wall time and the highest memory that was seen.
-fn import(log: &Path, size: Size) -> Result<(Duration, u64), String> {
+pub(super) fn import(log: &Path, size: Size) -> Result<(Duration, u64), String> {
     let binary = unspool()?;
     let run = folder()?.join("imported");
     let rounds = if size == Size::Full { ROUNDS } else { 1 };
@@ -251,7 +251,8 @@ fn import(log: &Path, size: Size) -> Result<(Duration, u64), String> {
     Ok((shortest, peak))
 }
 
-fn watch(command: &mut Command, peak: &mut u64) -> Result<(), String> {
+/// Runs a command to its end; its highest memory in kilobytes is added to `peak`.
+pub(super) fn watch(command: &mut Command, peak: &mut u64) -> Result<(), String> {
     let mut child = command
         .spawn()
         .map_err(|error| format!("run {command:?}: {error}"))?;

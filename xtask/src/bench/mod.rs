@@ -7,6 +7,7 @@
 mod corpus;
 pub(crate) mod decode;
 pub(crate) mod diff;
+pub(crate) mod export;
 pub(crate) mod flow;
 pub(crate) mod peers;
 pub(crate) mod record;

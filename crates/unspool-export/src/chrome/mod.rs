@@ -3,9 +3,6 @@
 //! Times are microseconds since the start of the run, with three digits behind the point: JSON numbers are doubles, which hold
 //! no nanoseconds since 1970.
 
-#[cfg(test)]
-mod tests;
-
 use std::io::{self, Write};
 use std::ops::ControlFlow;
 

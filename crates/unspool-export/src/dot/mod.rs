@@ -91,6 +91,3 @@ fn push_quoted(out: &mut String, text: &str) {
     }
     out.push('"');
 }
-
-#[cfg(test)]
-mod tests;

@@ -191,6 +191,3 @@ fn colour(name: &[u8]) -> u32 {
     });
     sum % COLOURS
 }
-
-#[cfg(test)]
-mod tests;

@@ -39,6 +39,3 @@ pub(crate) fn frame_text(name: &[u8]) -> String {
     }
     crate::escape(name).replace(';', "\\x3b")
 }
-
-#[cfg(test)]
-mod tests;

@@ -67,6 +67,3 @@ fn push_data(text: &mut String, key: &str, value: &str) {
     push_text(text, value);
     text.push_str("</data>");
 }
-
-#[cfg(test)]
-mod tests;

@@ -45,6 +45,8 @@ pub struct Perfetto<'w> {
     out: Guarded<'w>,
     /// The packet that is being made, with its tag and length.
     packet: Message,
+    /// Room for what it says.
+    body: Message,
     names: Names,
     counters: BTreeSet<(Option<ProcessId>, CounterKind)>,
     scratch: Scratch,
@@ -60,6 +62,7 @@ impl<'w> Perfetto<'w> {
         Self {
             out: Guarded::new(out),
             packet: Message::default(),
+            body: Message::default(),
             names: Names::default(),
             counters: BTreeSet::new(),
             scratch: Scratch::default(),
@@ -219,7 +222,8 @@ impl TimelineSink for Perfetto<'_> {
         for flow in slice.flows {
             self.flow_start(flow)?;
         }
-        let mut body = Message::default();
+        let mut body = std::mem::take(&mut self.body);
+        body.bytes.clear();
         let Self {
             names,
             scratch,
@@ -253,17 +257,18 @@ impl TimelineSink for Perfetto<'_> {
             }
         });
         self.write(Some(slice.start_ns), &body)?;
-        let Some(end_ns) = slice.end_ns else {
-            return ControlFlow::Continue(());
-        };
-        body.bytes.clear();
-        body.nested(11, |event| {
-            event.number(9, SLICE_END);
-            event.number(11, uuid);
-            // At the end, because a call that waited began before what it waited for.
-            write_ends(event, slice.flows);
-        });
-        self.write(Some(end_ns), &body)
+        if let Some(end_ns) = slice.end_ns {
+            body.bytes.clear();
+            body.nested(11, |event| {
+                event.number(9, SLICE_END);
+                event.number(11, uuid);
+                // At the end, because a call that waited began before what it waited for.
+                write_ends(event, slice.flows);
+            });
+            self.write(Some(end_ns), &body)?;
+        }
+        self.body = body;
+        ControlFlow::Continue(())
     }
 
     fn counter(&mut self, value: &CounterValue) -> ControlFlow<()> {

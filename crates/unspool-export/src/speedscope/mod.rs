@@ -90,6 +90,3 @@ fn shown(name: &[u8]) -> String {
         crate::escape(name)
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -122,7 +122,8 @@ impl RowSink for Text<'_> {
     fn begin(&mut self, shape: &Shape) -> ControlFlow<()> {
         self.shape = Some(*shape);
         // Lines that programs would have to step over are for terminals.
-        if let (Layout::Series { time, step }, Some(_)) = (shape.layout, self.context.options.width) {
+        if let (Layout::Series { time, step }, Some(_)) = (shape.layout, self.context.options.width)
+        {
             self.series = series::Series::new(shape, time, step);
         }
         let head = head(self.context.envelope, self.context.options);

@@ -34,7 +34,10 @@ struct Line {
 
 impl Series {
     pub(super) fn new(shape: &Shape, time: &str, step: i64) -> Option<Self> {
-        let time = shape.columns.iter().position(|column| column.name == time)?;
+        let time = shape
+            .columns
+            .iter()
+            .position(|column| column.name == time)?;
         let columns = shape
             .columns
             .iter()
@@ -161,9 +164,75 @@ impl Line {
     fn levels(&self, levels: [char; 9]) -> impl Iterator<Item = char> {
         let most = self.buckets.iter().copied().max().unwrap_or(0).max(1);
         self.buckets.iter().map(move |value| {
-            let eighths = (i128::from((*value).max(0)) * 8 + i128::from(most) - 1) / i128::from(most);
+            let eighths =
+                (i128::from((*value).max(0)) * 8 + i128::from(most) - 1) / i128::from(most);
             let level = usize::try_from(eighths).unwrap_or(8).min(8);
             levels.get(level).copied().unwrap_or(' ')
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use unspool_model::report::{Cell, Column, Layout, Shape, Shown, Unit};
+
+    use super::{CELLS_MAX, Series};
+    use crate::text::Context;
+    use crate::{Envelope, TextOptions};
+
+    const COLUMNS: &[Column] = &[
+        Column::new("time_ns", Unit::Time, Shown::Always, "Time."),
+        Column::new("calls", Unit::Count, Shown::Always, "Calls."),
+        Column::new("bytes", Unit::Bytes, Shown::Wide, "Not always shown."),
+    ];
+    const SHAPE: Shape = Shape {
+        kind: "steps",
+        columns: COLUMNS,
+        layout: Layout::Table,
+    };
+
+    fn drawn(rows: &[(i64, i64)], room: usize, ascii: bool) -> String {
+        let mut series = Series::new(&SHAPE, "time_ns", 10).expect("it has a time");
+        for (time, calls) in rows {
+            series.row(&[Cell::Int(*time), Cell::Int(*calls), Cell::Int(1)]);
+        }
+        let envelope = Envelope::default();
+        let options = TextOptions {
+            ascii,
+            ..TextOptions::default()
+        };
+        let context = Context {
+            envelope: &envelope,
+            options: &options,
+        };
+        series.draw(room, &context)
+    }
+
+    #[test]
+    fn a_line_has_a_mark_for_each_step() {
+        // Two rows of one time are one step; steps that are missing are empty.
+        let rows = [(100, 1), (100, 3), (110, 8), (140, 1)];
+        assert_eq!(drawn(&rows, 80, false), "\ncalls  ▄█  ▁ up to 8\n");
+        assert_eq!(drawn(&rows, 80, true), "\ncalls  =@  . up to 8\n");
+        assert_eq!(drawn(&rows[..1], 80, false), "", "one step is no line");
+        assert_eq!(
+            drawn(&[(0, 0), (10, 0)], 80, false),
+            "\n",
+            "nothing happened"
+        );
+        assert_eq!(drawn(&rows, 12, false), "", "no room");
+    }
+
+    #[test]
+    fn long_runs_fit_and_peaks_stay() {
+        let rows: Vec<(i64, i64)> = (0..100_000).map(|at| (at * 10, 1)).collect();
+        let mut rows = rows;
+        rows[77_777].1 = 800;
+        let line = drawn(&rows, 60, false);
+        assert!(line.chars().count() <= 62, "{line}");
+        assert_eq!(line.matches('█').count(), 1);
+        assert!(line.ends_with("up to 800\n"));
+        let wide = drawn(&rows, 1000, false);
+        assert!(wide.matches('▁').count() < CELLS_MAX);
     }
 }

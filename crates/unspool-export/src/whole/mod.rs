@@ -126,4 +126,4 @@ pub fn whole_form_of_ending(ending: &str) -> Option<&'static WholeForm> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -129,6 +129,12 @@ fn run_cim(settings: &Settings, args: &ExportArgs, form: CimForm) -> Result<u8> 
 /// Writes a file so that it is whole or not there: under another name first.
 pub(crate) fn write_whole(path: &Path, write: impl FnOnce(&File) -> Result<()>) -> Result<()> {
     let shown = path.display();
+    // Devices and pipes are written, never replaced.
+    if std::fs::metadata(path).is_ok_and(|found| !found.is_file() && !found.is_dir()) {
+        let file = File::options().write(true).open(path);
+        let file = file.with_context(|| format!("cannot write `{shown}`"))?;
+        return write(&file).with_context(|| format!("cannot write `{shown}`"));
+    }
     let mut part = path.as_os_str().to_owned();
     part.push(".part");
     let part = PathBuf::from(part);

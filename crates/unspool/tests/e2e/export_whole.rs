@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
@@ -446,16 +447,43 @@ fn logs_without_dates_and_ends_have_a_timeline() {
     assert!(notes.contains("1 calls began"), "{notes}");
 }
 
+/// While a run is recorded it has no tables: its bytes are walked twice.
 #[test]
 fn runs_without_tables_are_exported() {
-    let program = recorded();
-    let run = text(program.ok(&["runs", "--json"]).as_bytes());
-    let runs: Value = serde_json::from_str(&run).expect("JSON");
-    let id = runs["rows"][0]["id"].as_str().expect("an id").to_owned();
-    for form in ["chrome-trace", "folded", "graphml"] {
-        let whole = program.ok(&["export", &id, "--form", form]);
-        assert!(whole.len() > 200, "{form}");
-    }
+    let program = Program::new();
+    let marker = program.work().join("go-on");
+    let job = format!(
+        "cat /etc/passwd > /dev/null; while ! test -e {}; do :; done",
+        marker.display()
+    );
+    let mut recorder = program
+        .command(&["record", "-q", "--name", "live", "--", "sh", "-c", &job])
+        .spawn()
+        .expect("it starts");
+    let deadline = Instant::now() + Duration::from_secs(30);
+    let (folded, said) = loop {
+        let output = program.run(&["export", "live", "--form", "folded", "--weight", "bytes"]);
+        let folded = text(&output.stdout);
+        if output.status.success() && folded.contains("cat;read ") {
+            break (folded, text(&output.stderr));
+        }
+        assert!(Instant::now() < deadline, "the run is never seen: {folded}");
+        std::thread::yield_now();
+    };
+    assert!(said.contains("being recorded"), "{said}");
+    assert!(folded.lines().all(|line| value_of(line) > 0));
+    let trace = program.ok(&["export", "live", "--form", "chrome-trace"]);
+    std::fs::write(&marker, "").expect("a file");
+    recorder.wait().expect("it ends");
+    let trace: Value = serde_json::from_str(&trace).expect("JSON");
+    let events = trace["traceEvents"].as_array().expect("events");
+    let names = |event: &Value| event["name"] == "process_name" && event["args"]["name"] == "cat";
+    assert_eq!(events.iter().filter(|event| names(event)).count(), 1);
+    assert!(
+        events
+            .iter()
+            .any(|event| event["args"]["path"] == "/etc/passwd")
+    );
 }
 
 #[test]
@@ -499,27 +527,35 @@ fn bad_wishes_for_whole_runs_are_answered() {
     }
     if has_tool("script") {
         let binary = env!("CARGO_BIN_EXE_unspool");
-        let output = program
-            .command(&["version"])
-            .get_envs()
-            .filter_map(|(key, value)| Some((key.to_owned(), value?.to_owned())))
-            .fold(Command::new("script"), |mut command, (key, value)| {
-                command.env(key, value);
-                command
-            })
+        let output = terminal(&program, "C.UTF-8")
             .args([
                 "-qec",
                 &format!("{binary} export --form pprof"),
                 "/dev/null",
             ])
-            .stdin(Stdio::null())
-            .current_dir(program.work())
             .output()
             .expect("script starts");
         assert_eq!(output.status.code(), Some(2));
         let said = text(&output.stdout);
         assert!(said.contains("no text for a terminal"), "{said}");
     }
+}
+
+/// `script`, which gives a command a terminal, in the surroundings of the program.
+fn terminal(program: &Program, locale: &str) -> Command {
+    let plain = program.command(&["show"]);
+    let mut command = Command::new("script");
+    for (key, value) in plain.get_envs() {
+        if let Some(value) = value {
+            command.env(key, value);
+        }
+    }
+    command
+        .env("LC_ALL", locale)
+        .env("COLUMNS", "80")
+        .stdin(Stdio::null())
+        .current_dir(program.work());
+    command
 }
 
 /// The form is what the file's name ends in.
@@ -539,5 +575,34 @@ fn endings_mean_forms() {
         program.ok(&["export", "-o", &file.to_string_lossy()]);
         let written = std::fs::read(&file).expect("a file");
         assert!(written.starts_with(begins) && !written.is_empty(), "{name}");
+    }
+}
+
+/// Lines over time are for people: on a terminal, in the characters of its locale.
+#[test]
+fn seconds_have_lines_on_a_terminal_only() {
+    if !has_tool("script") {
+        return;
+    }
+    let program = Program::new();
+    let job = "cat /etc/passwd; sleep 2.2; cat /etc/group";
+    program.ok(&["record", "-q", "--", "sh", "-c", job]);
+    let plain = program.ok(&["show", "time", "--per-second"]);
+    assert!(!plain.contains("up to"), "{plain}");
+    for (locale, mark) in [("C.UTF-8", '█'), ("C", '@')] {
+        let binary = env!("CARGO_BIN_EXE_unspool");
+        let shown = format!("{binary} show time --per-second --no-pager");
+        let output = terminal(&program, locale)
+            .args(["-qec", &shown, "/dev/null"])
+            .output()
+            .expect("script starts");
+        let shown = text(&output.stdout);
+        let line = shown
+            .lines()
+            .find(|line| line.contains("calls  ") && line.contains("up to"))
+            .unwrap_or_else(|| panic!("no line: {shown}"));
+        assert!(line.contains(mark), "{line}");
+        assert!(line.trim_end().chars().count() <= 80, "{line}");
+        assert_eq!(line.is_ascii(), locale == "C", "{line}");
     }
 }
