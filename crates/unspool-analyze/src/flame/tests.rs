@@ -77,15 +77,12 @@ fn the_view_draws_the_largest_first() {
 #[test]
 fn small_frames_share_a_row_at_the_end() {
     let mut lines = vec![(10, 1_000, 1_000_000, "pause", &[][..], Outcome::Returned(0))];
-    for (place, name) in ["getpid", "getuid", "getgid"].into_iter().enumerate() {
-        lines.push((
-            10,
-            2_000_000 + place as i64 * 10,
-            5,
-            name,
-            &[][..],
-            Outcome::Returned(1),
-        ));
+    for (time_ns, name) in [
+        (2_000_000, "getpid"),
+        (2_000_010, "getuid"),
+        (2_000_020, "getgid"),
+    ] {
+        lines.push((10, time_ns, 5, name, &[][..], Outcome::Returned(1)));
     }
     let report = viewed("flame", &lines, None);
     let last = report.rows.len() - 1;

@@ -1,4 +1,4 @@
-//! The graph as GraphML.
+//! The graph as `GraphML`.
 
 use std::io::{self, Write};
 

@@ -106,7 +106,7 @@ pub static WHOLE_FORMS: &[WholeForm] = &[
     },
     WholeForm {
         name: "graphml",
-        doc: "The same graph as GraphML. For NetworkX, Gephi, yEd.",
+        doc: "The same graph as `GraphML`. For `NetworkX`, Gephi, yEd.",
         endings: &["graphml"],
         is_binary: false,
         makes: Makes::Graph(graphml::write),

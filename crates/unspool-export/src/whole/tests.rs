@@ -199,7 +199,7 @@ fn whole_text(name: &str, of: &[u8]) -> String {
 
 #[test]
 fn every_form_is_found_by_name_and_ending() {
-    for form in WHOLE_FORMS.iter() {
+    for form in WHOLE_FORMS {
         assert_eq!(
             whole_form(form.name).map(|found| found.name),
             Some(form.name)
@@ -336,7 +336,7 @@ proptest::proptest! {
             .and_then(|events| events.iter().find_map(|event| event["args"]["path"].as_str()))
             .expect("the path");
         proptest::prop_assert_eq!(crate::untrusted::unescape(path), Some(name.clone()));
-        for form in WHOLE_FORMS.iter() {
+        for form in WHOLE_FORMS {
             proptest::prop_assert!(!written(form, &name).is_empty());
         }
     }

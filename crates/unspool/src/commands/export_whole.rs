@@ -243,10 +243,10 @@ fn say_what_is_missing(stored: &Stored) {
     match stored.reader.state() {
         RunState::Complete => {}
         RunState::Recording => {
-            eprint_line("the run is being recorded: this is what there is so far")
+            eprint_line("the run is being recorded: this is what there is so far");
         }
         RunState::Incomplete(found) => {
-            eprint_line(&format!("the run is incomplete: {}", found.why))
+            eprint_line(&format!("the run is incomplete: {}", found.why));
         }
     }
     for (reason, count) in losses(&stored.reader) {

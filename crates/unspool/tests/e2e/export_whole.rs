@@ -263,13 +263,18 @@ fn sums_by_path_are_those_of_the_view() {
             .collect();
         assert!(errors.is_empty(), "{errors:?}");
     }
+    profile_is_read(&program, sum("total_ns"), sum("calls"));
+}
+
+/// The profile has the paths of the folded stacks.
+fn profile_is_read(program: &Program, total_ns: u64, calls: u64) {
     if let (true, Some(modules)) = (has_tool("node"), reader("node_modules")) {
-        let file = exported(&program, "pprof", &["--weight", "calls"]);
+        let file = exported(program, "pprof", &["--weight", "calls"]);
         let mut node = Command::new("node");
         node.env("NODE_PATH", modules);
         let told = told(node, "read_pprof.js", &file);
-        assert_eq!(told["sums"][0], sum("total_ns"));
-        assert_eq!(told["sums"][1], sum("calls"));
+        assert_eq!(told["sums"][0], total_ns);
+        assert_eq!(told["sums"][1], calls);
         assert_eq!(told["first"], "calls");
         let folded = program.ok(&["export", "--form", "folded", "--weight", "calls"]);
         let lines: BTreeMap<String, u64> = folded
