@@ -172,6 +172,49 @@ fn timelines_are_read_with_equal_counts() {
     );
 }
 
+/// Real logs of strace and ltrace, with everything that times of logs do: no call crosses another one.
+#[test]
+fn timelines_of_real_logs_obey_the_rules() {
+    /// Longer logs take longer than they tell.
+    const LOG_BYTES_MAX: u64 = 600_000;
+    if !has_tool("python3") {
+        return;
+    }
+    let python = reader("venv/bin/python");
+    for log in crate::corpus::corpus("trace.") {
+        let length = std::fs::metadata(&log).map_or(u64::MAX, |found| found.len());
+        if length > LOG_BYTES_MAX {
+            continue;
+        }
+        let program = Program::new();
+        let imported = program.run(&["import", "-q", &log.to_string_lossy()]);
+        if !imported.status.success() {
+            continue;
+        }
+        let truth = Truth::of(&program, &[]);
+        let file = exported(&program, "chrome-trace", &[]);
+        let chrome = told(Command::new("python3"), "read_chrome.py", &file);
+        let shown = log.display();
+        assert_eq!(chrome["slices"], truth.calls, "{shown}");
+        assert_eq!(chrome["processes"], truth.processes, "{shown}");
+        assert_eq!(chrome["calls_counted"], truth.calls, "{shown}");
+        if let Some(python) = &python {
+            let file = exported(&program, "perfetto", &[]);
+            let perfetto = told(Command::new(python), "read_perfetto.py", &file);
+            for key in [
+                "slices",
+                "failed",
+                "total_ns",
+                "threads",
+                "flows",
+                "unfinished",
+            ] {
+                assert_eq!(perfetto[key], chrome[key], "{key} of {shown}");
+            }
+        }
+    }
+}
+
 #[test]
 fn filters_hold_for_timelines_and_stacks() {
     let program = recorded();
