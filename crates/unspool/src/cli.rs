@@ -403,23 +403,21 @@ pub(crate) struct ExportArgs {
 
 /// Options of `dockit`: those of dockit's first and of its last version.
 #[derive(Args, Debug)]
+#[command(override_usage = "unspool dockit [OPTIONS] COMMAND [ARGS]... | -p PID | -i LOG")]
 #[command(
-    override_usage = "unspool dockit [OPTIONS] COMMAND [ARGS]...\n       unspool dockit [OPTIONS] -p PID\n       unspool dockit [OPTIONS] -i LOG"
-)]
-#[command(
-    after_help = "FILTER: CIM_Process, CIM_DataFile.Category=[\"Others\"], CIM_Process.Name=\"cc.*\"\nFiles: PREFIX.TRACER.PID.txt (csv, json), .xml (.summary.txt); with -l or -d also\n.log and .ini"
+    after_help = "FILTER: CIM_Process, CIM_DataFile.Category=[\"Others\"], CIM_Process.Name=\"cc.*\"\nFiles: PREFIX.TRACER.PID.txt (csv, json), .xml (.summary.txt);\n       with -l or -d also .log and .ini"
 )]
 pub(crate) struct DockitArgs {
     /// Say which files are written; may be repeated
     #[arg(short, long, action = clap::ArgAction::Count)]
     pub(crate) verbose: u8,
-    /// Say what of the log is not understood; may be repeated
+    /// Say what of the log is not understood
     #[arg(short, long, alias = "warnings", action = clap::ArgAction::Count)]
     pub(crate) warning: u8,
     /// Summarise these objects; may be repeated
     #[arg(short, long, value_name = "FILTER")]
     pub(crate) summary: Vec<String>,
-    /// Write a container file: `PREFIX.TRACER.PID.docker/Dockerfile`
+    /// Write `PREFIX.TRACER.PID.docker/Dockerfile`
     #[arg(short = 'D', long)]
     pub(crate) dockerfile: bool,
     /// Write the commands as a makefile

@@ -1,15 +1,16 @@
 //! Brings the files of a `strace -ff` set (`log.4711`, `log.4712`, ...) into one order and feeds one decoder with them.
 //!
 //! The order is that of ends: of an ordinary call its start plus its duration, of a call that makes or replaces
-//! processes its start, so that a parent's clone comes before its child's first line. Within a file lines never change
-//! places. One buffer per file; files of a big set are opened anew for each piece, so that the number of open files
+//! processes its start, so that a parent's clone comes before its child's first line. A wait that tells of an end comes behind
+//! the file of the process that ended; without any times a file comes behind the call that made its thread. Within a file
+//! lines never change places. One buffer per file; files of a big set are opened anew for each piece, so that the number of open files
 //! has a limit.
 
 #[cfg(test)]
 mod tests;
 
 use std::cmp::Reverse;
-use std::collections::BinaryHeap;
+use std::collections::{BTreeMap, BinaryHeap};
 use std::fs::File;
 use std::io::{self, Read, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
@@ -18,7 +19,7 @@ use unspool_model::event::EventSink;
 use unspool_model::ids::Tid;
 
 use crate::decoder::{DecodeStats, Decoder as _, DecoderOptions};
-use crate::strace::{LINE_BYTES_MAX, LineKey, StraceDecoder};
+use crate::strace::{LINE_BYTES_MAX, LineKey, StraceDecoder, Tie};
 
 /// Most files that are open at a time.
 pub const OPEN_FILES_MAX: usize = 256;
@@ -119,26 +120,116 @@ pub fn decode_inputs<R: Read>(
     let room = room.clamp(BUFFER_BYTES.0, BUFFER_BYTES.1);
     let mut decoder = StraceDecoder::new(options);
     let mut files = Vec::with_capacity(inputs.len());
-    let mut queue = BinaryHeap::with_capacity(inputs.len());
+    let mut order = Order::default();
     for (index, input) in inputs.into_iter().enumerate() {
         let mut file = Cursor::new(input, room, options);
         if let Some(key) = file.advance()? {
-            queue.push(Reverse((key, index)));
+            order.add(index, key, &file);
         }
         files.push(file);
     }
-    while let Some(Reverse((_, index))) = queue.pop() {
+    order.begin();
+    while let Some((key, index)) = order.next() {
         let Some(file) = files.get_mut(index) else {
             continue;
         };
+        if let Some(Tie::Ended(tid)) = file.key.tie()
+            && order.park(key, index, tid)
+        {
+            continue;
+        }
         decoder.set_input(&file.input.name);
         decoder.push_line(file.input.tid, file.line(), file.number, file.offset, sink);
-        if let Some(key) = file.advance()? {
-            queue.push(Reverse((key, index)));
+        if let Some(Tie::Made(tid)) = file.key.tie() {
+            order.release(tid);
+        }
+        match file.advance()? {
+            Some(key) => order.push(key, index),
+            None => order.ended(file.input.tid),
         }
     }
     decoder.finish(sink);
     Ok(decoder.stats())
+}
+
+/// Which file comes next.
+#[derive(Debug, Default)]
+struct Order {
+    queue: BinaryHeap<Reverse<(i64, usize)>>,
+    /// Files that are not over, by thread.
+    files: BTreeMap<Tid, usize>,
+    /// Files whose line waits for the end of a thread's file.
+    parked: BTreeMap<Tid, Vec<(i64, usize)>>,
+    /// Files that wait for the call that made their thread.
+    unmade: BTreeMap<Tid, (i64, usize)>,
+    /// The thread whose file begins with a program: the first one, of which no call tells.
+    first: Option<Tid>,
+    has_time: bool,
+}
+
+impl Order {
+    /// Takes up a file at its first line.
+    fn add<R: Read>(&mut self, index: usize, key: i64, file: &Cursor<R>) {
+        self.has_time |= file.key.has_time();
+        if self.first.is_none() && file.line().starts_with(b"execve(") {
+            self.first = file.input.tid;
+        }
+        match file.input.tid {
+            Some(tid) if self.files.insert(tid, index).is_none() => {
+                self.unmade.insert(tid, (key, index));
+            }
+            _ => self.push(key, index),
+        }
+    }
+
+    /// All files are there. Only without times does the call that made a thread have to tell when its file begins.
+    fn begin(&mut self) {
+        if self.has_time {
+            let all = std::mem::take(&mut self.unmade);
+            self.queue.extend(all.into_values().map(Reverse));
+        } else if let Some(first) = self.first {
+            self.release(first);
+        }
+    }
+
+    fn push(&mut self, key: i64, index: usize) {
+        self.queue.push(Reverse((key, index)));
+    }
+
+    fn next(&mut self) -> Option<(i64, usize)> {
+        if let Some(Reverse(next)) = self.queue.pop() {
+            return Some(next);
+        }
+        if let Some((_, next)) = self.unmade.pop_first() {
+            return Some(next);
+        }
+        // They wait for each other: a number was used again, or a file is not whole.
+        let tid = *self.parked.iter().min_by_key(|(_, parked)| *parked)?.0;
+        self.ended(Some(tid));
+        self.queue.pop().map(|Reverse(next)| next)
+    }
+
+    /// Puts a file aside until the file of a thread has ended; whether there is one to wait for.
+    fn park(&mut self, key: i64, index: usize, tid: Tid) -> bool {
+        let waits = self.files.get(&tid).is_some_and(|other| *other != index);
+        if waits {
+            self.parked.entry(tid).or_default().push((key, index));
+        }
+        waits
+    }
+
+    /// A thread was made: its file may begin.
+    fn release(&mut self, tid: Tid) {
+        self.queue.extend(self.unmade.remove(&tid).map(Reverse));
+    }
+
+    /// The file of a thread is over, or waited for no longer.
+    fn ended(&mut self, tid: Option<Tid>) {
+        let Some(tid) = tid else { return };
+        self.files.remove(&tid);
+        let parked = self.parked.remove(&tid).unwrap_or_default();
+        self.queue.extend(parked.into_iter().map(Reverse));
+    }
 }
 
 /// A file that need not stay open.

@@ -56,6 +56,92 @@ fn a_child_comes_after_the_call_that_made_it() {
     );
 }
 
+/// Without `-T` a wait has only the time when it began.
+#[test]
+fn a_wait_comes_after_the_end_that_it_tells_of() {
+    check(
+        &[
+            (
+                "log.10",
+                "1700000000.000100 vfork() = 11\n\
+                 1700000000.000200 wait4(-1, [{WIFSTOPPED(s) && WSTOPSIG(s) == SIGTSTP}], WSTOPPED, NULL) = 11\n\
+                 1700000000.000300 waitid(P_PID, 11, {si_signo=SIGCHLD, si_code=CLD_EXITED, si_pid=11, si_uid=0, si_status=0, si_utime=0, si_stime=0}, WEXITED, NULL) = 0\n\
+                 1700000000.000900 wait4(-1, NULL, 0, NULL) = 12\n",
+            ),
+            (
+                "log.11",
+                "1700000000.000150 getpid() = 11\n\
+                 1700000000.000800 close(3) = 0\n",
+            ),
+        ],
+        &[
+            (10, "vfork"),
+            (11, "getpid"),
+            (10, "wait4"),
+            (11, "close"),
+            (10, "waitid"),
+            (10, "wait4"),
+        ],
+    );
+}
+
+/// Without times the calls that make and wait for processes give the order, also where numbers began again.
+#[test]
+fn without_times_makers_come_first_and_waits_last() {
+    check(
+        &[
+            ("log.10", "getppid() = 99\nclose(4) = 0\n"),
+            (
+                "log.99",
+                "execve(\"/bin/a\", [\"a\"], NULL) = 0\nfork() = 10\nclose(1) = 0\nwait4(-1, NULL, 0, NULL) = 10\nclose(2) = 0\n",
+            ),
+        ],
+        &[
+            (99, "execve"),
+            (99, "fork"),
+            (10, "getppid"),
+            (10, "close"),
+            (99, "close"),
+            (99, "wait4"),
+            (99, "close"),
+        ],
+    );
+    check(
+        &[
+            (
+                "log.10",
+                "fork() = 11\nclose(1) = 0\nwait4(-1, NULL, 0, NULL) = 11\nclose(2) = 0\n",
+            ),
+            (
+                "log.11",
+                "close(3) = 0\nvfork() = 12\nwait4(-1, NULL, 0, NULL) = 12\n",
+            ),
+            ("log.12", "close(4) = 0\n"),
+        ],
+        &[
+            (10, "fork"),
+            (11, "close"),
+            (10, "close"),
+            (11, "vfork"),
+            (12, "close"),
+            (11, "wait4"),
+            (10, "wait4"),
+            (10, "close"),
+        ],
+    );
+}
+
+#[test]
+fn files_that_wait_for_each_other_are_read_all_the_same() {
+    check(
+        &[
+            ("log.10", "wait4(-1, NULL, 0, NULL) = 11\n"),
+            ("log.11", "wait4(-1, NULL, 0, NULL) = 10\n"),
+        ],
+        &[(10, "wait4"), (11, "wait4")],
+    );
+}
+
 #[test]
 fn files_that_need_many_reads_are_whole() {
     let line = "1700000000.000100 write(1, \"x\", 1) = 1 <0.000001>\n";

@@ -32,7 +32,7 @@ use unspool_model::ids::Tid;
 use crate::decoder::{DecodeStats, Decoder, DecoderOptions, Features};
 use clock::Clock;
 pub use head::{HEAD_BYTES_MAX, score};
-pub use key::LineKey;
+pub use key::{LineKey, Tie};
 use pids::Pids;
 use threads::{NO_TID, Threads};
 pub use threads::{OPEN_BYTES_MAX, OPEN_CALLS_MAX};

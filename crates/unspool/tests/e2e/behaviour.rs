@@ -352,15 +352,37 @@ fn runs_are_named_tagged_pruned_and_removed() {
 #[test]
 fn help_fits_a_terminal() {
     let program = Program::new();
-    for command in [
-        &["-h"][..],
-        &["record", "-h"],
-        &["import", "-h"],
-        &["show", "-h"],
-        &["runs", "-h"],
-        &["doctor", "-h"],
-    ] {
-        let help = program.ok(command);
+    let commands = [
+        "",
+        "record",
+        "import",
+        "show",
+        "diff",
+        "export",
+        "dockit",
+        "gen",
+        "gen dockerfile",
+        "gen makefile",
+        "gen script",
+        "gen seccomp",
+        "gen apparmor",
+        "gen landlock",
+        "gen systemd",
+        "run-with",
+        "runs",
+        "runs list",
+        "runs rm",
+        "runs name",
+        "runs tag",
+        "runs prune",
+        "runs scrub",
+        "runs recover",
+        "secrets",
+        "doctor",
+    ];
+    for command in commands {
+        let words: Vec<&str> = command.split_whitespace().chain(["-h"]).collect();
+        let help = program.ok(&words);
         let lines: Vec<&str> = help.lines().collect();
         assert!(
             lines.len() <= 24,
