@@ -1,10 +1,10 @@
 //! Brings the files of a `strace -ff` set (`log.4711`, `log.4712`, ...) into one order and feeds one decoder with them.
 //!
 //! The order is that of ends: of an ordinary call its start plus its duration, of a call that makes or replaces
-//! processes its start, so that a parent's clone comes before its child's first line. A wait that tells of an end comes behind
-//! the file of the process that ended; without any times a file comes behind the call that made its thread. Within a file
-//! lines never change places. One buffer per file; files of a big set are opened anew for each piece, so that the number of open files
-//! has a limit.
+//! processes its start, so that a parent's clone comes before its child's first line. A wait that tells of an end comes
+//! behind the file of the process that ended. Where times mean nothing across files (`-r`, or none) a file comes behind the
+//! call that made its thread. Within a file lines never change places. One buffer per file; files of a big set are opened
+//! anew for each piece, so that the number of open files has a limit.
 
 #[cfg(test)]
 mod tests;

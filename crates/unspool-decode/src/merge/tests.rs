@@ -131,6 +131,30 @@ fn without_times_makers_come_first_and_waits_last() {
     );
 }
 
+/// Each file counts from its own beginning.
+#[test]
+fn relative_times_say_nothing_across_files() {
+    check(
+        &[
+            (
+                "log.10",
+                "     0.000000 execve(\"/bin/a\", [\"a\"], NULL) = 0\n     5.000000 vfork() = 11\n     0.000200 wait4(-1, NULL, 0, NULL) = 11\n",
+            ),
+            (
+                "log.11",
+                "     0.000000 close(3) = 0\n     9.000000 close(4) = 0\n",
+            ),
+        ],
+        &[
+            (10, "execve"),
+            (10, "vfork"),
+            (11, "close"),
+            (11, "close"),
+            (10, "wait4"),
+        ],
+    );
+}
+
 #[test]
 fn files_that_wait_for_each_other_are_read_all_the_same() {
     check(

@@ -1,11 +1,11 @@
 //! Where a line of a file of a `-ff` set belongs among the lines of the other files.
 
 use memchr::memmem;
+use unspool_model::event::ClockKind;
 use unspool_model::ids::Tid;
 
 use super::call::{begins_at_once, name_len};
 use super::clock::Clock;
-use super::prefix::Time;
 use super::{prefix, tail};
 
 /// Gives the lines of one file their places in time, which never go back.
@@ -46,7 +46,7 @@ impl LineKey {
         let (start_ns, _) = self.clock.stamp(prefix.time, self.has_date);
         let body = line.get(prefix.body..).unwrap_or(&[]);
         let (name, _) = body.split_at(name_len(body));
-        self.has_time |= prefix.time != Time::None;
+        self.has_time |= matches!(self.clock.kind(), ClockKind::Epoch | ClockKind::TimeOfDay);
         self.tie = tie(name, body);
         let key = if begins_at_once(name) {
             start_ns
@@ -58,7 +58,7 @@ impl LineKey {
         self.last_ns
     }
 
-    /// Whether any line had a time.
+    /// Whether any line had a time that means the same in all files.
     pub fn has_time(&self) -> bool {
         self.has_time
     }
