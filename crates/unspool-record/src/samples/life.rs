@@ -16,6 +16,7 @@ pub(super) struct Life {
     pub(super) group: Option<Membership>,
     /// Whether it may have waited for processes, of which its accounts would tell too.
     pub(super) has_children: bool,
+    had_threads: bool,
     /// Start of the interval that comes next.
     from_ns: i64,
     /// CPU time that was told.
@@ -70,7 +71,13 @@ impl Life {
         life
     }
 
+    /// Whether it never had another thread or a child.
+    pub(super) fn is_alone(&self) -> bool {
+        !self.has_children && !self.had_threads
+    }
+
     pub(super) fn thread_began(&mut self) {
+        self.had_threads = true;
         self.threads += 1;
         self.threads_most = self.threads_most.max(self.threads);
     }

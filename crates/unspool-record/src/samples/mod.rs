@@ -165,7 +165,15 @@ impl Sampler {
     /// A thread is stopped at its end, its /proc files are still there. With the last one the process is told: here, or where
     /// its wait status tells most of it, with [`Sampler::ended`].
     pub(crate) fn ends(&mut self, pid: Tid, tid: Tid, end: End) {
-        let usage = ThreadUse::of(pid, tid, &mut self.buffer);
+        let is_alone = {
+            let state = self.shared.lock();
+            state.lives.get(&pid).is_some_and(Life::is_alone)
+        };
+        let usage = if is_alone {
+            ThreadUse::of_whole(pid, &mut self.buffer)
+        } else {
+            ThreadUse::of(pid, tid, &mut self.buffer)
+        };
         let has_children = {
             let mut state = self.shared.lock();
             let life = state.lives.get_mut(&pid);

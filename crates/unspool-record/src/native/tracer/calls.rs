@@ -29,6 +29,7 @@ impl Tracer<'_> {
         }
         match info.op {
             OP_ENTRY => {
+                self.waiter.entered(info.words[0]);
                 self.on_entry(tid, &info, now);
                 self.resume(tid, Resume::ToCall, 0);
             }
@@ -53,6 +54,7 @@ impl Tracer<'_> {
         }
         let is_ours = info.op == OP_SECCOMP && info.words[7] & 0xffff == u64::from(COOKIE);
         if is_ours {
+            self.waiter.entered(info.words[0]);
             // The launcher's own execve comes here too: it becomes a record when it succeeded.
             if self.root.is_none() || self.has_executed {
                 self.on_entry(tid, &info, now);

@@ -294,10 +294,14 @@ impl<'run> Tracer<'run> {
             return;
         }
         let signal = libc::WSTOPSIG(status);
+        self.waiter.left();
         match status >> 16 {
             0 if signal == libc::SIGTRAP | 0x80 => self.on_call_stop(tid, now),
             0 => self.on_signal(tid, signal, now),
-            event => self.on_event(tid, event, signal, now),
+            event => {
+                self.waiter.happened(event);
+                self.on_event(tid, event, signal, now);
+            }
         }
     }
 
