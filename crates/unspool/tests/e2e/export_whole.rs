@@ -309,6 +309,54 @@ fn sums_by_path_are_those_of_the_view() {
     profile_is_read(&program, sum("total_ns"), sum("calls"));
 }
 
+/// Speedscope's own importers read four of the forms, and find the sums.
+#[test]
+fn speedscope_reads_what_it_should_open() {
+    let (true, Some(modules)) = (has_tool("node"), reader("node_modules")) else {
+        return;
+    };
+    let program = recorded();
+    let rows = program.rows(&["time"]);
+    let total_ns: u64 = rows.iter().filter_map(|row| row["total_ns"].as_u64()).sum();
+    let calls: u64 = rows.iter().filter_map(|row| row["calls"].as_u64()).sum();
+    let read = |form: &str| {
+        let file = exported(&program, form, &[]);
+        let output = Command::new("node")
+            .arg(script("read_speedscope.js"))
+            .arg(&modules)
+            .arg(&file)
+            .output()
+            .expect("node starts");
+        assert!(output.status.success(), "{form}: {}", text(&output.stderr));
+        let told: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+        told["profiles"].as_array().expect("profiles").clone()
+    };
+    let speedscope = read("speedscope");
+    assert_eq!(speedscope[0]["total"], total_ns);
+    assert_eq!(speedscope[0]["unit"], "nanoseconds");
+    assert_eq!(speedscope[1]["total"], calls);
+    for form in ["folded", "pprof"] {
+        let profiles = read(form);
+        assert_eq!(profiles[0]["total"], total_ns, "{form}");
+        let names = profiles[0]["names"].as_array().expect("names");
+        assert!(names.iter().any(|name| name == "openat"), "{form}");
+    }
+    // A profile for each thread with calls, in microseconds.
+    let threads = read("chrome-trace");
+    let tree = program.rows(&["tree"]);
+    assert_eq!(threads.len(), tree.len());
+    let sum: f64 = threads
+        .iter()
+        .filter_map(|thread| thread["total"].as_f64())
+        .sum();
+    let total = Duration::from_nanos(total_ns).as_secs_f64() * 1e6;
+    // `exit_group` has time in the trace and none in the view.
+    assert!(
+        sum >= total * 0.999 && sum < total + 500_000.0,
+        "{sum} {total}"
+    );
+}
+
 /// The profile has the paths of the folded stacks.
 fn profile_is_read(program: &Program, total_ns: u64, calls: u64) {
     if let (true, Some(modules)) = (has_tool("node"), reader("node_modules")) {
