@@ -106,6 +106,15 @@ fn civil(days: i64) -> (i64, i64, i64) {
     (year, month, day)
 }
 
+/// `0.25`, `3.0`, `1e21`: the shortest digits that mean the same number; nothing for what is not finite.
+pub fn fraction(number: f64) -> String {
+    if number.is_finite() {
+        format!("{number:?}")
+    } else {
+        String::new()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::{bytes, count, duration, instant, since};
@@ -131,14 +140,5 @@ mod tests {
             instant(1_700_000_000_123_456_789),
             "2023-11-14 22:13:20.123456"
         );
-    }
-}
-
-/// `0.25`, `3.0`, `1e21`: the shortest digits that mean the same number; nothing for what is not finite.
-pub fn fraction(number: f64) -> String {
-    if number.is_finite() {
-        format!("{number:?}")
-    } else {
-        String::new()
     }
 }

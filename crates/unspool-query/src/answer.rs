@@ -75,12 +75,13 @@ pub(crate) async fn write<W: Write + Send>(
 fn conformed(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch> {
     let columns = batch.columns().iter().zip(schema.fields());
     let columns: Vec<ArrayRef> = columns
-        .map(
-            |(column, field)| match column.data_type() == field.data_type() {
-                true => Ok(column.clone()),
-                false => cast(column, field.data_type()),
-            },
-        )
+        .map(|(column, field)| {
+            if column.data_type() == field.data_type() {
+                Ok(column.clone())
+            } else {
+                cast(column, field.data_type())
+            }
+        })
         .collect::<std::result::Result<_, _>>()?;
     let options =
         datafusion::arrow::array::RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));

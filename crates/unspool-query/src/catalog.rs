@@ -64,7 +64,7 @@ const RUNS: [(&str, &str); 9] = [
 ];
 
 impl Catalog {
-    /// Without types; `others` are the names of functions that DataFusion has.
+    /// Without types; `others` are the names of functions that `DataFusion` has.
     pub(crate) fn new(others: Vec<String>) -> Self {
         let column = |name: &str, doc: &str| Column {
             name: name.to_owned(),
@@ -97,5 +97,47 @@ impl Catalog {
             functions: functions.collect(),
             others,
         }
+    }
+
+    /// The part of the reference page that lists tables and functions.
+    pub(crate) fn markdown(&self) -> String {
+        let mut page = String::from("## Tables\n");
+        for table in &self.tables {
+            page.push_str(&format!("\n### `{}`\n\n{}\n", table.name, table.doc));
+            if table.name == "fields" {
+                page.push_str(
+                    "Beside them it has the columns of `events`; see [fields](reference/fields.md).\n",
+                );
+                continue;
+            }
+            page.push_str("\n| column | meaning |\n|---|---|\n");
+            for column in &table.columns {
+                page.push_str(&format!("| `{}` | {} |\n", column.name, column.doc));
+            }
+        }
+        page.push_str(
+            "\n## Functions\n\nBeside those of DataFusion there are:\n\n| function | meaning |\n|---|---|\n",
+        );
+        for function in &self.functions {
+            page.push_str(&format!("| `{}` | {} |\n", function.usage, function.doc));
+        }
+        page
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Catalog;
+
+    /// `docs/query.md` lists what there is.
+    #[test]
+    fn the_page_lists_every_table_and_function() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/query.md");
+        let page = std::fs::read_to_string(path).expect("the page is there");
+        let wanted = Catalog::new(Vec::new()).markdown();
+        assert!(
+            page.contains(&wanted),
+            "docs/query.md is stale: put in what `unspool-query --page` writes"
+        );
     }
 }

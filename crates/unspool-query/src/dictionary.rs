@@ -5,7 +5,8 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use datafusion::arrow::array::{
-    Array, ArrayRef, AsArray as _, BooleanArray, Int64Array, StringViewArray, StringViewBuilder,
+    Array as _, ArrayRef, AsArray as _, BooleanArray, Int64Array, StringViewArray,
+    StringViewBuilder,
 };
 use datafusion::arrow::datatypes::{DataType, Int64Type};
 use datafusion::common::Result;
@@ -30,8 +31,6 @@ pub(crate) enum Dictionary {
     Kind,
     /// Outcomes of calls.
     Outcome,
-    /// Whether a call failed, by outcome.
-    Failed,
     /// Names of errors.
     Errno,
     /// What is done to resources.
@@ -70,7 +69,6 @@ impl Dictionary {
     pub(crate) fn data_type(self) -> DataType {
         match self {
             Self::ProcessPid => DataType::Int64,
-            Self::Failed => DataType::Boolean,
             Self::ProcessField(name) | Self::ImageField(name) | Self::ResourceField(name) => {
                 match fields::by_name(name).map(|field| field.kind) {
                     Some(FieldKind::Text) | None => DataType::Utf8View,
@@ -84,10 +82,63 @@ impl Dictionary {
 
     /// The values of a run, by id.
     pub(crate) fn array(self, run: &Run) -> Result<ArrayRef> {
+        if let Some(names) = self.names() {
+            return Ok(names);
+        }
+        let known = run.known()?;
+        let world = known.lookup.world();
         Ok(match self {
+            Self::Strings => texts((0..known.lookup.strings()).map(|id| {
+                let text = known.lookup.string(u32::try_from(id).ok()?)?;
+                (!text.is_empty()).then(|| text_of(text))
+            })),
+            Self::CallCategory => texts((0..known.lookup.strings()).map(|id| {
+                let text = known.lookup.string(u32::try_from(id).ok()?)?;
+                Some(Syscall::by_name(text)?.category().name().into())
+            })),
+            Self::ResourceName => texts(
+                world
+                    .resources
+                    .iter()
+                    .map(|resource| Some(text_of(&resource.name))),
+            ),
+            Self::ProcessPid => {
+                let processes = world.processes.iter();
+                let pids = processes.map(|process| Some(i64::from(process.as_ref()?.pid.0)));
+                Arc::new(pids.collect::<Int64Array>())
+            }
+            Self::ProcessPath => texts((0..world.processes.len()).map(|id| {
+                let id = ProcessId(u32::try_from(id).ok()?);
+                world.process(id)?;
+                Some(process_path(world, id).into())
+            })),
+            Self::ProcessField(name) => {
+                let ids = (0..known.lookup.processes())
+                    .map(|id| ProcessId(u32::try_from(id).unwrap_or(u32::MAX)));
+                let steps = ids.map(|id| step(id, u64::MAX, None));
+                self.fields(name, world, steps)
+            }
+            Self::ImageField(name) => {
+                let steps = known
+                    .images()
+                    .map(|(process, seq)| step(process, seq, None));
+                self.fields(name, world, steps)
+            }
+            Self::ResourceField(name) => {
+                let resources = world.resources.iter();
+                let nobody = ProcessId(u32::MAX);
+                let steps = resources.map(|resource| step(nobody, 0, Some(resource.id)));
+                self.fields(name, world, steps)
+            }
+            _ => texts(std::iter::empty()),
+        })
+    }
+
+    /// The values that are the same for every run.
+    fn names(self) -> Option<ArrayRef> {
+        Some(match self {
             Self::Kind => names(StepKind::ALL.iter().map(|kind| kind.name())),
             Self::Outcome => names(["ok", "failed", "unfinished", "unknown"]),
-            Self::Failed => Arc::new(BooleanArray::from(vec![false, true, false, false])),
             Self::Errno => texts((0..=u16::MAX).map(|number| Some(errno_name(number).into()))),
             Self::Action => names(Action::ALL.iter().map(|action| action.name())),
             Self::Direction => texts(Action::ALL.iter().map(|action| {
@@ -107,69 +158,7 @@ impl Dictionary {
             Self::LinkKind => names(LinkKind::ALL.iter().map(|kind| kind.name())),
             Self::ClosedBy => names(ClosedBy::ALL.iter().map(|by| by.name())),
             Self::Origin => names(["opened", "duplicated", "inherited", "received", "before"]),
-            Self::Strings => {
-                let known = run.known()?;
-                texts((0..known.lookup.strings()).map(|id| {
-                    let text = known.lookup.string(u32::try_from(id).ok()?)?;
-                    (!text.is_empty()).then(|| text_of(text))
-                }))
-            }
-            Self::CallCategory => {
-                let known = run.known()?;
-                texts((0..known.lookup.strings()).map(|id| {
-                    let text = known.lookup.string(u32::try_from(id).ok()?)?;
-                    Some(Syscall::by_name(text)?.category().name().into())
-                }))
-            }
-            Self::ResourceName => {
-                let known = run.known()?;
-                texts(
-                    known
-                        .lookup
-                        .world()
-                        .resources
-                        .iter()
-                        .map(|resource| Some(text_of(&resource.name))),
-                )
-            }
-            Self::ProcessPid => {
-                let known = run.known()?;
-                let processes = known.lookup.world().processes.iter();
-                Arc::new(Int64Array::from_iter(processes.map(|process| {
-                    process.as_ref().map(|process| i64::from(process.pid.0))
-                })))
-            }
-            Self::ProcessPath => {
-                let known = run.known()?;
-                let world = known.lookup.world();
-                texts((0..world.processes.len()).map(|id| {
-                    let id = ProcessId(u32::try_from(id).ok()?);
-                    world.process(id)?;
-                    Some(process_path(world, id).into())
-                }))
-            }
-            Self::ProcessField(name) => {
-                let known = run.known()?;
-                let ids = (0..known.lookup.processes())
-                    .map(|id| ProcessId(u32::try_from(id).unwrap_or(u32::MAX)));
-                let steps = ids.map(|id| step(id, u64::MAX, None));
-                self.fields(name, known.lookup.world(), steps)
-            }
-            Self::ImageField(name) => {
-                let known = run.known()?;
-                let steps = known
-                    .images()
-                    .map(|(process, seq)| step(process, seq, None));
-                self.fields(name, known.lookup.world(), steps)
-            }
-            Self::ResourceField(name) => {
-                let known = run.known()?;
-                let world = known.lookup.world();
-                let resources = world.resources.iter();
-                let nobody = ProcessId(u32::MAX);
-                let steps = resources.map(|resource| step(nobody, 0, Some(resource.id)));
-                self.fields(name, world, steps)
-            }
+            _ => return None,
         })
     }
 
@@ -187,24 +176,30 @@ impl Dictionary {
             take(get.map_or(Value::Absent, |get| get(step, world, &mut scratch)));
         };
         match self.data_type() {
-            DataType::Int64 => Arc::new(Int64Array::from_iter(steps.map(|step| {
-                let mut found = None;
-                value(&step, &mut |value| {
-                    if let Value::Int(number) = value {
-                        found = Some(number);
-                    }
+            DataType::Int64 => {
+                let numbers = steps.map(|step| {
+                    let mut found = None;
+                    value(&step, &mut |value| {
+                        if let Value::Int(number) = value {
+                            found = Some(number);
+                        }
+                    });
+                    found
                 });
-                found
-            }))),
-            DataType::Boolean => Arc::new(BooleanArray::from_iter(steps.map(|step| {
-                let mut found = None;
-                value(&step, &mut |value| {
-                    if let Value::Flag(flag) = value {
-                        found = Some(flag);
-                    }
+                Arc::new(numbers.collect::<Int64Array>())
+            }
+            DataType::Boolean => {
+                let flags = steps.map(|step| {
+                    let mut found = None;
+                    value(&step, &mut |value| {
+                        if let Value::Flag(flag) = value {
+                            found = Some(flag);
+                        }
+                    });
+                    found
                 });
-                found
-            }))),
+                Arc::new(flags.collect::<BooleanArray>())
+            }
             _ => texts(steps.map(|step| {
                 let mut found = None;
                 value(&step, &mut |value| {
@@ -317,4 +312,25 @@ pub(crate) fn nothings(array: &ArrayRef) -> Option<usize> {
         false
     };
     (differ && array.null_count() <= 1).then(|| array.null_count())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{nothings, text_of, texts};
+
+    #[test]
+    fn bytes_that_are_no_text_are_shown() {
+        assert_eq!(text_of(b"a\xff\xc3b"), "a\\xff\\xc3b");
+        assert_eq!(text_of("ä".as_bytes()), "ä");
+    }
+
+    #[test]
+    fn values_that_differ_are_told_from_others() {
+        let array =
+            |list: &[Option<&'static str>]| texts(list.iter().map(|text| text.map(Into::into)));
+        assert_eq!(nothings(&array(&[Some("a"), Some("b")])), Some(0));
+        assert_eq!(nothings(&array(&[None, Some("b")])), Some(1));
+        assert_eq!(nothings(&array(&[None, None])), None);
+        assert_eq!(nothings(&array(&[Some("b"), Some("b")])), None);
+    }
 }

@@ -29,7 +29,6 @@ const TOP_CONSUMERS: NonZeroUsize = NonZeroUsize::MIN;
 /// Tables, functions and limits.
 pub(crate) struct Engine {
     context: SessionContext,
-    runs: Vec<Arc<Run>>,
 }
 
 impl Engine {
@@ -61,7 +60,7 @@ impl Engine {
             }
         }
         context.register_table("runs", views::runs(&runs)?)?;
-        Ok(Self { context, runs })
+        Ok(Self { context })
     }
 
     /// Plans a statement. Only reading is allowed.
@@ -82,11 +81,6 @@ impl Engine {
         options.verify_plan(&plan)?;
         let plan = with_params(plan, params)?;
         self.context.execute_logical_plan(plan).await
-    }
-
-    /// The session.
-    pub(crate) fn context(&self) -> &SessionContext {
-        &self.context
     }
 
     /// What a query may name, with types.
@@ -110,11 +104,6 @@ impl Engine {
             }
         }
         catalog
-    }
-
-    /// The runs.
-    pub(crate) fn runs(&self) -> &[Arc<Run>] {
-        &self.runs
     }
 }
 
@@ -166,7 +155,7 @@ fn config(threads: usize) -> SessionConfig {
         .with_information_schema(true);
     let options = config.options_mut();
     options.sql_parser.collect_spans = true;
-    options.sql_parser.default_null_ordering = "nulls_last".to_owned();
+    "nulls_last".clone_into(&mut options.sql_parser.default_null_ordering);
     options.execution.parquet.pushdown_filters = true;
     options.execution.parquet.reorder_filters = true;
     options.execution.parquet.schema_force_view_types = false;

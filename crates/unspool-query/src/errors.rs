@@ -1,7 +1,7 @@
 //! Errors as the user sees them: where in the statement, and what was meant.
 
 use datafusion::common::utils::datafusion_strsim::levenshtein;
-use datafusion::common::{DataFusionError, SchemaError};
+use datafusion::common::{Column as DataColumn, DataFusionError, SchemaError};
 
 use crate::catalog::Catalog;
 use crate::protocol::{Problem, Span};
@@ -81,7 +81,7 @@ fn of_schema(schema: &SchemaError) -> Problem {
             field,
             valid_fields,
         } => {
-            let names: Vec<&str> = valid_fields.iter().map(|field| field.name()).collect();
+            let names: Vec<&str> = valid_fields.iter().map(DataColumn::name).collect();
             let hint = match nearest(field.name(), names.iter().copied()) {
                 Some(name) => format!("did you mean `{name}`?"),
                 None if names.is_empty() => "a query without `from` has no columns".to_owned(),
@@ -208,7 +208,7 @@ fn listed(names: &[&str]) -> String {
     text
 }
 
-/// The place that DataFusion tells.
+/// The place that `DataFusion` tells.
 fn spanned(error: &DataFusionError) -> Option<Span> {
     let span = error.diagnostic()?.span?;
     Some(Span {
@@ -241,4 +241,48 @@ fn name_in(message: &str, sql: &str) -> Option<Span> {
         }
     }
     None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{name_in, nearest, of_message, of_parser};
+    use crate::catalog::Catalog;
+    use crate::protocol::Span;
+
+    #[test]
+    fn messages_of_the_parser_lose_their_wrapping() {
+        let problem = of_parser(
+            "sql parser error: Expected: end of statement, found: x at Line: 2, Column: 7",
+        );
+        assert_eq!(
+            problem.message,
+            "this is no SQL: expected: end of statement, found: x"
+        );
+        let at = problem.span.map(|span| (span.line, span.column));
+        assert_eq!(at, Some((2, 7)));
+    }
+
+    #[test]
+    fn names_are_found_as_words() {
+        let span = name_in("there is no table `ev`", "select ev1\nfrom ev");
+        let expect = Span {
+            line: 2,
+            column: 6,
+            end_line: 2,
+            end_column: 8,
+        };
+        assert_eq!(span, Some(expect));
+        assert_eq!(name_in("there is no table `ev`", "select evs"), None);
+    }
+
+    #[test]
+    fn tables_are_suggested() {
+        let catalog = Catalog::new(Vec::new());
+        let problem = of_message("table 'datafusion.public.evnts' not found", &catalog);
+        assert_eq!(problem.hint.as_deref(), Some("did you mean `events`?"));
+        let problem = of_message("table 'a.b./etc/passwd' not found", &catalog);
+        let hint = problem.hint.expect("a hint");
+        assert!(hint.contains("files cannot be read"), "{hint}");
+        assert_eq!(nearest("zzz", ["events"].into_iter()), None);
+    }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use datafusion::arrow::array::{
-    Array, ArrayRef, AsArray as _, Int64Array, StringViewBuilder, TimestampNanosecondArray,
+    Array as _, ArrayRef, AsArray as _, Int64Array, StringViewBuilder, TimestampNanosecondArray,
     UInt32Array,
 };
 use datafusion::arrow::compute::{TakeOptions, cast, take};
@@ -147,11 +147,11 @@ impl ScalarUDFImpl for ImageAt {
     }
 
     fn schema_name(&self, args: &[Expr]) -> Result<String> {
-        named(self.name(), self.run.index, args)
+        Ok(named(self.name(), self.run.index, args))
     }
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        let [processes, seqs] = arrays(&args, [DataType::UInt32, DataType::UInt64])?;
+        let [processes, seqs] = arrays(&args, &[DataType::UInt32, DataType::UInt64])?;
         let (processes, seqs) = (
             processes.as_primitive::<UInt32Type>(),
             seqs.as_primitive::<UInt64Type>(),
@@ -213,7 +213,7 @@ impl ScalarUDFImpl for Whole {
     }
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        let [us, sub_ns] = arrays(&args, [DataType::Int64, DataType::UInt16])?;
+        let [us, sub_ns] = arrays(&args, &[DataType::Int64, DataType::UInt16])?;
         let (us, sub_ns) = (
             us.as_primitive::<Int64Type>(),
             sub_ns.as_primitive::<UInt16Type>(),
@@ -323,12 +323,12 @@ impl ScalarUDFImpl for Told {
     }
 
     fn schema_name(&self, args: &[Expr]) -> Result<String> {
-        named(self.name(), self.run.index, args)
+        Ok(named(self.name(), self.run.index, args))
     }
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
         let returns_numbers = *args.return_type() == DataType::Int64;
-        let columns = arrays(&args, TOLD_COLUMNS.map(|(_, data_type)| data_type))?;
+        let columns = arrays(&args, &TOLD_COLUMNS.map(|(_, data_type)| data_type))?;
         let [
             form,
             first,
@@ -442,10 +442,10 @@ fn cell<T: datafusion::arrow::array::ArrowPrimitiveType>(
 /// The arguments as columns of these types.
 pub(crate) fn arrays<const N: usize>(
     args: &ScalarFunctionArgs,
-    types: [DataType; N],
+    types: &[DataType; N],
 ) -> Result<[ArrayRef; N]> {
     let mut arrays = Vec::with_capacity(N);
-    for (value, data_type) in args.args.iter().zip(&types) {
+    for (value, data_type) in args.args.iter().zip(types) {
         let array = value.to_array(args.number_rows)?;
         arrays.push(if array.data_type() == data_type {
             array
@@ -457,10 +457,10 @@ pub(crate) fn arrays<const N: usize>(
         .map_err(|_| DataFusionError::Execution("wrong number of arguments".to_owned()))
 }
 
-fn named(function: &str, run: usize, args: &[Expr]) -> Result<String> {
+fn named(function: &str, run: usize, args: &[Expr]) -> String {
     let args: Vec<String> = args
         .iter()
         .map(|arg| arg.schema_name().to_string())
         .collect();
-    Ok(format!("{function}[{run}]({})", args.join(", ")))
+    format!("{function}[{run}]({})", args.join(", "))
 }

@@ -32,6 +32,10 @@ fn main() -> ExitCode {
             ));
             ExitCode::SUCCESS
         }
+        Some("--page") => {
+            serve::print(&catalog::Catalog::new(Vec::new()).markdown());
+            ExitCode::SUCCESS
+        }
         Some("--serve") => serve::run(),
         _ => {
             serve::print(

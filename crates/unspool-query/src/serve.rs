@@ -1,6 +1,6 @@
 //! Takes requests and gives answers until the parent goes away.
 
-use std::io::{BufRead as _, BufWriter, Write};
+use std::io::{BufRead as _, BufWriter, Write as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -186,16 +186,11 @@ fn decoded(path: &str) -> std::ffi::OsString {
             .filter(|_| *byte == b'%')
             .and_then(|digits| std::str::from_utf8(digits).ok())
             .and_then(|digits| u8::from_str_radix(digits, 16).ok());
-        match hex {
-            Some(byte) => {
-                bytes.push(byte);
-                rest = after.get(2..).unwrap_or_default();
-            }
-            None => {
-                bytes.push(*byte);
-                rest = after;
-            }
-        }
+        bytes.push(hex.unwrap_or(*byte));
+        rest = match hex {
+            Some(_) => after.get(2..).unwrap_or_default(),
+            None => after,
+        };
     }
     std::ffi::OsString::from_vec(bytes)
 }

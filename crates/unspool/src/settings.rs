@@ -27,6 +27,8 @@ pub(crate) struct Settings {
     pub(crate) user: String,
     /// The whole environment, `NAME=value` each: what the command will get.
     pub(crate) environment: Vec<Vec<u8>>,
+    /// Folder of what is kept between calls beside the runs; `None` without a home.
+    pub(crate) state: Option<PathBuf>,
     /// Folder for files that live as long as the command.
     pub(crate) temporary: PathBuf,
     /// Working directory.
@@ -52,6 +54,7 @@ impl Settings {
             search_path: variable("PATH"),
             user: text("USER").or_else(|| text("LOGNAME")).unwrap_or_default(),
             environment: environment(),
+            state: state_folder(),
             temporary: std::env::temp_dir(),
             cwd: std::env::current_dir().ok(),
         }
@@ -59,11 +62,15 @@ impl Settings {
 }
 
 fn default_store() -> Option<PathBuf> {
+    Some(state_folder()?.join("runs"))
+}
+
+fn state_folder() -> Option<PathBuf> {
     let state = variable("XDG_STATE_HOME")
         .map(PathBuf::from)
         .filter(|path| path.is_absolute())
         .or_else(|| Some(PathBuf::from(variable("HOME")?).join(".local/state")))?;
-    Some(state.join("unspool/runs"))
+    Some(state.join("unspool"))
 }
 
 /// `--color`, then `NO_COLOR`, then `CLICOLOR_FORCE`, then whether it is a terminal (no-color.org, bixense.com/clicolors).

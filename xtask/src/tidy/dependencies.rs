@@ -93,6 +93,8 @@ const CONFINED: &[(&str, &[&str])] = &[
     ("clap_mangen", &["unspool"]),
     ("jiff", &["unspool"]),
     ("indicatif", &["unspool"]),
+    ("rustyline", &["unspool"]),
+    ("signal-hook", &["unspool"]),
     ("strsim", &["unspool", "unspool-model"]),
 ];
 

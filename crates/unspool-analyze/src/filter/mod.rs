@@ -3,6 +3,7 @@
 mod compile;
 mod lex;
 mod parse;
+mod sql;
 #[cfg(test)]
 mod tests;
 
@@ -79,6 +80,11 @@ impl Filter {
             since_ns: None,
             until_ns: None,
         })
+    }
+
+    /// The same as a condition of SQL over the table `fields` of `unspool query`.
+    pub fn sql(expression: &str) -> Result<String, FilterError> {
+        Ok(sql::sql(&parse::parse(expression)?))
     }
 
     /// Lets everything through.

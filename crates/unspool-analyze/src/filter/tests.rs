@@ -92,3 +92,19 @@ fn no_text_breaks_it() {
         }
     }
 }
+
+#[test]
+fn conditions_of_sql() {
+    let sql = |expression: &str| Filter::sql(expression).expect("a filter");
+    assert_eq!(
+        sql("evt.type = \"it's\" and evt.bytes >= 4k"),
+        "(\"evt.type\" = 'it''s' and \"evt.bytes\" >= 4000)"
+    );
+    assert_eq!(
+        sql("not fd.name startswith /etc"),
+        "not (((starts_with(\"fd.name\", '/etc')) is true))"
+    );
+    assert_eq!(sql("evt.failed"), "\"evt.failed\" is true");
+    assert_eq!(sql("syscall.type in (b, a)"), "\"evt.type\" in ('a', 'b')");
+    assert_eq!(sql("evt.args = \"\\xff\""), "\"evt.args\" = '\\xff'");
+}

@@ -5,7 +5,7 @@ mod text;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use datafusion::arrow::array::{Array, ArrayRef, AsArray as _, StringViewBuilder};
+use datafusion::arrow::array::{Array as _, ArrayRef, AsArray as _, StringViewBuilder};
 use datafusion::arrow::datatypes::{
     DataType, Int64Type, TimeUnit, TimestampNanosecondType, UInt8Type, UInt32Type,
 };
@@ -134,7 +134,7 @@ impl ScalarUDFImpl for NumberText {
     }
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        let [numbers] = arrays(&args, [DataType::Int64])?;
+        let [numbers] = arrays(&args, &[DataType::Int64])?;
         let mut texts = StringViewBuilder::with_capacity(numbers.len());
         for number in numbers.as_primitive::<Int64Type>() {
             texts.append_option(number.map(|number| self.words.of(number)));
@@ -173,7 +173,7 @@ impl ScalarUDFImpl for PerSecond {
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
         const SECOND: i64 = 1_000_000_000;
-        let [times] = arrays(&args, [DataType::Timestamp(TimeUnit::Nanosecond, None)])?;
+        let [times] = arrays(&args, &[DataType::Timestamp(TimeUnit::Nanosecond, None)])?;
         let times = times.as_primitive::<TimestampNanosecondType>();
         let seconds = times
             .unary::<_, TimestampNanosecondType>(|time| time.wrapping_sub(time.rem_euclid(SECOND)));
@@ -240,7 +240,7 @@ impl ScalarUDFImpl for ProcessPath {
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
         let [run, id] = match args.args.as_slice() {
-            [_, _] => arrays(&args, [DataType::Utf8View, DataType::Int64])?,
+            [_, _] => arrays(&args, &[DataType::Utf8View, DataType::Int64])?,
             _ => return exec_err!("process_path takes run and process_id"),
         };
         let mut paths: BTreeMap<&str, ArrayRef> = BTreeMap::new();
@@ -340,5 +340,18 @@ pub(crate) fn lookup_of(expr: &Expr) -> Option<(&LookUp, &Expr)> {
     match function.args.as_slice() {
         [id] => Some((look_up, id)),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::human_bytes;
+
+    #[test]
+    fn bytes_for_people() {
+        assert_eq!(human_bytes(999), "999 B");
+        assert_eq!(human_bytes(18_234_567), "18.2 MB");
+        assert_eq!(human_bytes(-1500), "-1.5 kB");
+        assert_eq!(human_bytes(i64::MIN), "-9223.3 PB");
     }
 }

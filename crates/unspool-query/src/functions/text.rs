@@ -55,7 +55,7 @@ impl ScalarUDFImpl for TextFunction {
     }
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        let [texts] = arrays(&args, [DataType::Utf8View])?;
+        let [texts] = arrays(&args, &[DataType::Utf8View])?;
         let mut parts = StringViewBuilder::with_capacity(texts.len());
         for text in texts.as_string_view() {
             parts.append_option(text.map(|text| match self.part {
@@ -118,7 +118,7 @@ impl ScalarUDFImpl for Role {
     }
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        let [paths] = arrays(&args, [DataType::Utf8View])?;
+        let [paths] = arrays(&args, &[DataType::Utf8View])?;
         let context = Context {
             start_ns: self.start_ns,
             ..Context::default()
@@ -164,7 +164,7 @@ impl ScalarUDFImpl for ContainsAnyCase {
     }
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        let [texts, parts] = arrays(&args, [DataType::Utf8View, DataType::Utf8View])?;
+        let [texts, parts] = arrays(&args, &[DataType::Utf8View, DataType::Utf8View])?;
         let pairs = texts.as_string_view().iter().zip(parts.as_string_view());
         let found: BooleanArray = pairs
             .map(|(text, part)| {
@@ -173,5 +173,22 @@ impl ScalarUDFImpl for ContainsAnyCase {
             })
             .collect();
         Ok(ColumnarValue::Array(Arc::new(found)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{basename, dirname};
+
+    #[test]
+    fn parts_of_paths() {
+        assert_eq!((dirname("/a/b"), basename("/a/b")), ("/a", "b"));
+        assert_eq!((dirname("/a"), basename("/a")), ("/", "a"));
+        assert_eq!((dirname("/"), basename("/")), ("/", "/"));
+        assert_eq!((dirname("/a/b/"), basename("/a/b/")), ("/a", "b"));
+        assert_eq!(
+            (dirname("pipe:[1]"), basename("pipe:[1]")),
+            ("pipe:[1]", "pipe:[1]")
+        );
     }
 }

@@ -3,11 +3,9 @@
 use std::sync::Arc;
 
 use datafusion::common::tree_node::{Transformed, TreeNode as _, TreeNodeRecursion};
-use datafusion::common::{Column, Result};
+use datafusion::common::{Column, JoinType, Result};
 use datafusion::functions_aggregate::expr_fn::{max, min, sum};
-use datafusion::logical_expr::{
-    Aggregate, Expr, ExprSchemable as _, LogicalPlan, Projection, SubqueryAlias,
-};
+use datafusion::logical_expr::{Aggregate, Expr, LogicalPlan, Projection, SubqueryAlias};
 use datafusion::optimizer::{ApplyOrder, OptimizerConfig, OptimizerRule};
 
 use crate::functions::lookup_of;
@@ -20,10 +18,8 @@ pub(super) struct Grouping;
 struct Found {
     /// Place among the columns of the input.
     place: usize,
-    /// The look-up, of the projection.
+    /// The look-up, whose id stands at that place now.
     look_up: Expr,
-    /// Its id.
-    id: Expr,
 }
 
 impl OptimizerRule for Grouping {
@@ -51,27 +47,21 @@ impl OptimizerRule for Grouping {
 }
 
 fn by_ids(aggregate: &Aggregate) -> Result<Option<LogicalPlan>> {
-    let Some(projection) = projection_below(&aggregate.input) else {
-        return Ok(None);
-    };
+    let mut input = aggregate.input.as_ref().clone();
     let mut found = Vec::new();
     for group in &aggregate.group_expr {
-        let Expr::Column(column) = group else {
-            if matches!(group, Expr::GroupingSet(_)) {
-                return Ok(None);
-            }
-            continue;
+        let column = match group {
+            Expr::Column(column) => column,
+            Expr::GroupingSet(_) => return Ok(None),
+            _ => continue,
         };
-        let place = aggregate.input.schema().index_of_column(column)?;
-        let Some(expr) = projection.expr.get(place) else {
+        if is_used(&aggregate.aggr_expr, column)? || is_within(&aggregate.group_expr, column)? {
             continue;
-        };
-        let look_up = expr.clone().unalias();
-        if let Some((_, id)) = lookup_of(&look_up)
-            && !is_used(&aggregate.aggr_expr, column)?
-        {
-            let id = id.clone();
-            found.push(Found { place, look_up, id });
+        }
+        let place = input.schema().index_of_column(column)?;
+        if let Some((look_up, with_id)) = with_id(&input, place)? {
+            input = with_id;
+            found.push(Found { place, look_up });
         }
     }
     if found.is_empty() {
@@ -79,8 +69,8 @@ fn by_ids(aggregate: &Aggregate) -> Result<Option<LogicalPlan>> {
     }
     let mut is_unique = true;
     for group in &found {
-        if let Some((look_up, id)) = lookup_of(&group.look_up) {
-            let nullable = id.nullable(projection.input.schema())?;
+        if let Some((look_up, _)) = lookup_of(&group.look_up) {
+            let nullable = input.schema().field(group.place).is_nullable();
             let values = look_up.run.values(look_up.dictionary)?;
             is_unique &= values.is_unique(nullable);
         }
@@ -93,7 +83,6 @@ fn by_ids(aggregate: &Aggregate) -> Result<Option<LogicalPlan>> {
     {
         return Ok(None);
     }
-    let input = with_ids(&aggregate.input, &found)?;
     let inner = Aggregate::try_new(
         Arc::new(input),
         aggregate.group_expr.clone(),
@@ -105,16 +94,98 @@ fn by_ids(aggregate: &Aggregate) -> Result<Option<LogicalPlan>> {
     merge(aggregate, inner, &found).map(Some)
 }
 
-/// The projection below names of sub-queries.
-fn projection_below(plan: &LogicalPlan) -> Option<&Projection> {
+/// Whether a group that is more than a column reads the column.
+fn is_within(groups: &[Expr], column: &Column) -> Result<bool> {
+    let others = groups
+        .iter()
+        .filter(|group| !matches!(group, Expr::Column(_)));
+    is_used(others, column)
+}
+
+/// The plan with an id in the place of what it stands for, and the look-up that stood there. Nothing between there and here may
+/// read the column but to hand it on.
+fn with_id(plan: &LogicalPlan, place: usize) -> Result<Option<(Expr, LogicalPlan)>> {
     match plan {
-        LogicalPlan::SubqueryAlias(alias) => projection_below(&alias.input),
-        LogicalPlan::Projection(projection) => Some(projection),
-        _ => None,
+        LogicalPlan::SubqueryAlias(alias) => {
+            let Some((look_up, input)) = with_id(&alias.input, place)? else {
+                return Ok(None);
+            };
+            let alias = SubqueryAlias::try_new(Arc::new(input), alias.alias.clone())?;
+            Ok(Some((look_up, LogicalPlan::SubqueryAlias(alias))))
+        }
+        LogicalPlan::Projection(projection) => of_projection(projection, place),
+        LogicalPlan::Join(join) if has_all_columns(join.join_type) => {
+            let column = Column::from(join.schema.qualified_field(place));
+            if is_used(&plan.expressions(), &column)? {
+                return Ok(None);
+            }
+            let left = join.left.schema().fields().len();
+            let (side, at) = match place.checked_sub(left) {
+                Some(at) => (1, at),
+                None => (0, place),
+            };
+            let mut inputs: Vec<LogicalPlan> = plan.inputs().into_iter().cloned().collect();
+            let Some(child) = inputs.get_mut(side) else {
+                return Ok(None);
+            };
+            let Some((look_up, input)) = with_id(child, at)? else {
+                return Ok(None);
+            };
+            *child = input;
+            let joined = plan.with_new_exprs(plan.expressions(), inputs)?;
+            Ok(Some((look_up, joined)))
+        }
+        _ => Ok(None),
     }
 }
 
-fn is_used(exprs: &[Expr], column: &Column) -> Result<bool> {
+/// Whether a join has the columns of both sides, one behind the other.
+fn has_all_columns(join_type: JoinType) -> bool {
+    matches!(
+        join_type,
+        JoinType::Inner | JoinType::Left | JoinType::Right | JoinType::Full
+    )
+}
+
+fn of_projection(projection: &Projection, place: usize) -> Result<Option<(Expr, LogicalPlan)>> {
+    let Some(expr) = projection.expr.get(place) else {
+        return Ok(None);
+    };
+    let (qualifier, field) = projection.schema.qualified_field(place);
+    let (look_up, input, id) = match expr.clone().unalias() {
+        Expr::Column(column) => {
+            let others = projection.expr.iter().enumerate();
+            let others = others.filter(|(at, _)| *at != place).map(|(_, expr)| expr);
+            if is_used(others, &column)? {
+                return Ok(None);
+            }
+            let at = projection.input.schema().index_of_column(&column)?;
+            let Some((look_up, input)) = with_id(&projection.input, at)? else {
+                return Ok(None);
+            };
+            (look_up, Arc::new(input), Expr::Column(column))
+        }
+        look_up => {
+            let Some((_, id)) = lookup_of(&look_up) else {
+                return Ok(None);
+            };
+            let id = id.clone();
+            (look_up, projection.input.clone(), id)
+        }
+    };
+    let mut exprs = projection.expr.clone();
+    if let Some(expr) = exprs.get_mut(place) {
+        *expr = id.alias_qualified(qualifier.cloned(), field.name());
+    }
+    let projection = Projection::try_new(exprs, input)?;
+    Ok(Some((look_up, LogicalPlan::Projection(projection))))
+}
+
+#[expect(
+    single_use_lifetimes,
+    reason = "a lifetime without a name is not stable here"
+)]
+fn is_used<'e>(exprs: impl IntoIterator<Item = &'e Expr>, column: &Column) -> Result<bool> {
     let mut used = false;
     for expr in exprs {
         expr.apply(|node| {
@@ -123,34 +194,6 @@ fn is_used(exprs: &[Expr], column: &Column) -> Result<bool> {
         })?;
     }
     Ok(used)
-}
-
-/// The input with ids in the places of what they stand for.
-fn with_ids(plan: &LogicalPlan, found: &[Found]) -> Result<LogicalPlan> {
-    Ok(match plan {
-        LogicalPlan::SubqueryAlias(alias) => {
-            let input = with_ids(&alias.input, found)?;
-            LogicalPlan::SubqueryAlias(SubqueryAlias::try_new(
-                Arc::new(input),
-                alias.alias.clone(),
-            )?)
-        }
-        LogicalPlan::Projection(projection) => {
-            let mut exprs = projection.expr.clone();
-            for group in found {
-                let (qualifier, field) = projection.schema.qualified_field(group.place);
-                let id = group
-                    .id
-                    .clone()
-                    .alias_qualified(qualifier.cloned(), field.name());
-                if let Some(expr) = exprs.get_mut(group.place) {
-                    *expr = id;
-                }
-            }
-            LogicalPlan::Projection(Projection::try_new(exprs, projection.input.clone())?)
-        }
-        other => other.clone(),
-    })
 }
 
 /// What stands in the place of a group: what its id stands for, or itself.

@@ -10,6 +10,7 @@ use datafusion::arrow::datatypes::{Field, Schema};
 use datafusion::common::tree_node::{Transformed, TreeNode as _, TreeNodeRecursion};
 use datafusion::common::{Column, DFSchema, Result, ScalarValue};
 use datafusion::execution::context::ExecutionProps;
+use datafusion::logical_expr::physical_planning_context::PhysicalPlanningContext;
 use datafusion::logical_expr::utils::{conjunction, split_conjunction_owned};
 use datafusion::logical_expr::{
     BinaryExpr, Expr, ExprSchemable as _, Filter, LogicalPlan, Operator, in_list, lit,
@@ -194,7 +195,8 @@ fn holds(asked: &Expr, look_up: &LookUp) -> Result<Option<Vec<usize>>> {
     let batch = RecordBatch::try_new(schema.clone(), vec![column])?;
     let schema = DFSchema::try_from(schema.as_ref().clone())?;
     let props = ExecutionProps::new();
-    let physical = create_physical_expr(asked, &schema, &props, &Default::default())?;
+    let physical =
+        create_physical_expr(asked, &schema, &props, &PhysicalPlanningContext::default())?;
     let found = physical.evaluate(&batch)?.into_array(batch.num_rows())?;
     let Some(found) = found.as_boolean_opt() else {
         return Ok(None);

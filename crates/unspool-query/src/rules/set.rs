@@ -70,12 +70,12 @@ impl ScalarUDFImpl for InSet {
             Some(DataType::UInt32 | DataType::UInt16 | DataType::UInt8)
         );
         let found = if is_narrow {
-            let [ids] = arrays(&args, [DataType::UInt32])?;
+            let [ids] = arrays(&args, &[DataType::UInt32])?;
             let ids = ids.as_primitive::<UInt32Type>();
             let values = ids.values().iter().map(|id| self.has(u64::from(*id)));
             BooleanArray::new(values.collect(), ids.nulls().cloned())
         } else {
-            let [ids] = arrays(&args, [DataType::Int64])?;
+            let [ids] = arrays(&args, &[DataType::Int64])?;
             let ids = ids.as_primitive::<Int64Type>();
             let has = |id: &i64| u64::try_from(*id).is_ok_and(|id| self.has(id));
             BooleanArray::new(ids.values().iter().map(has).collect(), ids.nulls().cloned())

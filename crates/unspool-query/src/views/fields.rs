@@ -10,9 +10,9 @@ use super::{Columns, ViewColumn, column};
 use crate::dictionary::Dictionary;
 use crate::lookup::{Part, Whose};
 
-/// A column for each field. A field that is added to the catalogue is added here; a test compares.
+/// The columns of the events, and one for each field. A field that is added to the catalogue is added here; a test compares.
 pub(super) fn columns() -> Vec<ViewColumn> {
-    let mut columns = Vec::new();
+    let mut columns = super::events::columns();
     for field in FIELDS {
         if let Some(of) = by_row(field.name) {
             columns.push(column(field.name, field.doc, of));
@@ -167,4 +167,23 @@ fn does(columns: &Columns, is: fn(Action) -> bool) -> Expr {
         in_list(columns.raw("action"), actions, false),
         lit(false),
     ])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{by_row, columns};
+    use unspool_model::fields::FIELDS;
+
+    /// A field that is added to the catalogue is a column too.
+    #[test]
+    fn every_field_is_a_column() {
+        for field in FIELDS {
+            assert!(by_row(field.name).is_some(), "{}", field.name);
+        }
+        let mut names: Vec<&str> = columns().iter().map(|column| column.name).collect();
+        names.sort_unstable();
+        let all = names.len();
+        names.dedup();
+        assert_eq!(names.len(), all);
+    }
 }

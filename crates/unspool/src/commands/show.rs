@@ -218,7 +218,8 @@ pub(crate) fn filter(chosen: &Chosen, instant: &Instant) -> Result<Option<Filter
     }))
 }
 
-fn filter_failure(error: &FilterError, expression: &str) -> Failure {
+/// Why an expression is no filter, with marks under what is wrong.
+pub(crate) fn filter_failure(error: &FilterError, expression: &str) -> Failure {
     let failure = Failure::usage(format!("{}\n{}", error.message, error.point(expression)));
     match &error.hint {
         Some(hint) => failure.hint(hint.clone()),

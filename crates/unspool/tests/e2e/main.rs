@@ -25,3 +25,4 @@ mod gen_systemd;
 mod jobs;
 mod payload;
 mod program;
+mod query;

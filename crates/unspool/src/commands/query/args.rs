@@ -6,9 +6,9 @@ use clap::Args;
 
 /// Options of `query`.
 #[derive(Args, Debug)]
-#[command(override_usage = "unspool query [OPTIONS] [RUN]... 'SQL' [NAME=VALUE]...")]
+#[command(override_usage = "unspool query [OPTIONS] [RUN]... ['SQL' | :SAVED] [NAME=VALUE]...")]
 #[command(
-    after_help = "Tables: events processes execs sessions descriptors accesses resources links\nsamples logs runs. RUN may hold `*`. In SQL `$NAME` stands for VALUE."
+    after_help = "Tables: events processes execs sessions descriptors accesses resources links\nsamples logs runs. RUN may hold `*`; without SQL: a prompt, or SQL from a pipe.\nIn SQL `$NAME` stands for VALUE. Columns, functions, saved queries: docs/query.md"
 )]
 pub(crate) struct QueryArgs {
     /// Runs, a query, its values
@@ -26,6 +26,12 @@ pub(crate) struct QueryArgs {
     /// Write here; its ending chooses the form
     #[arg(short, long, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
+    /// Events for which this holds, as `show -w`
+    #[arg(short = 'w', long = "where", value_name = "EXPR")]
+    pub(crate) filter: Option<String>,
+    /// List saved queries; with `:NAME` its SQL
+    #[arg(short, long)]
+    pub(crate) list: bool,
     /// Memory of a query: 1G (default), k, M, G
     #[arg(long, value_name = "SIZE")]
     pub(crate) memory: Option<String>,

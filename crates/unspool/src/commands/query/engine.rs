@@ -1,7 +1,7 @@
 //! The engine: a program of its own, `unspool-query`, that is asked over its standard input and answers over its standard output.
 //! The protocol is described in that crate.
 
-use std::io::{BufReader, Read, Write};
+use std::io::{BufReader, Read, Write as _};
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
@@ -124,6 +124,12 @@ impl Engine {
             return Err(problem(&told, None).into());
         }
         Ok(())
+    }
+
+    /// Tables, columns and functions.
+    pub(super) fn catalog(&mut self) -> Result<Value> {
+        self.send(&json!({ "type": "catalog" }))?;
+        self.reply(&|| false)
     }
 
     /// Asks a query. The head of the answer is read: an error of planning comes from here.

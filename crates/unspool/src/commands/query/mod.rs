@@ -3,23 +3,27 @@
 pub(crate) mod args;
 mod engine;
 mod output;
+mod prompt;
+pub(crate) mod saved;
 mod sources;
 mod words;
 
-use std::io::{BufWriter, Write};
-use std::path::Path;
+use std::collections::BTreeMap;
+use std::io::{BufWriter, IsTerminal as _, Read as _, Write};
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
+use unspool_analyze::Filter;
 
 use crate::commands::export::write_whole;
 use crate::commands::nearest;
-use crate::commands::show::{Output, text_options};
+use crate::commands::show::{Output, filter_failure, text_options};
 use crate::failure::Failure;
-use crate::report::parse_size;
+use crate::report::{parse_size, print};
 use crate::settings::Settings;
 use args::QueryArgs;
-use engine::{Engine, Limits};
+use engine::{Engine, Limits, Stops};
 use output::{FORMS, Form, form, write_rows};
 use sources::Sources;
 use words::{Question, words};
@@ -30,124 +34,198 @@ const MEMORY_BYTES_DEFAULT: u64 = 1_000_000_000;
 const MEMORY_BYTES_MIN: u64 = 1_000_000;
 /// Time of a query where nobody says otherwise.
 const TIMEOUT_DEFAULT: Duration = Duration::from_secs(300);
+/// Longest statement from standard input.
+const STATEMENT_BYTES_MAX: u64 = 1 << 20;
+
+/// Columns that `--where` shows of the events that it lets through.
+const WHERE_COLUMNS: &str = "run, seq, time, duration_ns, pid, tid, command, kind, name, args, result, ret, error, path, bytes";
 
 /// Asks runs.
 pub(crate) fn run(settings: &Settings, args: &QueryArgs) -> Result<u8> {
     let words = words(&args.operands)?;
-    let form = form_of(args)?;
+    if args.list {
+        return list(&words.question);
+    }
+    let target = Target::new(settings, args)?;
     let limits = limits(args)?;
-    let sql = match &words.question {
-        Question::Sql(sql) => sql.clone(),
-        Question::Saved(_) | Question::Nothing => {
-            return Err(Failure::usage("there is no query")
-                .hint("`unspool query @ 'select name, count(*) from events group by name'`")
-                .into());
-        }
-    };
+    let statement = statement(args, &words)?;
     let entries = sources::find(settings, &words.runs, args.all)?;
     let sources = Sources::open(settings, &entries)?;
     let mut engine = Engine::start(settings, &sources.specs, limits)?;
+    let Some((sql, values)) = statement else {
+        prompt::run(settings, &sources, engine, target)?;
+        return Ok(0);
+    };
     let asked = Asked {
         sql: &sql,
-        values: &words.values,
-        form,
+        values: &values,
+        target: &target,
+        stops: &|| false,
     };
-    ask(settings, args, &sources, &mut engine, &asked)?;
+    ask(settings, &sources, &mut engine, &asked)?;
     Ok(0)
+}
+
+/// Lists saved queries, or shows one.
+fn list(question: &Question) -> Result<u8> {
+    match question {
+        Question::Saved(name) => print(saved::find(name)?.file)?,
+        Question::Nothing | Question::Sql(_) => print(&saved::list())?,
+    }
+    Ok(0)
+}
+
+/// The statement and its values; `None` where a prompt is wanted.
+fn statement(
+    args: &QueryArgs,
+    words: &words::Words,
+) -> Result<Option<(String, BTreeMap<String, String>)>> {
+    if let Some(expression) = &args.filter {
+        let condition =
+            Filter::sql(expression).map_err(|error| filter_failure(&error, expression))?;
+        if words.question != Question::Nothing {
+            return Err(Failure::usage("`--where` is a query of its own")
+                .hint(format!(
+                    "in SQL it is: select ... from fields where {condition}"
+                ))
+                .into());
+        }
+        let sql = format!("select {WHERE_COLUMNS} from fields where {condition} order by run, seq");
+        return Ok(Some((sql, BTreeMap::new())));
+    }
+    Ok(match &words.question {
+        Question::Sql(sql) => Some((sql.clone(), words.values.clone())),
+        Question::Saved(name) => {
+            let saved = saved::find(name)?;
+            Some((saved.sql(), saved.values(&words.values)?))
+        }
+        Question::Nothing if std::io::stdin().is_terminal() => None,
+        Question::Nothing => {
+            let mut sql = String::new();
+            std::io::stdin()
+                .take(STATEMENT_BYTES_MAX)
+                .read_to_string(&mut sql)
+                .context("cannot read the query from standard input")?;
+            if sql.trim().is_empty() {
+                return Err(Failure::usage("there is no query")
+                    .hint("`unspool query @ 'select name, count(*) from events group by name'`, or `unspool query :NAME`; `--list` lists saved ones")
+                    .into());
+            }
+            Some((sql, BTreeMap::new()))
+        }
+    })
+}
+
+/// Where an answer goes, and how it is written.
+#[derive(Clone)]
+struct Target {
+    form: Form,
+    /// `None`: standard output.
+    file: Option<PathBuf>,
+    wide: bool,
+    paged: bool,
+}
+
+impl Target {
+    fn new(settings: &Settings, args: &QueryArgs) -> Result<Self> {
+        let file = args.output.clone().filter(|path| path != Path::new("-"));
+        let ending = file
+            .as_ref()
+            .and_then(|path| path.extension())
+            .and_then(|ending| ending.to_str());
+        let name = match (&args.form, args.json, ending) {
+            (Some(name), _, _) => name.as_str(),
+            (None, true, _) => "json",
+            (None, false, Some(ending)) if form(ending).is_some() => ending,
+            (None, false, _) => "table",
+        };
+        let form = form(name).ok_or_else(|| {
+            let hint = match nearest(name, FORMS.into_iter()) {
+                Some(alike) => format!("did you mean `{alike}`? forms: {}", FORMS.join(", ")),
+                None => format!("forms: {}", FORMS.join(", ")),
+            };
+            Failure::usage(format!("there is no form `{name}`")).hint(hint)
+        })?;
+        if matches!(form, Form::File(_)) && file.is_none() && settings.stdout_is_terminal {
+            return Err(Failure::usage(format!("`{name}` is not for a terminal"))
+                .hint(format!("write it to a file: `-o answer.{name}`"))
+                .into());
+        }
+        Ok(Self {
+            form,
+            file,
+            wide: args.wide,
+            paged: !args.no_pager,
+        })
+    }
 }
 
 /// One query.
 struct Asked<'a> {
     sql: &'a str,
-    values: &'a std::collections::BTreeMap<String, String>,
-    form: Form,
+    values: &'a BTreeMap<String, String>,
+    target: &'a Target,
+    /// Whether the person wants to stop.
+    stops: Stops<'a>,
 }
 
-/// Asks, and writes the answer.
+/// Asks, and writes the answer; gives the number of rows.
 fn ask(
     settings: &Settings,
-    args: &QueryArgs,
     sources: &Sources,
     engine: &mut Engine,
     asked: &Asked<'_>,
-) -> Result<()> {
-    let never = || false;
-    let is_file = |path: &&std::path::PathBuf| path.as_path() != Path::new("-");
-    let file = args.output.as_ref().filter(is_file);
-    let name = match asked.form {
+) -> Result<u64> {
+    let Target {
+        form,
+        file,
+        wide,
+        paged,
+    } = asked.target;
+    let name = match form {
         Form::Report(_) => "rows",
         Form::File(name) => name,
     };
-    let mut answering = engine.ask(asked.sql, asked.values, name, &never)?;
-    let mut text = text_options(settings, args.wide);
+    let mut answering = engine.ask(asked.sql, asked.values, name, asked.stops)?;
+    let mut text = text_options(settings, *wide);
+    let mut rows = 0;
+    let mut write = |out: &mut dyn Write, text| -> Result<std::io::Result<()>> {
+        match form {
+            Form::Report(form) => {
+                let written = write_rows(&mut answering, form, &sources.about, text, out)?;
+                Ok(written.map(|count| rows = count))
+            }
+            Form::File(_) => {
+                let copied = std::io::copy(&mut answering, out);
+                rows = answering.finish()?;
+                Ok(copied.map(|_| ()))
+            }
+        }
+    };
     if let Some(path) = file {
         text.width = None;
         text.palette = unspool_export::Palette::NONE;
-        return write_whole(path, |file| {
+        write_whole(path, |file| {
             let mut out = BufWriter::new(file);
-            match asked.form {
-                Form::Report(form) => {
-                    write_rows(&mut answering, form, &sources.about, &text, &mut out)??;
-                }
-                Form::File(_) => {
-                    std::io::copy(&mut answering, &mut out)?;
-                    answering.finish()?;
-                }
-            }
+            write(&mut out, &text)??;
             Ok(out.flush()?)
-        });
+        })?;
+        return Ok(rows);
     }
-    let is_text = matches!(asked.form, Form::Report(form) if form.name == "text");
-    let mut output = Output::open(settings, is_text && !args.no_pager);
+    let is_text = matches!(form, Form::Report(form) if form.name == "text");
+    let mut output = Output::open(settings, is_text && *paged);
     let written = {
         let mut out = BufWriter::with_capacity(1 << 16, output.writer());
-        let written = match asked.form {
-            Form::Report(form) => {
-                write_rows(&mut answering, form, &sources.about, &text, &mut out)?.map(|_| ())
-            }
-            Form::File(_) => {
-                let copied = std::io::copy(&mut answering, &mut out).map(|_| ());
-                answering.finish()?;
-                copied
-            }
-        };
-        written.and_then(|()| out.flush())
+        write(&mut out, &text)?.and_then(|()| out.flush())
     };
     output.wait();
     match written {
         // The reader has seen enough: `| head`, or `q` in the pager.
-        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
-        written => written.context("cannot write the answer"),
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+            Err(anyhow::Error::new(error).context("cannot write the answer"))
+        }
+        _ => Ok(rows),
     }
-}
-
-/// The form that is named, or that the file's name ends in, or the table.
-fn form_of(args: &QueryArgs) -> Result<Form> {
-    let ending = args
-        .output
-        .as_ref()
-        .and_then(|path| path.extension())
-        .and_then(|ending| ending.to_str());
-    let name = match (&args.form, args.json, ending) {
-        (Some(name), _, _) => name.as_str(),
-        (None, true, _) => "json",
-        (None, false, Some(ending)) if form(ending).is_some() => ending,
-        (None, false, _) => "table",
-    };
-    let found = form(name).ok_or_else(|| {
-        let hint = match nearest(name, FORMS.into_iter()) {
-            Some(alike) => format!("did you mean `{alike}`? forms: {}", FORMS.join(", ")),
-            None => format!("forms: {}", FORMS.join(", ")),
-        };
-        Failure::usage(format!("there is no form `{name}`")).hint(hint)
-    })?;
-    let to_terminal = args.output.is_none() && std::io::IsTerminal::is_terminal(&std::io::stdout());
-    if matches!(found, Form::File(_)) && to_terminal {
-        return Err(Failure::usage(format!("`{name}` is not for a terminal"))
-            .hint(format!("write it to a file: `-o answer.{name}`"))
-            .into());
-    }
-    Ok(found)
 }
 
 fn limits(args: &QueryArgs) -> Result<Limits> {

@@ -48,7 +48,7 @@ pub(super) fn write_rows(
     out: &mut dyn Write,
 ) -> Result<std::io::Result<u64>> {
     if !answering.has_data() {
-        return Ok(answering.finish().map(Ok)?);
+        return answering.finish().map(Ok);
     }
     let envelope = envelope(about);
     let answer = Answer::new(&mut *answering);

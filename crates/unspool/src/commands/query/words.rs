@@ -50,7 +50,7 @@ fn is_sql(word: &str) -> bool {
 }
 
 /// `name=value`, where the name could stand behind `$`.
-fn value(word: &str) -> Option<(&str, &str)> {
+pub(super) fn value(word: &str) -> Option<(&str, &str)> {
     let (name, value) = word.split_once('=')?;
     let is_name = !name.is_empty()
         && name

@@ -1,0 +1,6 @@
+-- elkpump: programs begun.
+select cast(time as bigint) / 1000 as u_epoch, pid, name as syscall, path as objectname, bytes as size,
+       session_id as sessionid, duration_ns / 1000 as u_runt
+from events
+where name in ('execve', 'execveat') and kind = 'syscall'
+order by seq

@@ -1,0 +1,6 @@
+-- elkpump: memory mapped without a file.
+select cast(time as bigint) / 1000 as u_epoch, pid, name as syscall, path as objectname, bytes as size,
+       session_id as sessionid, duration_ns / 1000 as u_runt
+from events
+where name in ('mmap', 'mmap2') and args like '%MAP_ANON%'
+order by seq
