@@ -19,7 +19,7 @@ usage: cargo xtask tidy                         check edges, licences, advisorie
        cargo xtask bench record [--smoke]       cost of recording, against plain runs and strace
        cargo xtask bench flow [--smoke]         replaying a log into flow and summary, against dockit
        cargo xtask bench export [--smoke]       writing timelines, flame graphs and graphs, against reading and Python
-       cargo xtask bench diff [--smoke]         where the causes of injected faults stand in the ranked difference
+       cargo xtask bench diff [--smoke]         time of comparing runs, and where the causes of injected faults stand
        cargo xtask bench record --peers [--rounds N] [--minutes N] [--workload NAME] [--recorder NAME] [--smoke]
                                                 cost and loss of every recorder and every installed peer";
 

@@ -24,6 +24,20 @@ fn envelope() -> Envelope {
     }
 }
 
+fn resource(id: u32, kind: ResourceKind, name: &[u8], socket: Option<SocketName>) -> Resource {
+    Resource {
+        id: ResourceId(id),
+        kind,
+        name: [b"/", name].concat(),
+        category: unspool_model::category::Category::Others,
+        socket,
+        created: true,
+        modified: false,
+        deleted: false,
+        content: None,
+    }
+}
+
 /// A process named `name` that did one thing to a file and one to a socket of that name.
 fn world(name: &[u8]) -> World {
     let mut world = World {
@@ -60,16 +74,7 @@ fn world(name: &[u8]) -> World {
         (0, ResourceKind::File, None),
         (1, ResourceKind::Socket, Some(socket)),
     ] {
-        world.resources.push(Resource {
-            id: ResourceId(id),
-            kind,
-            name: [b"/", name].concat(),
-            category: unspool_model::category::Category::Others,
-            socket,
-            created: true,
-            modified: false,
-            deleted: false,
-        });
+        world.resources.push(resource(id, kind, name, socket));
         world.accesses.push(Access {
             process: ProcessId(0),
             resource: ResourceId(id),

@@ -1,10 +1,13 @@
 //! Hash maps for look-up with a cheap, fixed hash. Their order never reaches output.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasherDefault, Hasher};
 
 /// Map for look-up. Not for keys that an attacker may choose to collide at scale where a limit is missing.
 pub type Map<K, V> = HashMap<K, V, BuildHasherDefault<Multiply>>;
+
+/// Set for look-up, as [`Map`].
+pub type Set<T> = HashSet<T, BuildHasherDefault<Multiply>>;
 
 /// Multiply-and-rotate hash over 8-byte words (the scheme of Firefox and rustc).
 #[derive(Clone, Copy, Default, Debug)]

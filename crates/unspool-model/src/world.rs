@@ -323,6 +323,21 @@ pub struct Resource {
     pub modified: bool,
     /// Its name was removed by the run (and not made again).
     pub deleted: bool,
+    /// What the file was when the run began. `None` where nobody looked, or where it changed since.
+    pub content: Option<Content>,
+}
+
+/// What tells one content of a file from another, as the file system says (stat(2)) and, when asked for, its bytes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Content {
+    /// Length in bytes.
+    pub size_bytes: u64,
+    /// When it was last written, in nanoseconds since the epoch.
+    pub modified_ns: i64,
+    /// Number of the file in its file system: another one is another file under the same name.
+    pub inode: u64,
+    /// First half of the SHA-256 of its bytes.
+    pub hash: Option<u128>,
 }
 
 impl Resource {

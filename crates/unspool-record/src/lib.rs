@@ -7,6 +7,7 @@
 pub mod bpf;
 pub mod confine;
 mod containers;
+pub mod contents;
 pub mod external;
 mod harden;
 mod launch;

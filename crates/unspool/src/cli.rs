@@ -250,6 +250,9 @@ pub(crate) struct RecordArgs {
     /// Let the job wait rather than count calls
     #[arg(long, hide = true)]
     pub(crate) lossless: bool,
+    /// Also hash files up to 1 MiB that the job reads
+    #[arg(long)]
+    pub(crate) hash: bool,
     /// Keep the recorder's own records
     #[arg(long)]
     pub(crate) keep_raw: bool,

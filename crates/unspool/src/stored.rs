@@ -8,8 +8,10 @@ use unspool_decode::{Decoder, DecoderOptions, detect};
 use unspool_model::step::{Step, StepSink};
 use unspool_model::tracker::{Retention, TrackContext};
 use unspool_model::world::World;
+use unspool_record::contents::Contents;
 use unspool_store::{RunReader, StepQuery, TableSummary, TableWriter, Tables};
 
+use crate::commands::contents::Described;
 use crate::failure::Failure;
 use crate::pipeline::{Walked, walk};
 use crate::sources::FrameSource;
@@ -98,14 +100,16 @@ impl StepSink for Each<'_> {
     }
 }
 
-/// Walks the recorder's bytes into tables in this folder.
+/// Walks the recorder's bytes into tables in this folder. `contents` describes the files of a recording that just ended.
 pub(crate) fn walk_into_tables(
     source: &mut FrameSource,
     recorder: &str,
     folder: &Path,
+    contents: Option<Contents>,
 ) -> Result<(Walked, TableSummary)> {
     let mut tables = TableWriter::create(folder).map_err(Failure::store)?;
-    let walked = walk_source(source, recorder, Retention::Live, &mut tables)?;
+    let mut sink = Described::new(&mut tables, contents);
+    let walked = walk_source(source, recorder, Retention::Live, &mut sink)?;
     let mut summary = tables.finish().map_err(Failure::store)?;
     summary.clock = walked.stats.clock;
     Ok((walked, summary))

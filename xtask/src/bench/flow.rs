@@ -25,10 +25,10 @@ find /usr -xdev -ls > listing
 "#;
 
 /// What one run took.
-struct Run {
-    wall: Duration,
-    cpu: Duration,
-    peak_kilobytes: u64,
+pub(super) struct Run {
+    pub(super) wall: Duration,
+    pub(super) cpu: Duration,
+    pub(super) peak_kilobytes: u64,
 }
 
 /// Prints the figures.
@@ -103,7 +103,7 @@ fn print(name: &str, run: &Run, lines: u64, flow_lines: u64) {
 }
 
 #[expect(clippy::cast_precision_loss, reason = "figures for people")]
-fn as_f64(count: u64) -> f64 {
+pub(super) fn as_f64(count: u64) -> f64 {
     count as f64
 }
 
@@ -219,7 +219,7 @@ fn flow_lines(folder: &Path, prefix: &str) -> Result<u64, String> {
 }
 
 /// Runs a command to its end. CPU time is read from the ended process before it is waited for.
-fn measure(command: &mut Command) -> Result<Run, String> {
+pub(super) fn measure(command: &mut Command) -> Result<Run, String> {
     command
         .stdin(Stdio::null())
         .stdout(Stdio::null())

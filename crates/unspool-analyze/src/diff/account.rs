@@ -203,6 +203,14 @@ fn delayed(joint: &Joint<'_>, role: u32) -> i64 {
     delay(joint.subject()).map_or(0, |now| (now - before).max(0))
 }
 
+/// How many times as many processes the role has as in the baseline with the most: each takes its time.
+fn more_processes(joint: &Joint<'_>, role: u32) -> i64 {
+    let instances = |side| joint.role_of(role, side).map_or(0, |role| role.instances);
+    let before = (0..joint.subject()).map(instances).max().unwrap_or(0);
+    let times = instances(joint.subject()) / before.max(1);
+    i64::try_from(times.max(1)).unwrap_or(1)
+}
+
 /// A difference of time before it is known what share of all it is.
 struct Slow {
     excess_ns: i64,
@@ -220,7 +228,8 @@ fn in_calls(joint: &Joint<'_>, role: u32, key: u32, sides: &[Option<&Use>]) -> O
         .max()
         .unwrap_or(0);
     let delayed_ns = delayed(joint, role);
-    let excess_ns = used.time_ns - most_ns - most_ns / 2 - delayed_ns;
+    let expected_ns = most_ns.saturating_mul(more_processes(joint, role));
+    let excess_ns = used.time_ns - expected_ns - expected_ns / 2 - delayed_ns;
     let found = joint.any_key(key)?;
     // Disks are slow now and then.
     let floor_ns = if found.kind == KeyKind::File && used.main_wait() == Wait::Transfer {

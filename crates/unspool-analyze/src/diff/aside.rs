@@ -291,7 +291,7 @@ fn names(joint: &Joint<'_>) -> Report {
     let mut report = Report::new(&NAMES);
     let mut rows: Vec<NameRow> = Vec::new();
     for run in &joint.runs {
-        for ((name, _), change) in &run.changes {
+        for (change, name) in &run.changes {
             rows.push((
                 change.rule.name(),
                 change.from.clone(),
@@ -307,6 +307,11 @@ fn names(joint: &Joint<'_>) -> Report {
             now.clone(),
             now.clone(),
         ));
+    }
+    let left_out: u64 = joint.runs.iter().map(|run| run.changes_left_out).sum();
+    if left_out > 0 {
+        let note = format!("{left_out} more replacements are not listed");
+        rows.push((note, Vec::new(), Vec::new(), Vec::new()));
     }
     rows.sort();
     rows.dedup_by(|one, other| (&one.0, &one.1, &one.2) == (&other.0, &other.1, &other.2));

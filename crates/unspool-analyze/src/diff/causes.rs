@@ -77,6 +77,10 @@ struct Judge<'a, 'p> {
 /// Says of each finding which other one explains it.
 pub(super) fn causes(joint: &Joint<'_>, findings: &mut [Finding]) {
     let subject = joint.runs[joint.subject()];
+    for place in last_errors(joint, findings) {
+        let score = &mut findings[place].score;
+        *score = score.max(LAST_ERROR);
+    }
     let mut judge = Judge {
         joint,
         reach: Reach::new(joint),
@@ -97,7 +101,7 @@ pub(super) fn causes(joint: &Joint<'_>, findings: &mut [Finding]) {
                     // Where each could explain the other, the earlier one does.
                     judge.explains(one, other)
                         && (!judge.explains(other, one)
-                            || (one.at_ns, *cause) < (other.at_ns, effect))
+                            || judge.place(one, *cause) < judge.place(other, effect))
                 })
                 .max_by(|one, other| {
                     findings[*one]
@@ -110,6 +114,14 @@ pub(super) fn causes(joint: &Joint<'_>, findings: &mut [Finding]) {
     let roots: Vec<Option<usize>> = (0..findings.len())
         .map(|effect| root(&explained, effect))
         .collect();
+    // A pause is as long as what it waits for is late: its cause matters as much.
+    for effect in 0..findings.len() {
+        if let Some(cause) = explained[effect]
+            && judge.is_pause(&findings[cause], &findings[effect])
+        {
+            findings[cause].score = findings[cause].score.max(findings[effect].score);
+        }
+    }
     let mut followers = vec![0_u32; findings.len()];
     for cause in roots.iter().flatten() {
         followers[*cause] += 1;
@@ -164,11 +176,122 @@ fn makers(joint: &Joint<'_>) -> BTreeMap<u32, BTreeSet<u32>> {
     makers
 }
 
+/// Roles that failed as they did not before, with the last error of the job's own that they met.
+fn last_errors(joint: &Joint<'_>, findings: &[Finding]) -> Vec<usize> {
+    let failed: BTreeSet<u32> = findings
+        .iter()
+        .filter(|finding| matches!(finding.kind, FindingKind::ExitStatus | FindingKind::Signal))
+        .filter_map(|finding| finding.role)
+        .collect();
+    let mut last: BTreeMap<u32, usize> = BTreeMap::new();
+    for (place, finding) in findings.iter().enumerate() {
+        let is_error = matches!(finding.kind, FindingKind::FileMissing | FindingKind::Error);
+        let of_job = !super::is_system(&finding.subject)
+            && !super::is_cache(&finding.subject)
+            && finding
+                .key
+                .is_some_and(|key| super::weight_of(joint, key) >= 1.0);
+        let Some(role) = finding.role.filter(|role| failed.contains(role)) else {
+            continue;
+        };
+        if !is_error || !of_job || finding.score < LAST_ERROR_MIN {
+            continue;
+        }
+        let is_later = last
+            .get(&role)
+            .and_then(|other| findings.get(*other))
+            .is_none_or(|other| other.at_ns <= finding.at_ns);
+        if is_later {
+            last.insert(role, place);
+        }
+    }
+    last.into_values().collect()
+}
+
+/// Least that an error weighs by itself to be what a process failed of, and what it weighs then.
+const LAST_ERROR_MIN: f64 = 1.0;
+const LAST_ERROR: f64 = 3.4;
+
 impl Judge<'_, '_> {
+    /// Where each of two differences could explain the other, what comes in explains what goes out; then time decides.
+    fn place(&self, finding: &Finding, place: usize) -> (bool, i64, usize) {
+        (self.is_output(finding), finding.at_ns, place)
+    }
+
+    /// Whether it is an amount that the role gives, not one that it takes.
+    fn is_output(&self, finding: &Finding) -> bool {
+        let amount = matches!(
+            finding.kind,
+            FindingKind::More | FindingKind::Less | FindingKind::FileGone | FindingKind::FileNew
+        );
+        let (Some(role), Some(key)) = (finding.role, finding.key) else {
+            return false;
+        };
+        if !amount {
+            return false;
+        }
+        if self
+            .joint
+            .keys
+            .get(key as usize)
+            .is_some_and(|key| key.kind == KeyKind::Listener)
+        {
+            return true;
+        }
+        let sides = self.joint.uses.get(&(role, key));
+        let sum = |bytes: fn(&super::profile::Use) -> u64| -> u64 {
+            sides
+                .into_iter()
+                .flatten()
+                .flatten()
+                .map(|used| bytes(used))
+                .sum()
+        };
+        sum(|used| used.bytes_written) > sum(|used| used.bytes_read)
+    }
+
+    /// Whether the cause is that the same peer or program was asked again and the effect that the role slept in between.
+    fn is_pause(&self, cause: &Finding, effect: &Finding) -> bool {
+        let kind_of = |finding: &Finding| {
+            let key = finding
+                .key
+                .and_then(|key| self.joint.keys.get(key as usize));
+            key.map(|key| key.kind)
+        };
+        let again = matches!(
+            cause.kind,
+            FindingKind::More
+                | FindingKind::Retry
+                | FindingKind::Error
+                | FindingKind::ConnectionError
+        );
+        again
+            && cause.role == effect.role
+            && effect.kind == FindingKind::Slower
+            && effect.subject == b"sleep"
+            && kind_of(cause) == Some(KeyKind::Peer)
+    }
+
+    /// Whether new input is as much as what an output has more.
+    fn is_fed(&self, cause: &Finding, effect: &Finding) -> bool {
+        let used = |finding: &Finding, side: usize| {
+            let place = finding.role.zip(finding.key)?;
+            self.joint.uses.get(&place)?.get(side).copied().flatten()
+        };
+        let subject = self.joint.subject();
+        let taken = used(cause, subject).map_or(0, |used| used.bytes_read);
+        let given = |side| used(effect, side).map_or(0, |used| used.bytes_written);
+        let before = (0..subject).map(given).max().unwrap_or(0);
+        taken > 0 && taken.saturating_mul(2) >= given(subject).saturating_sub(before)
+    }
+
     fn explains(&mut self, cause: &Finding, effect: &Finding) -> bool {
         let (Some(from), Some(to)) = (cause.role, effect.role) else {
             return false;
         };
+        if self.is_pause(cause, effect) {
+            return true;
+        }
         if effect.kind == FindingKind::Machine || cause.score < 1.6 {
             return false;
         }
@@ -281,12 +404,22 @@ impl Judge<'_, '_> {
                     .is_some_and(|role| role.label == super::roles::base(&cause.subject));
                 !script || effect.kind == Kind::ExitStatus && from == to
             }
+            // What is found for the first time tells the job what to do, as a setting does.
+            Kind::FileNew if cause.before == b"not there" => cause.score >= 2.0,
+            Kind::FileNew if effect.kind == Kind::More && self.is_fed(cause, effect) => true,
             Kind::FileNew | Kind::ConnectionNew => {
                 matches!(effect.kind, Kind::More | Kind::Less | Kind::Slower)
                     && effect.key == cause.key
             }
             Kind::FileGone | Kind::ConnectionGone | Kind::ProcessCount => {
                 effect.kind == Kind::Less && stronger
+            }
+            // A message says why; what came of it is said by the others.
+            Kind::LogNew => effect.kind == Kind::ExitStatus && from == to && cause.score >= 2.0,
+            Kind::LogGone => false,
+            Kind::Order => {
+                cause.score >= 2.0
+                    && !matches!(effect.kind, Kind::Slower | Kind::Lock | Kind::Retry)
             }
             Kind::Machine => effect.kind == Kind::Slower,
         }

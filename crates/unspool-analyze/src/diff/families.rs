@@ -6,6 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use unspool_model::map::Map;
 use unspool_model::normalize::learn;
 
 use super::Joint;
@@ -18,6 +19,9 @@ use super::resources::beyond;
 const MEMBERS_MIN: usize = 3;
 /// How many times larger than the largest a member has to be to be told by itself.
 const LARGE: u64 = 8;
+
+/// A role, a folder, and the keys of the files in it.
+type Folder<'j> = ((u32, &'j [u8]), Vec<u32>);
 
 /// All families, by role and key.
 #[derive(Debug, Default)]
@@ -44,25 +48,27 @@ pub(super) struct Family {
     changed: u64,
     example: Vec<u8>,
     first_ns: Option<i64>,
+    /// When the first baseline turned to its first member, from its start.
+    usual_ns: Option<i64>,
 }
 
 impl Families {
     /// Finds the families of all roles that the subject has.
     pub(super) fn new(joint: &Joint<'_>) -> Self {
-        let mut folders: BTreeMap<(u32, Vec<u8>), BTreeSet<u32>> = BTreeMap::new();
+        let mut members: Map<(u32, &[u8]), Vec<u32>> = Map::default();
         for (role, key) in joint.uses.keys() {
             if let Some(name) = file_name(joint, *key) {
-                folders
-                    .entry((*role, folder(name).to_vec()))
-                    .or_default()
-                    .insert(*key);
+                members.entry((*role, folder(name))).or_default().push(*key);
             }
         }
+        let mut folders: Vec<Folder<'_>> = members
+            .into_iter()
+            .filter(|(_, keys)| keys.len() >= MEMBERS_MIN)
+            .collect();
+        folders.sort_unstable();
         let mut families = Self::default();
         for ((role, _), keys) in folders {
-            if keys.len() < MEMBERS_MIN {
-                continue;
-            }
+            let keys: BTreeSet<u32> = keys.into_iter().collect();
             if is_empty_now(joint, role, &keys) || is_changing(joint, role, &keys) {
                 families.add(joint, role, keys);
                 continue;
@@ -108,6 +114,12 @@ impl Families {
                     family.first_ns =
                         Some(family.first_ns.unwrap_or(used.first_ns).min(used.first_ns));
                 } else {
+                    let start_ns = joint.runs.first().map_or(0, |run| run.start_ns);
+                    if side == 0 {
+                        let since_ns = used.first_ns - start_ns;
+                        family.usual_ns =
+                            Some(family.usual_ns.map_or(since_ns, |ns| ns.min(since_ns)));
+                    }
                     family.largest = family.largest.max(bytes(used));
                     family.smallest = family.smallest.min(bytes(used));
                 }
@@ -193,10 +205,17 @@ impl Family {
             _ => format!("{count} files"),
         };
         let key = self.keys.iter().next().copied();
+        let subject = joint.runs[joint.subject()];
+        let end_ns = joint
+            .role_of(self.role, joint.subject())
+            .map_or(subject.end_ns, |role| role.last_ns);
+        let expected_ns = subject.start_ns + self.usual_ns.unwrap_or(0);
+        let at_ns = self.first_ns.unwrap_or(expected_ns.min(end_ns));
         Some(
             Finding::new(kind, (1.2 + ratio.abs()).min(3.0), &self.name)
                 .values(files(usual), files(*now))
-                .at(self.first_ns.unwrap_or_default(), None)
+                .at(at_ns, None)
+                .until(if *now < usual { end_ns } else { at_ns })
                 .of(self.role, key)
                 .evidence(say!("for example ", self.example))
                 .says(say!(
@@ -242,31 +261,34 @@ fn is_empty_now(joint: &Joint<'_>, role: u32, keys: &BTreeSet<u32>) -> bool {
 
 /// Whether fewer than half of the names that two runs use are the same in both.
 fn is_changing(joint: &Joint<'_>, role: u32, keys: &BTreeSet<u32>) -> bool {
-    let sides: Vec<BTreeSet<&[u8]>> = (0..joint.runs.len())
-        .map(|side| {
-            let used = |key: &&u32| {
-                let sides = joint.uses.get(&(role, **key));
-                let used = sides.and_then(|sides| sides.get(side).copied().flatten());
-                used.is_some_and(|used| used.effective() > 0)
-            };
-            keys.iter()
-                .filter(used)
-                .filter_map(|key| joint.key_of(*key, side))
-                .map(|key| key.name.as_slice())
-                .collect()
-        })
-        .filter(|names: &BTreeSet<&[u8]>| !names.is_empty())
-        .collect();
+    let runs = joint.runs.len();
+    let mut counts = vec![0_usize; runs];
+    // Names that two runs have in common, by the places of the runs.
+    let mut common = vec![vec![0_usize; runs]; runs];
+    for key in keys {
+        let used = |side: usize| -> Option<&[u8]> {
+            let sides = joint.uses.get(&(role, *key))?;
+            let used = sides.get(side).copied().flatten()?;
+            (used.effective() > 0).then_some(())?;
+            joint.key_of(*key, side).map(|key| key.name.as_slice())
+        };
+        let names: Vec<Option<&[u8]>> = (0..runs).map(used).collect();
+        for (one, name) in names.iter().enumerate() {
+            counts[one] += usize::from(name.is_some());
+            for (other, its) in names.iter().enumerate().skip(one + 1) {
+                common[one][other] += usize::from(name.is_some() && name == its);
+            }
+        }
+    }
     let mut pairs = 0;
     let mut changing = 0;
-    for (place, one) in sides.iter().enumerate() {
-        for other in sides.iter().skip(place + 1) {
-            let most = one.len().max(other.len());
-            if most < MEMBERS_MIN {
+    for one in (0..runs).filter(|side| counts[*side] > 0) {
+        for other in (one + 1..runs).filter(|side| counts[*side] > 0) {
+            if counts[one].max(counts[other]) < MEMBERS_MIN {
                 continue;
             }
             pairs += 1;
-            if one.intersection(other).count() * 2 < one.len().min(other.len()).max(1) {
+            if common[one][other] * 2 < counts[one].min(counts[other]).max(1) {
                 changing += 1;
             }
         }

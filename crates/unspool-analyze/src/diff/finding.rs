@@ -122,6 +122,12 @@ pub enum FindingKind {
     More,
     /// Fewer bytes or calls.
     Less,
+    /// The same in another order.
+    Order,
+    /// A message that no baseline wrote.
+    LogNew,
+    /// A message that every baseline wrote.
+    LogGone,
     /// Everything took longer.
     Machine,
 }
@@ -155,6 +161,9 @@ impl FindingKind {
             Self::Retry => "retry",
             Self::More => "more",
             Self::Less => "less",
+            Self::Order => "order",
+            Self::LogNew => "log-new",
+            Self::LogGone => "log-gone",
             Self::Machine => "machine",
         }
     }
@@ -176,6 +185,9 @@ impl FindingKind {
                 | Self::Signal
                 | Self::Retry
                 | Self::Lock
+                | Self::Order
+                | Self::LogNew
+                | Self::LogGone
         )
     }
 }

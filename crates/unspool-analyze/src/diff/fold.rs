@@ -11,10 +11,11 @@ use unspool_model::syscalls::Syscall;
 use unspool_model::world::{Image, LinkKind, Process, Resource, World};
 
 use super::calls::{family, group_of, waits};
+use super::messages::Collector;
 use super::names::{Name, context, key_name};
 use super::profile::{
-    Command, Counted, Ended, ExitKey, Failures, Group, Key, KeyKind, Profile, Role, RoleLink,
-    USES_MAX, Use, VALUES_MAX, Wait,
+    Command, Counted, Ended, ExitKey, FailedCommand, Failures, Group, Key, KeyKind, Profile, Role,
+    RoleLink, USES_MAX, Use, VALUES_MAX, Wait,
 };
 use super::roles::{Lineage, Stint, images_with_roles, label, parents_first};
 
@@ -66,6 +67,13 @@ pub struct Profiler {
     last_use: Option<((u32, u32), u32)>,
     threads: Map<Tid, Thread>,
     waits: Vec<Wait>,
+    /// Whether the recorder described files.
+    has_contents: bool,
+    /// Arguments of a call.
+    scratch: Vec<u8>,
+    messages: Collector,
+    /// Pipes and sockets that the run made, by the number of the resource.
+    made: Vec<bool>,
 }
 
 /// What a thread does between calls.
@@ -106,6 +114,13 @@ impl Profiler {
             last_use: None,
             threads: Map::default(),
             waits: waits(),
+            has_contents: world
+                .resources
+                .iter()
+                .any(|resource| resource.content.is_some()),
+            scratch: Vec::new(),
+            messages: Collector::default(),
+            made: vec![false; world.resources.len()],
         };
         for id in parents_first(world) {
             if let Some(process) = world.process(id) {
@@ -183,6 +198,8 @@ impl Profiler {
         }
         self.links(world);
         self.samples(world);
+        self.profile.has_messages = self.messages.has_data;
+        self.profile.messages = self.messages.messages;
         self.profile
     }
 
@@ -237,6 +254,10 @@ impl Profiler {
             used.last_ns = used.last_ns.max(step.time_ns);
             count(used, step, step.touch, group);
         }
+        if group == Group::Query && !self.has_contents {
+            self.read_length(step, key);
+        }
+        self.message(step, role, key, group);
         self.profile.has_durations |= step.duration_ns.is_some_and(|ns| ns > 0);
         if let Some(second) = step.second
             && let Some(key) = second.resource.and_then(|id| self.key_of(id))
@@ -246,6 +267,41 @@ impl Profiler {
                 count(used, step, Some(second), group_of(second.action));
             }
         }
+    }
+
+    /// What the call wrote for people.
+    fn message(&mut self, step: &Step<'_>, role: u32, key: u32, group: Group) {
+        let resource = step.touch.and_then(|touch| touch.resource);
+        let made = resource.and_then(|id| self.made.get_mut(id.index()));
+        match (group, made, self.profile.keys.get(key as usize)) {
+            (Group::Open, Some(made), _) => *made = true,
+            (Group::Write, made, Some(found)) => {
+                let is_pipe = matches!(found.kind, KeyKind::Pipe | KeyKind::LocalSocket);
+                let inner = is_pipe && made.is_some_and(|made| *made);
+                let key = (key, found.kind, found.raw.as_slice());
+                self.messages.step(step, role, key, inner, &self.context);
+            }
+            _ => {}
+        }
+        if group == Group::Open
+            && let Some(second) = step.second.and_then(|second| second.resource)
+            && let Some(made) = self.made.get_mut(second.index())
+        {
+            *made = true;
+        }
+    }
+
+    /// What a log that no recorder of ours wrote says of a file.
+    fn read_length(&mut self, step: &Step<'_>, key: u32) {
+        let Some(key) = self.profile.keys.get_mut(key as usize) else {
+            return;
+        };
+        if key.content.is_some() || key.resources != 1 || step.outcome.failed().is_some() {
+            return;
+        }
+        self.scratch.clear();
+        step.args.print(&mut self.scratch);
+        key.content = super::contents::in_log(&self.scratch);
     }
 
     /// Where the time of the thread goes: from its last call to this one outside of calls, then in this one.
@@ -455,17 +511,11 @@ impl Profiler {
                 (normalized.text, normalized.changes)
             }
         };
-        for change in changes {
-            if self.profile.changes.len() < VALUES_MAX {
-                self.profile
-                    .changes
-                    .entry((resource.name.clone(), name.clone()))
-                    .or_insert(change);
-            }
-        }
+        self.profile.note(changes, &resource.name);
         let key = self.intern(kind, name, &resource.name);
         if let Some(found) = self.profile.keys.get_mut(key as usize) {
             found.resources += 1;
+            found.content = resource.content.filter(|_| found.resources == 1);
             found.created |= resource.created;
             found.modified |= resource.modified;
             found.deleted |= resource.deleted;
@@ -495,6 +545,10 @@ impl Profiler {
                 image: *place,
             });
             self.describe(role, process, image);
+            for word in &image.argv {
+                let changes = self.context.normalize(Kind::Word, word).changes;
+                self.profile.note(changes, word);
+            }
             lineage = lineage.child(label);
             parent = Some(role);
         }
@@ -509,7 +563,7 @@ impl Profiler {
         if let Some(last) = stints.last()
             && let Some(role) = self.profile.roles.get_mut(last.role as usize)
         {
-            ended(role, process);
+            ended(role, process, &self.context);
         }
         if let Some(place) = self.stints.get_mut(process.id.index()) {
             *place = stints;
@@ -562,11 +616,7 @@ impl Profiler {
             return;
         };
         role.first_ns = role.first_ns.min(process.start_ns);
-        let words: Vec<Vec<u8>> = image
-            .argv
-            .iter()
-            .map(|word| context.normalize(Kind::Word, word).text)
-            .collect();
+        let words = words(context, &image.argv);
         if role.commands.len() < VALUES_MAX || role.commands.contains_key(&words) {
             let command = role.commands.entry(words).or_insert_with(|| Command {
                 raw: image.argv.clone(),
@@ -658,7 +708,14 @@ impl Profiler {
     }
 }
 
-fn ended(role: &mut Role, process: &Process) {
+/// A command line without what differs from run to run.
+fn words(context: &Context, argv: &[Vec<u8>]) -> Vec<Vec<u8>> {
+    argv.iter()
+        .map(|word| context.normalize(Kind::Word, word).text)
+        .collect()
+}
+
+fn ended(role: &mut Role, process: &Process, context: &Context) {
     role.instances += 1;
     let end_ns = process.end_ns.unwrap_or(process.start_ns);
     role.last_ns = role.last_ns.max(end_ns);
@@ -673,8 +730,23 @@ fn ended(role: &mut Role, process: &Process) {
             .map(|image| image.argv.join(&b' '))
             .unwrap_or_default(),
         first_ns: end_ns,
+        ..Ended::default()
     });
     ended.count += 1;
+    if key.is_failure()
+        && let Some(image) = process.image()
+        && ended.commands.len() < VALUES_MAX
+    {
+        ended
+            .commands
+            .entry(words(context, &image.argv))
+            .or_insert_with(|| FailedCommand {
+                count: 0,
+                command: image.argv.join(&b' '),
+                first_ns: end_ns,
+            })
+            .count += 1;
+    }
 }
 
 /// Counts what a step did to what it touched.

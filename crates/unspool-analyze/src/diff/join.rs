@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
 
-use unspool_model::map::Map;
+use unspool_model::map::{Map, Set};
 use unspool_model::normalize::learn;
 
 use super::profile::{Key, KeyKind, Profile, Role, Use};
@@ -17,11 +17,14 @@ pub(super) struct Joint<'p> {
     /// By role and key: what each run did.
     pub(super) uses: BTreeMap<(u32, u32), Vec<Option<&'p Use>>>,
     /// By key: roles.
-    pub(super) users: BTreeMap<u32, BTreeSet<u32>>,
+    pub(super) users: Vec<Vec<u32>>,
     /// What was learnt: name before, name in the subject.
     pub(super) learnt: Vec<(Vec<u8>, Vec<u8>)>,
     /// Files of one form in one folder, counted in each run.
-    families: OnceCell<BTreeMap<Vec<u8>, Vec<u64>>>,
+    families: OnceCell<Map<Vec<u8>, Vec<u64>>>,
+    /// Joint numbers of the roles and keys of each run.
+    role_maps: Vec<Vec<u32>>,
+    key_maps: Vec<Vec<u32>>,
     /// Folders of each baseline that have another name in the subject.
     folders: Vec<Vec<learn::Renamed>>,
 }
@@ -51,34 +54,48 @@ impl<'p> Joint<'p> {
             roles: Vec::new(),
             keys: Vec::new(),
             uses: BTreeMap::new(),
-            users: BTreeMap::new(),
+            users: Vec::new(),
             learnt: Vec::new(),
             families: OnceCell::new(),
+            role_maps: Vec::new(),
+            key_maps: Vec::new(),
             folders: Vec::new(),
             runs,
         };
         let role_maps = joint.join_roles();
         let key_maps = joint.join_keys();
-        for (side, run) in joint.runs.iter().enumerate() {
-            for ((role, key), used) in &run.uses {
-                let (Some(role), Some(key)) = (
-                    role_maps.get(side).and_then(|map| map.get(*role as usize)),
-                    key_maps.get(side).and_then(|map| map.get(*key as usize)),
-                ) else {
-                    continue;
-                };
-                let sides = joint
-                    .uses
-                    .entry((*role, *key))
-                    .or_insert_with(|| vec![None; joint.runs.len()]);
-                if let Some(place) = sides.get_mut(side) {
-                    *place = Some(used);
-                }
-                joint.users.entry(*key).or_default().insert(*role);
+        joint.uses = join_uses(&joint.runs, &role_maps, &key_maps);
+        joint.users = vec![Vec::new(); joint.keys.len()];
+        for (role, key) in joint.uses.keys() {
+            if let Some(users) = joint.users.get_mut(*key as usize) {
+                users.push(*role);
             }
         }
         joint.parents(&role_maps);
+        (joint.role_maps, joint.key_maps) = (role_maps, key_maps);
         joint
+    }
+
+    /// Whether some runs were recorded by what sees the kernel's own objects and others by what prints arguments.
+    pub(super) fn names_differ(&self) -> bool {
+        let is_native = |run: &&Profile| matches!(run.recorder.as_str(), "ptrace" | "bpf");
+        let native = self
+            .runs
+            .iter()
+            .copied()
+            .filter(|run| is_native(run))
+            .count();
+        native > 0 && native < self.runs.len()
+    }
+
+    /// Joint number of a role of a run.
+    pub(super) fn joint_role(&self, side: usize, role: u32) -> Option<u32> {
+        self.role_maps.get(side)?.get(role as usize).copied()
+    }
+
+    /// Joint number of a key of a run.
+    pub(super) fn joint_key(&self, side: usize, key: u32) -> Option<u32> {
+        self.key_maps.get(side)?.get(key as usize).copied()
     }
 
     /// Place of the run that is asked about.
@@ -110,15 +127,15 @@ impl<'p> Joint<'p> {
             .find_map(|side| self.role_of(joint, side))
     }
 
-    fn count_families(&self) -> BTreeMap<Vec<u8>, Vec<u64>> {
-        let mut families = BTreeMap::new();
+    fn count_families(&self) -> Map<Vec<u8>, Vec<u64>> {
+        let mut families = Map::default();
         for (place, key) in self.keys.iter().enumerate() {
             if class(key.kind) != KeyKind::File {
                 continue;
             }
             let joint = u32::try_from(place).unwrap_or(u32::MAX);
             let used = |side: usize| {
-                let users = self.users.get(&joint);
+                let users = self.users.get(place);
                 users.into_iter().flatten().any(|role| {
                     self.uses
                         .get(&(*role, joint))
@@ -293,6 +310,43 @@ impl<'p> Joint<'p> {
     }
 }
 
+/// Joint role and key, and what each run did.
+type JointUse<'p> = ((u32, u32), Vec<Option<&'p Use>>);
+/// Names for look-up.
+type Names<'p> = Set<&'p [u8]>;
+
+/// By joint role and key: what each run did.
+fn join_uses<'p>(
+    runs: &[&'p Profile],
+    role_maps: &[Vec<u32>],
+    key_maps: &[Vec<u32>],
+) -> BTreeMap<(u32, u32), Vec<Option<&'p Use>>> {
+    let mut all: Vec<((u32, u32), usize, &Use)> = Vec::new();
+    for (side, ((run, roles), keys)) in runs.iter().zip(role_maps).zip(key_maps).enumerate() {
+        all.extend(run.uses.iter().filter_map(|((role, key), used)| {
+            let place = (*roles.get(*role as usize)?, *keys.get(*key as usize)?);
+            Some((place, side, used))
+        }));
+    }
+    // What two keys of a run have become one for is told by the later.
+    all.sort_by_key(|(place, side, _)| (*place, *side));
+    let mut uses: Vec<JointUse<'_>> = Vec::new();
+    for (place, side, used) in all {
+        if uses.last().is_none_or(|(last, _)| *last != place) {
+            uses.push((place, vec![None; runs.len()]));
+        }
+        if let Some((_, sides)) = uses.last_mut()
+            && let Some(slot) = sides.get_mut(side)
+        {
+            *slot = Some(used);
+        }
+    }
+    // From what is sorted, a map is made in one go.
+    uses.into_iter().collect()
+}
+
+/// Relative names that are looked for among whole ones.
+const PARTS_MAX: usize = 200;
 /// Files of one form from which on they are a family.
 const FAMILY_MIN: u64 = 2;
 
@@ -427,10 +481,39 @@ fn common_end(one: &[u8], other: &[u8]) -> usize {
         .count()
 }
 
+/// Names of which one side has only the end: `job.conf` beside `/srv/job/job.conf`, where there is one such name.
+fn whole_names<'n>(from: &[&'n [u8]], to: &[&'n [u8]]) -> Vec<(&'n [u8], &'n [u8])> {
+    let is_part = |name: &&&[u8]| !name.starts_with(b"/") && !name.starts_with(b"<");
+    let is_end = |part: &[u8], name: &[u8]| {
+        name.strip_suffix(part)
+            .is_some_and(|head| head.ends_with(b"/"))
+    };
+    let parts = |names: &[&'n [u8]]| -> Vec<&'n [u8]> {
+        names
+            .iter()
+            .filter(is_part)
+            .take(PARTS_MAX)
+            .copied()
+            .collect()
+    };
+    let only = |part: &[u8], names: &[&'n [u8]]| -> Option<&'n [u8]> {
+        let mut ends = names.iter().filter(|name| is_end(part, name));
+        let first = ends.next()?;
+        ends.next().is_none().then_some(*first)
+    };
+    let ours = parts(from)
+        .into_iter()
+        .filter_map(|part| Some((part, only(part, to)?)));
+    let theirs = parts(to)
+        .into_iter()
+        .filter_map(|part| Some((only(part, from)?, part)));
+    ours.chain(theirs).collect()
+}
+
 /// Names of keys of `run` (by place) as `subject` has them, where they differ by what can be learnt.
-fn learnt_names(
-    run: &Profile,
-    subject: &Profile,
+fn learnt_names<'p>(
+    run: &'p Profile,
+    subject: &'p Profile,
 ) -> (BTreeMap<usize, Vec<u8>>, Vec<learn::Renamed>) {
     let is_name = |key: &&Key| {
         matches!(
@@ -438,44 +521,48 @@ fn learnt_names(
             KeyKind::File | KeyKind::Folder | KeyKind::LocalSocket | KeyKind::Device
         ) || key.kind == KeyKind::Pipe && key.name.starts_with(b"/")
     };
-    let names = |profile: &'_ Profile| -> BTreeSet<Vec<u8>> {
+    let names = |profile: &'p Profile| -> Names<'p> {
         profile
             .keys
             .iter()
             .filter(|key| is_name(key))
-            .map(|key| key.name.clone())
+            .map(|key| key.name.as_slice())
             .collect()
     };
     let (ours, theirs) = (names(run), names(subject));
-    let only = |one: &BTreeSet<Vec<u8>>, other: &BTreeSet<Vec<u8>>| -> Vec<Vec<u8>> {
-        one.difference(other).cloned().collect()
+    let only = |one: &Names<'p>, other: &Names<'p>| -> Vec<&'p [u8]> {
+        let mut only: Vec<&[u8]> = one
+            .iter()
+            .filter(|name| !other.contains(*name))
+            .copied()
+            .collect();
+        only.sort_unstable();
+        only
     };
     let (from, to) = (only(&ours, &theirs), only(&theirs, &ours));
     if from.is_empty() || to.is_empty() {
         return (BTreeMap::new(), Vec::new());
     }
-    let slices = |names: &'_ [Vec<u8>]| -> Vec<Vec<u8>> { names.to_vec() };
-    let from_slices = slices(&from);
-    let to_slices = slices(&to);
-    let folders = learn::folders(
-        &from_slices.iter().map(Vec::as_slice).collect::<Vec<_>>(),
-        &to_slices.iter().map(Vec::as_slice).collect::<Vec<_>>(),
-    );
-    let mut renamed: BTreeMap<Vec<u8>, Vec<u8>> = BTreeMap::new();
+    let folders = learn::folders(&from, &to);
+    let mut renamed: Map<&[u8], Vec<u8>> = Map::default();
     for name in &from {
         if let Some(new) = learn::renamed(&folders, name) {
-            renamed.insert(name.clone(), new);
+            renamed.insert(name, new);
         }
+    }
+    // A log that does not say where the job began has names relative to that.
+    for (name, other) in whole_names(&from, &to) {
+        renamed.entry(name).or_insert_with(|| other.to_vec());
     }
     let rest_from: Vec<(u64, &[u8])> = from
         .iter()
         .filter(|name| !renamed.contains_key(*name))
-        .map(|name| (0, name.as_slice()))
+        .map(|name| (0, *name))
         .collect();
-    let rest_to: Vec<(u64, &[u8])> = to.iter().map(|name| (0, name.as_slice())).collect();
+    let rest_to: Vec<(u64, &[u8])> = to.iter().map(|name| (0, *name)).collect();
     for (one, other) in learn::pairs(&rest_from, &rest_to) {
         if let (Some((_, one)), Some((_, other))) = (rest_from.get(one), rest_to.get(other)) {
-            renamed.insert(one.to_vec(), other.to_vec());
+            renamed.insert(one, other.to_vec());
         }
     }
     let names = run
@@ -483,7 +570,7 @@ fn learnt_names(
         .iter()
         .enumerate()
         .filter(|(_, key)| is_name(key))
-        .filter_map(|(place, key)| Some((place, renamed.get(&key.name)?.clone())))
+        .filter_map(|(place, key)| Some((place, renamed.get(key.name.as_slice())?.clone())))
         .collect();
     (names, folders)
 }

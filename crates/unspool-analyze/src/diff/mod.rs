@@ -8,11 +8,15 @@ mod account;
 mod aside;
 mod calls;
 mod causes;
+mod contents;
+mod environment;
 mod families;
 mod finding;
 mod fold;
 mod join;
+mod messages;
 mod names;
+mod order;
 mod phrases;
 mod processes;
 mod profile;
@@ -40,6 +44,10 @@ pub struct Difference {
     pub findings: Vec<Finding>,
     /// Where the time went.
     pub time: TimeAccount,
+    /// Whether messages were compared: all runs have the data of what was written.
+    pub has_messages: bool,
+    /// Whether some runs have names as the kernel's own objects say them and others as they were asked for.
+    pub names_differ: bool,
     /// Names of the first baseline that were taken for names of the subject, by what was learnt from both.
     pub learnt: Vec<(Vec<u8>, Vec<u8>)>,
 }
@@ -88,11 +96,37 @@ pub fn compare(baselines: &[&Profile], subject: &Profile) -> Difference {
     processes::find(&joint, &mut findings);
     resources::find(&joint, &mut findings);
     account::find(&joint, &mut findings);
+    order::find(&joint, &mut findings);
+    messages::find(&joint, &mut findings);
+    if joint.names_differ() {
+        findings.retain(|finding| !is_of_naming(finding));
+    }
     Difference {
         findings: rank::rank(&joint, findings),
         time: account::account(&joint),
+        has_messages: messages::are_compared(&joint),
+        names_differ: joint.names_differ(),
         learnt: joint.learnt.clone(),
     }
+}
+
+/// Whether a difference may come from what a tracer calls a file of the machine: by the name that was asked for, or by that
+/// of the file behind its links.
+fn is_of_naming(finding: &Finding) -> bool {
+    let folders: [&[u8]; 6] = [b"/usr/", b"/etc/", b"/lib", b"/bin/", b"/proc/", b"/sys/"];
+    let is_name = matches!(
+        finding.kind,
+        FindingKind::FileNew
+            | FindingKind::FileGone
+            | FindingKind::FileMissing
+            | FindingKind::More
+            | FindingKind::Less
+            | FindingKind::Order
+    );
+    let subject = finding.subject.as_slice();
+    is_name
+        && finding.key.is_some()
+        && (!subject.starts_with(b"/") || folders.iter().any(|folder| subject.starts_with(folder)))
 }
 
 /// Folders of programs and libraries that a package manager fills.

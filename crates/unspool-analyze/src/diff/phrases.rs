@@ -16,6 +16,18 @@ pub(super) fn duration(ns: i64) -> String {
     }
 }
 
+/// `3 days`, `12 min`: how long ago, roughly.
+pub(super) fn ago(ns: i64) -> String {
+    let seconds = ns.max(0) / 1_000_000_000;
+    let (count, unit) = match seconds {
+        0..120 => return format!("{seconds} s"),
+        120..7200 => (seconds / 60, "min"),
+        7200..172_800 => (seconds / 3600, "hours"),
+        _ => (seconds / 86_400, "days"),
+    };
+    format!("{count} {unit}")
+}
+
 /// `18.2 MB`; exact below 10 kB, where a single byte may be the difference.
 pub(super) fn size(bytes: u64) -> String {
     const UNITS: [&str; 4] = ["kB", "MB", "GB", "TB"];

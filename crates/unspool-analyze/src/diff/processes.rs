@@ -4,85 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use unspool_model::signal;
 
+use super::Joint;
 use super::finding::{Finding, FindingKind};
 use super::phrases::{exit, say, times, who};
 use super::profile::{Command, ExitKey, Profile, Role};
-use super::{Joint, is_background};
-
-/// Variables that differ in every session.
-const VOLATILE: &[&[u8]] = &[
-    b"SHLVL",
-    b"_",
-    b"PWD",
-    b"OLDPWD",
-    b"COLUMNS",
-    b"LINES",
-    b"WINDOWID",
-    b"XDG_SESSION_ID",
-    b"INVOCATION_ID",
-    b"JOURNAL_STREAM",
-    b"SYSTEMD_EXEC_PID",
-    b"MANAGERPID",
-    b"SSH_CLIENT",
-    b"SSH_CONNECTION",
-    b"SSH_TTY",
-    b"SSH_AUTH_SOCK",
-    b"DBUS_SESSION_BUS_ADDRESS",
-    b"TERM_SESSION_ID",
-    b"STY",
-    b"TMUX",
-    b"TMUX_PANE",
-    b"GPG_AGENT_INFO",
-    b"MAKEFLAGS",
-    b"MFLAGS",
-    b"MAKELEVEL",
-    b"COLLECT_GCC_OPTIONS",
-    b"UNSPOOL_STORE",
-];
-
-/// Variables that change where programs and libraries come from, or how text and time are read.
-const WEIGHTY: &[&[u8]] = &[
-    b"PATH",
-    b"LD_LIBRARY_PATH",
-    b"LD_PRELOAD",
-    b"PYTHONPATH",
-    b"PERL5LIB",
-    b"CLASSPATH",
-    b"NODE_PATH",
-    b"GOPATH",
-    b"LANG",
-    b"LC_ALL",
-    b"TZ",
-    b"TMPDIR",
-    b"HOME",
-    b"PYTHONHOME",
-];
-
-/// Variables of whoever is logged in: they say who started the job, and jobs hardly read them.
-const PERSONAL: &[&[u8]] = &[
-    b"COLORTERM",
-    b"DESKTOP_SESSION",
-    b"DISPLAY",
-    b"EDITOR",
-    b"LESS",
-    b"LESSCLOSE",
-    b"LESSOPEN",
-    b"LOGNAME",
-    b"LS_COLORS",
-    b"MAIL",
-    b"MOTD_SHOWN",
-    b"PAGER",
-    b"PS1",
-    b"TERM",
-    b"TERM_PROGRAM",
-    b"VISUAL",
-    b"WAYLAND_DISPLAY",
-    b"XAUTHORITY",
-];
-
-fn is_personal(name: &[u8]) -> bool {
-    PERSONAL.contains(&name) || name.starts_with(b"XDG_") || name.starts_with(b"SUDO_")
-}
 
 /// All differences of processes.
 pub(super) fn find(joint: &Joint<'_>, out: &mut Vec<Finding>) {
@@ -97,12 +22,13 @@ pub(super) fn find(joint: &Joint<'_>, out: &mut Vec<Finding>) {
             }
             (Some(subject), present) if present > 0 => {
                 exits(joint, role, subject, &sides, out);
+                failed_commands(joint, role, subject, &sides, out);
                 signals(joint, role, subject, &sides, out);
                 counts(joint, role, subject, &sides, out);
                 commands(joint, role, subject, &sides, out);
                 programs(joint, role, subject, &sides, out);
                 folders(joint, role, subject, &sides, &mut told, out);
-                environment(joint, role, subject, &sides, &mut told, out);
+                super::environment::find(joint, role, subject, &sides, &mut told, out);
             }
             _ => {}
         }
@@ -110,9 +36,9 @@ pub(super) fn find(joint: &Joint<'_>, out: &mut Vec<Finding>) {
 }
 
 /// One role in the baselines and the subject.
-struct Sides<'p> {
-    baselines: Vec<Option<&'p Role>>,
-    subject: Option<&'p Role>,
+pub(super) struct Sides<'p> {
+    pub(super) baselines: Vec<Option<&'p Role>>,
+    pub(super) subject: Option<&'p Role>,
 }
 
 impl<'p> Sides<'p> {
@@ -129,7 +55,7 @@ impl<'p> Sides<'p> {
         self.baselines.iter().flatten().count()
     }
 
-    fn roles(&self) -> impl Iterator<Item = &'p Role> + '_ {
+    pub(super) fn roles(&self) -> impl Iterator<Item = &'p Role> + '_ {
         self.baselines.iter().flatten().copied()
     }
 
@@ -138,7 +64,7 @@ impl<'p> Sides<'p> {
     }
 }
 
-fn raw_command(role: &Role) -> Vec<u8> {
+pub(super) fn raw_command(role: &Role) -> Vec<u8> {
     role.commands
         .values()
         .min_by_key(|command| (command.first_ns, command.first_seq))
@@ -213,7 +139,7 @@ fn who_started(joint: &Joint<'_>, role: u32) -> Vec<u8> {
     }
 }
 
-fn first_seq(role: &Role) -> Option<u64> {
+pub(super) fn first_seq(role: &Role) -> Option<u64> {
     role.commands
         .values()
         .map(|command| command.first_seq)
@@ -340,6 +266,57 @@ fn exits(joint: &Joint<'_>, role: u32, subject: &Role, sides: &Sides<'_>, out: &
                             times(ended.count),
                             times(before)
                         )
+                    )),
+            );
+        }
+    }
+}
+
+/// A command that all runs have, that failed in no baseline and each time in the subject, though others of its role
+/// fail on every day.
+fn failed_commands(
+    joint: &Joint<'_>,
+    role: u32,
+    subject: &Role,
+    sides: &Sides<'_>,
+    out: &mut Vec<Finding>,
+) {
+    let succeeded = |words: &Vec<Vec<u8>>| {
+        sides.baselines.iter().all(|role| {
+            role.is_some_and(|role| {
+                role.commands.contains_key(words)
+                    && !role
+                        .exits
+                        .values()
+                        .any(|ended| ended.commands.contains_key(words))
+            })
+        })
+    };
+    for (key, ended) in &subject.exits {
+        if !sides.roles().any(|role| role.exits.contains_key(key)) {
+            continue;
+        }
+        for (words, failed) in &ended.commands {
+            let runs = subject
+                .commands
+                .get(words)
+                .map_or(0, |command| command.count);
+            if failed.count < runs || !succeeded(words) {
+                continue;
+            }
+            let command = &failed.command;
+            out.push(
+                Finding::new(FindingKind::ExitStatus, 3.0, command)
+                    .values(exit(ExitKey::Status(0)), exit(*key))
+                    .at(failed.first_ns, None)
+                    .of(role, None)
+                    .evidence(say!("command: ", command))
+                    .says(say!(
+                        who(joint, role),
+                        " ended with ",
+                        exit(*key),
+                        ", which it did not before: ",
+                        command
                     )),
             );
         }
@@ -534,7 +511,9 @@ fn argument(
             return None;
         }
     }
-    let data = super::join::is_one_family(&only_new, &only_old, &command.raw, &old.raw);
+    let data = super::join::is_one_family(&only_new, &only_old, &command.raw, &old.raw)
+        || is_unmatched(&only_new, &only_old)
+        || is_unmatched(&only_old, &only_new);
     let score = if data {
         0.8
     } else if is_data(&come) && is_data(&gone) {
@@ -580,6 +559,20 @@ fn words_only_in(words: &[Vec<u8>], other: &[Vec<u8>], raw: &[Vec<u8>]) -> Vec<V
         }
     }
     only
+}
+
+/// Whether one side has the pattern that a shell leaves as it is when no file matches, and the other has the files.
+fn is_unmatched(patterns: &[Vec<u8>], words: &[Vec<u8>]) -> bool {
+    let [pattern] = patterns else { return false };
+    let Some(star) = pattern.iter().position(|byte| *byte == b'*') else {
+        return false;
+    };
+    let (head, tail) = pattern.split_at(star);
+    let tail = tail.rsplit(|byte| *byte == b'*').next().unwrap_or_default();
+    !words.is_empty()
+        && words
+            .iter()
+            .all(|word| word.starts_with(head) && word.ends_with(tail))
 }
 
 /// Numbers of some length are data: an order, an offset, an amount of rows.
@@ -684,82 +677,6 @@ fn folders(
                     " ran in ",
                     raw,
                     ", before in ",
-                    before
-                )),
-        );
-    }
-}
-
-fn environment(
-    joint: &Joint<'_>,
-    role: u32,
-    subject: &Role,
-    sides: &Sides<'_>,
-    told: &mut BTreeSet<Vec<u8>>,
-    out: &mut Vec<Finding>,
-) {
-    if subject.environment.is_empty() || sides.roles().any(|role| role.environment.is_empty()) {
-        return;
-    }
-    let names: BTreeSet<&Vec<u8>> = sides
-        .roles()
-        .flat_map(|role| role.environment.keys())
-        .chain(subject.environment.keys())
-        .collect();
-    for name in names {
-        if VOLATILE.contains(&name.as_slice()) {
-            continue;
-        }
-        let now = subject.environment.get(name);
-        let then: Vec<_> = sides
-            .roles()
-            .map(|role| role.environment.get(name))
-            .collect();
-        let raw = |values: Option<&BTreeMap<Vec<u8>, Vec<u8>>>| {
-            values.map_or_else(
-                || b"not set".to_vec(),
-                |values| values.values().cloned().collect::<Vec<_>>().join(&b' '),
-            )
-        };
-        let differs = match now {
-            None => then.iter().all(Option::is_some),
-            Some(values) => {
-                let some = then.iter().flatten().next().is_some();
-                !some
-                    || values.keys().any(|value| {
-                        !is_background(value)
-                            && then.iter().flatten().all(|then| !then.contains_key(value))
-                    })
-            }
-        };
-        if !differs {
-            continue;
-        }
-        let before = raw(then.iter().flatten().next().copied());
-        let after = raw(now);
-        if before == after || !told.insert(say!("env ", name, "=", after)) {
-            continue;
-        }
-        let score = if WEIGHTY.contains(&name.as_slice()) {
-            3.0
-        } else if is_personal(name) {
-            0.6
-        } else {
-            2.6
-        };
-        out.push(
-            Finding::new(FindingKind::Environment, score, name)
-                .values(before.clone(), after.clone())
-                .at(subject.first_ns, first_seq(subject))
-                .of(role, None)
-                .says(say!(
-                    "the variable ",
-                    name,
-                    " of ",
-                    who(joint, role),
-                    " is ",
-                    after,
-                    ", before ",
                     before
                 )),
         );

@@ -5,10 +5,14 @@ use std::collections::BTreeMap;
 
 use unspool_model::event::{ClockKind, Errno, ExitStatus};
 use unspool_model::normalize::Change;
-use unspool_model::world::LinkKind;
+use unspool_model::world::{Content, LinkKind};
+
+use super::messages::Messages;
 
 /// Distinct commands, values or users of one role that are kept.
 pub(super) const VALUES_MAX: usize = 256;
+/// Distinct replacements in names that are kept.
+pub(super) const CHANGES_MAX: usize = 20_000;
 /// Pairs of role and resource that are kept; what comes later is only counted, in [`Profile::left_out`].
 pub(super) const USES_MAX: usize = 400_000;
 
@@ -40,16 +44,36 @@ pub struct Profile {
     /// By role and key.
     pub(super) uses: BTreeMap<(u32, u32), Use>,
     pub(super) links: Vec<RoleLink>,
+    /// What processes wrote for people, as far as it was recorded.
+    pub(super) messages: Messages,
+    /// Whether the run has the data of what was written.
+    pub(super) has_messages: bool,
     /// Which groups of calls the run has at all: a recorder may leave some out.
     pub(super) groups: [u64; GROUPS],
-    /// What was replaced in names, with an example of each.
-    pub(super) changes: BTreeMap<(Vec<u8>, Vec<u8>), Change>,
+    /// What was replaced in names, with the first name of each.
+    pub(super) changes: BTreeMap<Change, Vec<u8>>,
+    /// Replacements beyond [`CHANGES_MAX`], which are not kept.
+    pub(super) changes_left_out: u64,
 }
 
 impl Profile {
     /// From its first to its last event.
     pub fn duration_ns(&self) -> i64 {
         self.end_ns.saturating_sub(self.start_ns).max(0)
+    }
+
+    /// Keeps what was replaced in a name.
+    pub(super) fn note(&mut self, changes: Vec<Change>, name: &[u8]) {
+        for change in changes {
+            if self.changes.contains_key(&change) {
+                continue;
+            }
+            if self.changes.len() < CHANGES_MAX {
+                self.changes.insert(change, name.to_vec());
+            } else {
+                self.changes_left_out += 1;
+            }
+        }
     }
 
     /// Processes that were folded.
@@ -125,6 +149,17 @@ pub(super) struct Ended {
     /// Command of the first.
     pub(super) command: Vec<u8>,
     pub(super) first_ns: i64,
+    /// Normalised command lines that failed so.
+    pub(super) commands: BTreeMap<Vec<Vec<u8>>, FailedCommand>,
+}
+
+/// Processes of one command line that failed alike.
+#[derive(Clone, Debug, Default)]
+pub(super) struct FailedCommand {
+    pub(super) count: u64,
+    /// The first of them.
+    pub(super) command: Vec<u8>,
+    pub(super) first_ns: i64,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -156,6 +191,8 @@ pub(super) struct Key {
     pub(super) created: bool,
     pub(super) modified: bool,
     pub(super) deleted: bool,
+    /// What the file was when the run began, when there is one file of this role and somebody looked.
+    pub(super) content: Option<Content>,
     /// Some process of the run opened it, or named it; else it was open before.
     pub(super) named: bool,
 }

@@ -1,9 +1,11 @@
 //! Puts the differences in order: one line per cause, what follows from it behind it.
 
+use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Joint;
 use super::causes::causes;
+use super::contents;
 use super::finding::{Finding, FindingKind};
 use super::phrases::say;
 use super::profile::KeyKind;
@@ -23,6 +25,15 @@ pub(super) fn rank(joint: &Joint<'_>, mut findings: Vec<Finding>) -> Vec<Finding
             .and_then(|role| joint.roles.get(role as usize))
             .map(|role| role.name.clone())
             .unwrap_or_default();
+        if let Some(role) = finding.role.and_then(|role| joint.any_role(role))
+            && !finding
+                .evidence
+                .iter()
+                .any(|line| line.starts_with(b"command"))
+        {
+            let command = super::processes::raw_command(role);
+            finding.evidence.push(say!("command: ", command));
+        }
     }
     let findings = one_per_thing(searches(bulk(joint, findings)));
     let findings = pairs(joint, findings);
@@ -40,24 +51,28 @@ pub(super) fn rank(joint: &Joint<'_>, mut findings: Vec<Finding>) -> Vec<Finding
     sort(&mut findings);
     findings.truncate(CONSIDERED_MAX);
     causes(joint, &mut findings);
+    contents::temper(joint, &mut findings);
     findings.retain(|finding| finding.score >= SCORE_MIN);
     order(findings)
 }
 
 fn sort(findings: &mut [Finding]) {
-    findings.sort_by(|one, other| {
-        other
-            .score
-            .total_cmp(&one.score)
-            .then_with(|| one.at_ns.cmp(&other.at_ns))
-            .then_with(|| {
-                (one.kind, &one.subject, &one.process).cmp(&(
-                    other.kind,
-                    &other.subject,
-                    &other.process,
-                ))
-            })
-    });
+    findings.sort_by(in_order);
+}
+
+/// The heaviest first, then the first to happen.
+fn in_order(one: &Finding, other: &Finding) -> Ordering {
+    other
+        .score
+        .total_cmp(&one.score)
+        .then_with(|| one.at_ns.cmp(&other.at_ns))
+        .then_with(|| {
+            (one.kind, &one.subject, &one.process).cmp(&(
+                other.kind,
+                &other.subject,
+                &other.process,
+            ))
+        })
 }
 
 /// Findings of one kind in one family of files from which on they are how that family is on some day.
@@ -210,24 +225,27 @@ fn one_per_thing(mut findings: Vec<Finding>) -> Vec<Finding> {
     };
     sort(&mut findings);
     findings.sort_by_key(|finding| (std::cmp::Reverse(strength(finding)), finding.at_ns));
-    let mut places: BTreeMap<(u8, Option<u32>, Vec<u8>), usize> = BTreeMap::new();
+    let mut places: BTreeMap<_, usize> = BTreeMap::new();
     let mut kept: Vec<Finding> = Vec::new();
     for finding in findings {
         let aspect = match finding.kind {
             FindingKind::Slower => 1,
             FindingKind::ExitStatus | FindingKind::Signal => 2,
+            FindingKind::LogNew | FindingKind::LogGone => 3,
+            FindingKind::Order => 4,
             _ => 0,
         };
         let key = match finding.key {
-            Some(key) => (aspect, Some(key), Vec::new()),
+            Some(key) => (aspect, None, Some(key), Vec::new()),
             None => (
-                aspect + 10 * finding.kind as u8,
+                aspect,
+                Some(finding.kind),
                 finding.role,
                 finding.subject.clone(),
             ),
         };
         // Two roles may call the same thing slow; a sleep is each one's own.
-        let own = finding.kind == FindingKind::Slower && finding.evidence.is_empty();
+        let own = finding.kind == FindingKind::Slower && finding.key.is_none();
         match places.get(&key) {
             Some(place) if !own => {
                 if let Some(first) = kept.get_mut(*place)
@@ -470,19 +488,7 @@ fn folders(findings: Vec<Finding>) -> Vec<Finding> {
 /// By score; what follows from a cause has less. Places of causes become those of the new order.
 fn order(findings: Vec<Finding>) -> Vec<Finding> {
     let mut indexed: Vec<(usize, Finding)> = findings.into_iter().enumerate().collect();
-    indexed.sort_by(|(_, one), (_, other)| {
-        other
-            .score
-            .total_cmp(&one.score)
-            .then_with(|| one.at_ns.cmp(&other.at_ns))
-            .then_with(|| {
-                (one.kind, &one.subject, &one.process).cmp(&(
-                    other.kind,
-                    &other.subject,
-                    &other.process,
-                ))
-            })
-    });
+    indexed.sort_by(|(_, one), (_, other)| in_order(one, other));
     let places: BTreeMap<usize, usize> = indexed
         .iter()
         .enumerate()

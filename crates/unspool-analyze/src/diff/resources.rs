@@ -1,16 +1,15 @@
 //! Differences of what processes did to files, folders, connections.
 
-use std::collections::BTreeSet;
-
 use unspool_model::event::Errno;
 
+use super::contents::{self, Touched};
 use super::families::Families;
 use super::finding::{Finding, FindingKind};
 use super::phrases::{say, size, times, who};
 use super::processes::{is_copy, is_gone, is_new};
 use super::profile::{Failures, Group, Key, KeyKind, Use};
 use super::words::{amounts_text, errno_words, failure_text, is_said, plain_address, stem, verb};
-use super::{Joint, is_stable, is_system, weight_of};
+use super::{Joint, is_cache, is_system, weight_of};
 
 /// Ordinary answers that are no failure: try again, in progress, no child, no terminal, restarts, already connected.
 const ORDINARY: [u16; 17] = [
@@ -26,6 +25,7 @@ const EAGAIN: Errno = Errno(11);
 pub(super) fn find(joint: &Joint<'_>, out: &mut Vec<Finding>) {
     let families = Families::new(joint);
     families.find(joint, out);
+    let touched = Touched::new(joint);
     for ((role, key), sides) in &joint.uses {
         // What a new process does is part of its being new; a copy does what its maker would have done.
         let copy = is_copy(joint, *role);
@@ -39,6 +39,7 @@ pub(super) fn find(joint: &Joint<'_>, out: &mut Vec<Finding>) {
             joint,
             role: *role,
             key: *key,
+            touched,
             baselines,
         };
         // A role that some baselines lack says nothing there.
@@ -64,7 +65,7 @@ pub(super) fn find(joint: &Joint<'_>, out: &mut Vec<Finding>) {
                 if family.is_some_and(|family| family.is_usual(used)) {
                     continue;
                 }
-                if present == 0 {
+                if present == 0 || place.is_found(used) {
                     place.new_use(used, out);
                 } else {
                     place.amounts(used, &with_role, out);
@@ -91,10 +92,12 @@ pub(super) fn beyond(now: u64, before: &[u64], slack: f64) -> Option<(f64, u64)>
     (over > 0.0).then_some((ratio.signum() * over, usual))
 }
 
-struct Place<'a, 'p> {
-    joint: &'a Joint<'p>,
-    role: u32,
-    key: u32,
+/// One role and one resource in all runs.
+pub(super) struct Place<'a, 'p> {
+    pub(super) joint: &'a Joint<'p>,
+    pub(super) role: u32,
+    pub(super) key: u32,
+    touched: Touched,
     baselines: &'a [Option<&'p Use>],
 }
 
@@ -111,7 +114,7 @@ impl<'p> Place<'_, 'p> {
     }
 
     /// The name in full, as the subject has it.
-    fn name(&self) -> Vec<u8> {
+    pub(super) fn name(&self) -> Vec<u8> {
         let Some(key) = self.any() else {
             return Vec::new();
         };
@@ -141,7 +144,7 @@ impl<'p> Place<'_, 'p> {
 
     /// Whether a baseline used it in any role, with success.
     fn used_before_by_any(&self) -> bool {
-        let roles = self.joint.users.get(&self.key);
+        let roles = self.joint.users.get(self.key as usize);
         roles.into_iter().flatten().any(|role| {
             self.joint
                 .uses
@@ -396,13 +399,24 @@ impl<'p> Place<'_, 'p> {
             ))
     }
 
-    fn new_use(&self, used: &Use, out: &mut Vec<Finding>) {
-        if used.effective() == 0 {
-            return;
-        }
-        let name = self.name();
-        let elsewhere = self.used_before_by_any();
-        let (kind, base, words) = match self.kind() {
+    /// Whether it is there now and was looked for in vain in all baselines that looked for it.
+    fn is_found(&self, used: &Use) -> bool {
+        let in_vain = |used: &Use| {
+            used.effective() == 0
+                && used
+                    .errors
+                    .iter()
+                    .any(|failures| failures.errno == Errno::ENOENT)
+        };
+        self.kind() == KeyKind::File
+            && used.effective() > 0
+            && self.before().next().is_some()
+            && self.before().all(in_vain)
+    }
+
+    /// What a new use is called, how much it weighs, and the words for it.
+    fn new_kind(&self, used: &Use, name: &[u8]) -> Option<(FindingKind, f64, &'static str)> {
+        Some(match self.kind() {
             KeyKind::Peer => (
                 FindingKind::ConnectionNew,
                 3.4,
@@ -413,14 +427,22 @@ impl<'p> Place<'_, 'p> {
                 2.6,
                 " listens where it did not before: ",
             ),
-            KeyKind::File if used.count(Group::Execute) > 0 => return,
+            KeyKind::File if used.count(Group::Execute) > 0 => return None,
             KeyKind::File => {
                 let only_asked = used.effective() == used.count(Group::Query);
-                let base = if only_asked { 1.4 } else { 3.0 };
+                let is_found = self.is_found(used);
+                let base = match (only_asked, is_found) {
+                    (true, false) => 1.4,
+                    // Whether there is a file of that name is what was asked.
+                    (true, true) => 2.4,
+                    (false, _) => 3.0,
+                };
                 (
                     FindingKind::FileNew,
                     base,
-                    if only_asked {
+                    if is_found {
+                        " found a file that was not there before: "
+                    } else if only_asked {
                         " asked for a file that it did not ask for before: "
                     } else if used.bytes_written > 0 {
                         " wrote a file that it did not write before: "
@@ -444,7 +466,20 @@ impl<'p> Place<'_, 'p> {
                 2.0,
                 " connected to a socket that it did not use before: ",
             ),
-            KeyKind::LocalSocket | KeyKind::Pipe | KeyKind::Anonymous | KeyKind::Call => return,
+            KeyKind::LocalSocket | KeyKind::Pipe | KeyKind::Anonymous | KeyKind::Call => {
+                return None;
+            }
+        })
+    }
+
+    fn new_use(&self, used: &Use, out: &mut Vec<Finding>) {
+        if used.effective() == 0 {
+            return;
+        }
+        let name = self.name();
+        let elsewhere = self.used_before_by_any();
+        let Some((kind, base, words)) = self.new_kind(used, &name) else {
+            return;
         };
         let score = if elsewhere || self.joint.is_of_family(self.key) {
             base * 0.38
@@ -452,9 +487,21 @@ impl<'p> Place<'_, 'p> {
             base
         };
         let score = if is_said(&name) { score * 0.6 } else { score };
+        let weight = if self.is_found(used) && !is_system(&name) && !is_cache(&name) {
+            1.0
+        } else {
+            weight_of(self.joint, self.key)
+        };
         out.push(
-            Finding::new(kind, score * weight_of(self.joint, self.key), &name)
-                .values("not used", amounts_text(used))
+            Finding::new(kind, score * weight, &name)
+                .values(
+                    if self.is_found(used) {
+                        "not there"
+                    } else {
+                        "not used"
+                    },
+                    amounts_text(used),
+                )
                 .at(used.first_ns, Some(used.first_seq))
                 .of(self.role, Some(self.key))
                 .says(say!(who(self.joint, self.role), words, name)),
@@ -479,6 +526,8 @@ impl<'p> Place<'_, 'p> {
             KeyKind::File if before.bytes_written > 0 => {
                 (FindingKind::FileGone, 2.3, " did not write ")
             }
+            // What libraries look up is a matter of what they were asked.
+            KeyKind::File if is_system(&name) => (FindingKind::FileGone, 1.3, " did not use "),
             KeyKind::File => (FindingKind::FileGone, 2.2, " did not use "),
             KeyKind::Folder => (FindingKind::FileGone, 0.9, " did not use "),
             KeyKind::LocalSocket if name.starts_with(b"/") || name.starts_with(b"@") => {
@@ -530,7 +579,9 @@ impl<'p> Place<'_, 'p> {
         };
         let read = series(|used| used.bytes_read);
         let written = series(|used| used.bytes_written);
-        if self.content(used, baselines, out) || self.unanswered(used, baselines, out) {
+        if contents::find(self, used, baselines, self.touched, out)
+            || self.unanswered(used, baselines, out)
+        {
             return;
         }
         self.amount(used, "read", used.bytes_read, &read, 1.0, out);
@@ -590,66 +641,27 @@ impl<'p> Place<'_, 'p> {
         true
     }
 
-    /// Files that a job reads whole and does not write, and that are no data: the smallest difference counts.
-    fn content(&self, used: &Use, baselines: &[Option<&Use>], out: &mut Vec<Finding>) -> bool {
-        let Some(key) = self.any() else { return false };
-        let written = (0..self.joint.runs.len())
-            .filter_map(|side| self.joint.key_of(self.key, side))
-            .any(|key| key.created || key.modified);
-        if self.kind() != KeyKind::File || written || !is_stable(&key.raw) {
+    /// Whether each process did as much as before: only their number is another one, which is told by itself.
+    fn is_by_count(&self, now: u64, before: &[u64], slack: f64) -> bool {
+        let joint = self.joint;
+        let instances = |side: usize| {
+            joint
+                .role_of(self.role, side)
+                .map(|role| role.instances.max(1))
+        };
+        let counts: Vec<u64> = (0..joint.subject()).filter_map(instances).collect();
+        let Some(today) = instances(joint.subject()) else {
+            return false;
+        };
+        if counts.len() != before.len() || counts.contains(&today) {
             return false;
         }
-        // A shell reads its script piece by piece, as far as it gets.
-        let label = self
-            .joint
-            .any_role(self.role)
-            .map_or(&[][..], |role| &role.label);
-        let script = !label.is_empty() && label == super::roles::base(&key.raw);
-        let shell = script && !label.ends_with(b".py");
-        let per_open = |used: &Use| {
-            if shell {
-                return Some(used.most_read);
-            }
-            let opens = used.count(Group::Open).max(1);
-            used.bytes_read
-                .is_multiple_of(opens)
-                .then(|| used.bytes_read / opens)
-        };
-        let before: BTreeSet<Option<u64>> = baselines
+        let each: Vec<u64> = before
             .iter()
-            .flatten()
-            .map(|used| per_open(used))
+            .zip(&counts)
+            .map(|(amount, count)| amount / count)
             .collect();
-        let [Some(Some(old))] = before.iter().copied().map(Some).collect::<Vec<_>>()[..] else {
-            return false;
-        };
-        let Some(new) = per_open(used) else {
-            return false;
-        };
-        if new == old || new == 0 || old == 0 {
-            return false;
-        }
-        let name = self.name();
-        // What a changed script does otherwise says more than that it changed.
-        let weight = match (script, is_system(&key.raw)) {
-            _ if self.joint.is_of_family(self.key) => 0.4,
-            (true, _) => 0.75,
-            (false, true) => 0.8,
-            (false, false) => 1.0,
-        };
-        out.push(
-            Finding::new(FindingKind::Content, 2.7 * weight, &name)
-                .values(size(old), size(new))
-                .at(used.first_ns, Some(used.first_seq))
-                .of(self.role, Some(self.key))
-                .says(say!(
-                    who(self.joint, self.role),
-                    " read ",
-                    name,
-                    format!(" with another content: {}, before {}", size(new), size(old))
-                )),
-        );
-        true
+        beyond(now / today, &each, slack).is_none()
     }
 
     fn amount(
@@ -666,7 +678,10 @@ impl<'p> Place<'_, 'p> {
         let Some((ratio, usual)) = beyond(now, before, slack) else {
             return;
         };
-        if now.abs_diff(usual) < 64 && now > 0 {
+        // The length of a file that is read whole is exact, however short it is.
+        let is_exact = self.any().is_some_and(|key| key.content.is_some());
+        if now.abs_diff(usual) < 64 && now > 0 && !is_exact || self.is_by_count(now, before, slack)
+        {
             return;
         }
         let emptied = now == 0 && used.effective() > 0;

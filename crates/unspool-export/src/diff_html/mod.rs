@@ -69,7 +69,11 @@ pub fn html(head: &Head, report: &Report) -> String {
         }
         out.push_str("</li>\n");
     }
-    out.push_str("</ol>\n</body></html>\n");
+    out.push_str("</ol>\n");
+    for note in &head.notes {
+        out.push_str(&format!("<p>Note: {}</p>\n", escaped(note)));
+    }
+    out.push_str("</body></html>\n");
     out
 }
 

@@ -39,6 +39,9 @@ pub fn markdown(head: &Head, report: &Report) -> String {
             out.push_str(&format!("   - so: {}\n", escaped(&effect.text("sentence"))));
         }
     }
+    for note in &head.notes {
+        out.push_str(&format!("\nNote: {}\n", escaped(note)));
+    }
     out
 }
 

@@ -21,6 +21,8 @@ pub struct Head {
     pub after_ns: i64,
     /// Runs that are not whole.
     pub incomplete: Vec<String>,
+    /// What was not compared, and why: a sentence each.
+    pub notes: Vec<String>,
 }
 
 /// Values of a row, by the names of the columns.
@@ -174,6 +176,10 @@ pub fn text(head: &Head, report: &Report, options: &TextOptions, all: bool) -> S
                 out.push_str(&format!("{}     {line}{}\n", palette.dim, palette.reset));
             }
         }
+    }
+    for note in head.notes.iter().filter(|_| head.different || all) {
+        let note = Untrusted::printed(note.as_bytes());
+        out.push_str(&format!("{}note: {note}{}\n", palette.dim, palette.reset));
     }
     out
 }

@@ -54,6 +54,7 @@ fn world() -> World {
             created: false,
             modified: false,
             deleted: false,
+            content: None,
         });
     }
     world

@@ -1,8 +1,7 @@
 //! Learns from two sets of names what no grammar knows: folders that only have another name, counters, random words.
 
-use std::collections::BTreeMap;
-
 use super::scan::placeholder;
+use crate::map::Map;
 
 /// Names that are compared for folders, of each side.
 const NAMES_MAX: usize = 20_000;
@@ -18,7 +17,7 @@ type Hole<'n> = (&'n [u8], &'n [u8]);
 /// Path of a folder on both sides.
 type Folders<'n> = (&'n [u8], &'n [u8]);
 /// Names below two folders that agree.
-type Votes<'n> = BTreeMap<Folders<'n>, usize>;
+type Votes<'n> = Map<Folders<'n>, usize>;
 
 /// A folder that has another name on the other side.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -33,17 +32,20 @@ pub struct Renamed {
 /// differ in this one component only, and neither side has the other's. The outermost come first.
 pub fn folders(from: &[&[u8]], to: &[&[u8]]) -> Vec<Renamed> {
     // With component `depth` taken out: name -> component; ambiguous names vote for nothing.
-    let mut votes: Votes<'_> = BTreeMap::new();
+    let mut votes: Votes<'_> = Map::default();
     for depth in 1..DEPTH_MAX {
-        let mut by_hole: BTreeMap<Hole<'_>, Vec<&[u8]>> = BTreeMap::new();
+        let mut by_hole: Map<Hole<'_>, Option<&[u8]>> = Map::default();
         for name in to.iter().take(NAMES_MAX) {
             if let Some((hole, whole)) = hole(name, depth) {
-                by_hole.entry(hole).or_default().push(whole);
+                by_hole
+                    .entry(hole)
+                    .and_modify(|only| *only = None)
+                    .or_insert(Some(whole));
             }
         }
         for name in from.iter().take(NAMES_MAX) {
             if let Some((hole, whole)) = hole(name, depth)
-                && let Some([other]) = by_hole.get(&hole).map(Vec::as_slice)
+                && let Some(Some(other)) = by_hole.get(&hole)
                 && *other != whole
             {
                 *votes.entry((whole, *other)).or_default() += 1;
@@ -118,7 +120,7 @@ pub fn renamed(folders: &[Renamed], name: &[u8]) -> Option<Vec<u8>> {
 /// words alone. Where the sides have several of a form, they are paired in order.
 pub fn pairs(from: &[(u64, &[u8])], to: &[(u64, &[u8])]) -> Vec<(usize, usize)> {
     let forms = |names: &[(u64, &[u8])]| {
-        let mut forms: BTreeMap<(u64, Vec<u8>), Vec<usize>> = BTreeMap::new();
+        let mut forms: Map<(u64, Vec<u8>), Vec<usize>> = Map::default();
         for (place, (group, name)) in names.iter().enumerate() {
             if let Some(form) = skeleton(name) {
                 forms.entry((*group, form)).or_default().push(place);
@@ -127,20 +129,19 @@ pub fn pairs(from: &[(u64, &[u8])], to: &[(u64, &[u8])]) -> Vec<(usize, usize)> 
         forms
     };
     let ours = forms(from);
-    let theirs = forms(to);
+    let mut theirs = forms(to);
     let mut pairs = Vec::new();
+    let sort = |places: &mut Vec<usize>, names: &[(u64, &[u8])]| {
+        let name = |place: usize| names.get(place).map(|(_, name)| *name);
+        places.sort_by(|one, other| name(*one).cmp(&name(*other)));
+    };
+    #[expect(clippy::iter_over_hash_type, reason = "the pairs are sorted below")]
     for (form, mut places) in ours {
-        let Some(mut others) = theirs.get(&form).cloned() else {
+        let Some(mut others) = theirs.remove(&form) else {
             continue;
         };
-        let name = |names: &[(u64, &[u8])], place: usize| {
-            names
-                .get(place)
-                .map(|(_, name)| name.to_vec())
-                .unwrap_or_default()
-        };
-        places.sort_by_key(|place| name(from, *place));
-        others.sort_by_key(|place| name(to, *place));
+        sort(&mut places, from);
+        sort(&mut others, to);
         pairs.extend(places.into_iter().zip(others));
     }
     pairs.sort_unstable();

@@ -154,15 +154,19 @@ pub const NAME_LEN_MAX: usize = 16 << 10;
 impl Context {
     /// Replaces what differs from run to run.
     pub fn normalize(&self, kind: Kind, name: &[u8]) -> Normalized {
-        let mut normalized = Normalized {
-            text: name.to_vec(),
-            changes: Vec::new(),
-        };
         if name.len() > NAME_LEN_MAX {
+            return Normalized {
+                text: name.to_vec(),
+                changes: Vec::new(),
+            };
+        }
+        let (text, changes) = scan::pass(self, kind, name);
+        let mut normalized = Normalized { text, changes };
+        if normalized.changes.is_empty() {
             return normalized;
         }
         // A replaced part may set its neighbour free; another pass sees it.
-        for _ in 0..PASSES_MAX {
+        for _ in 1..PASSES_MAX {
             let (text, changes) = scan::pass(self, kind, &normalized.text);
             if changes.is_empty() {
                 break;

@@ -57,6 +57,7 @@ impl Names {
             created: false,
             modified: false,
             deleted: false,
+            content: None,
         });
         self.notes.push(Note::default());
         if let Some(socket) = socket {

@@ -207,7 +207,9 @@ impl Table {
         }
         let wanted = id.schema();
         let found = self.metadata.schema();
-        let same = wanted.fields().len() == found.fields().len()
+        // Columns at the end that may be empty came later: older runs lack them.
+        let rest = wanted.fields().get(found.fields().len()..);
+        let same = rest.is_some_and(|rest| rest.iter().all(|column| column.is_nullable()))
             && wanted
                 .fields()
                 .iter()

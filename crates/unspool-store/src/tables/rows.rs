@@ -3,7 +3,7 @@
 //! Times are split: `time_us` and `time_sub_ns` are the microseconds and the nanoseconds beyond them. What a column does not
 //! say of an event is what others say already: `tid` where it is `pid`, `syscall` where it is the call of the table that `name`
 //! names (0 says that it is none), `claimed` where it is false. Numbers of kinds are those of the model's enums. Columns that hold ids of strings: `name`, `syscall`, `exe`, `argv`,
-//! `env`, `cwd`, `protocol`, `local`, `remote`, `cgroup`, `container_*`, `pod_uid`, `systemd_unit`; those after `cgroup` are what
+//! `env`, `cwd`, `protocol`, `local`, `remote`, `hash`, `cgroup`, `container_*`, `pod_uid`, `systemd_unit`; those after `cgroup` are what
 //! its path says, for queries.
 
 use unspool_model::event::{Errno, ExitStatus, Outcome};
@@ -174,6 +174,10 @@ table! {
         created: bool,
         modified: bool,
         deleted: bool,
+        size: Option<u64>,
+        modified_ns: Option<i64>,
+        inode: Option<u64>,
+        hash: Option<u32>,
     }
 }
 
@@ -568,6 +572,13 @@ impl ResourceRow {
             created: resource.created,
             modified: resource.modified,
             deleted: resource.deleted,
+            size: resource.content.map(|content| content.size_bytes),
+            modified_ns: resource.content.map(|content| content.modified_ns),
+            inode: resource.content.map(|content| content.inode),
+            hash: resource
+                .content
+                .and_then(|content| content.hash)
+                .map(|hash| strings.intern(format!("{hash:032x}").as_bytes())),
         }
     }
 }

@@ -5,7 +5,9 @@ use arrow_array::RecordBatch;
 use arrow_array::cast::AsArray as _;
 use unspool_model::category::Category;
 use unspool_model::ids::{ProcessId, ResourceId};
-use unspool_model::world::{Image, Link, LinkKind, Resource, ResourceKind, SocketName, World};
+use unspool_model::world::{
+    Content, Image, Link, LinkKind, Resource, ResourceKind, SocketName, World,
+};
 
 use super::open::{Table, Tables};
 use super::rows::{
@@ -209,6 +211,21 @@ fn resource_of(table: &Table, strings: &Strings, row: &ResourceRow) -> Result<Re
         }),
         None => None,
     };
+    let hash = match row.hash {
+        Some(hash) => std::str::from_utf8(text(table, strings, hash)?)
+            .ok()
+            .and_then(|digits| u128::from_str_radix(digits, 16).ok()),
+        None => None,
+    };
+    let content = match (row.size, row.modified_ns, row.inode) {
+        (Some(size_bytes), Some(modified_ns), Some(inode)) => Some(Content {
+            size_bytes,
+            modified_ns,
+            inode,
+            hash,
+        }),
+        _ => None,
+    };
     Ok(Resource {
         id: ResourceId(row.id),
         kind: ResourceKind::from_number(row.kind).unwrap_or(ResourceKind::Unknown),
@@ -218,6 +235,7 @@ fn resource_of(table: &Table, strings: &Strings, row: &ResourceRow) -> Result<Re
         created: row.created,
         modified: row.modified,
         deleted: row.deleted,
+        content,
     })
 }
 

@@ -246,6 +246,7 @@ fn a_missing_or_changed_table_makes_a_run_incomplete() {
         created: false,
         modified: false,
         deleted: false,
+        content: None,
     });
     let closing = Closing {
         tables: Some(tables.finish().unwrap()),

@@ -411,6 +411,9 @@ fn describe(settings: &Settings, args: &ImportArgs, input: &Input, manifest: &mu
     manifest.start_ns = now_ns();
     input.format.name.clone_into(&mut manifest.recorder.name);
     "import".clone_into(&mut manifest.recorder.version);
+    if args.payload {
+        manifest.recorder.options = vec!["payload=kept".to_owned()];
+    }
     manifest.sources = input
         .files
         .iter()

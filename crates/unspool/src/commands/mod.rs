@@ -1,5 +1,6 @@
 //! One file per command.
 
+pub(crate) mod contents;
 pub(crate) mod diff;
 pub(crate) mod dockit;
 pub(crate) mod doctor;

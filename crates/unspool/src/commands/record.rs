@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use anyhow::Result;
 use unspool_model::event::ClockKind;
+use unspool_record::contents::Contents;
 use unspool_record::external::{self, Tracer, TracerOptions};
 use unspool_record::scrub::{Payload, Policy, Rules, Scrubber};
 use unspool_record::{
@@ -273,6 +274,9 @@ fn options_text(args: &RecordArgs, recorder: RecorderChoice) -> Vec<String> {
     if recorder == RecorderChoice::Ptrace && filter(args) == Filter::Seccomp {
         options.push("filter=seccomp".to_owned());
     }
+    if args.hash {
+        options.push("hash=1".to_owned());
+    }
     options
 }
 
@@ -428,7 +432,10 @@ fn close(
     if let Err(error) = writer.sync() {
         eprint_error(&Failure::store(error).into());
     }
-    let (walked, summary) = match make_tables(folder, recorder) {
+    // What others started may see other files under the same names.
+    let contents = (!args.command.is_empty())
+        .then(|| Contents::new(writer.manifest_mut().start_ns, args.hash));
+    let (walked, summary) = match make_tables(folder, recorder, contents) {
         Ok((walked, summary)) => (walked, summary),
         Err(error) => {
             close_without_tables(writer, folder, &error, outcome);
@@ -463,10 +470,14 @@ fn close(
 }
 
 /// Decodes and tracks what was recorded, into tables.
-fn make_tables(folder: &Path, recorder: RecorderChoice) -> Result<(Walked, TableSummary)> {
+fn make_tables(
+    folder: &Path,
+    recorder: RecorderChoice,
+    contents: Option<Contents>,
+) -> Result<(Walked, TableSummary)> {
     let reader = RunReader::open(folder).map_err(Failure::store)?;
     let mut source = FrameSource::new(reader.frames().map_err(Failure::store)?);
-    walk_into_tables(&mut source, recorder_name(recorder), folder)
+    walk_into_tables(&mut source, recorder_name(recorder), folder, contents)
 }
 
 /// Seals the run as incomplete: its raw bytes are all there is of it (a full disk has no room for tables).

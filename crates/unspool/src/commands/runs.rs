@@ -291,7 +291,7 @@ fn recover(entry: &RunEntry) -> Result<()> {
     let frames = recovery.reader().frames().map_err(Failure::store)?;
     let mut source = FrameSource::new(frames);
     let recorder = &manifest.recorder.name;
-    let (walked, summary) = walk_into_tables(&mut source, recorder, recovery.folder())?;
+    let (walked, summary) = walk_into_tables(&mut source, recorder, recovery.folder(), None)?;
     let frames = source.into_frames();
     let totals = frames.totals();
     let losses = frames.losses().to_vec();

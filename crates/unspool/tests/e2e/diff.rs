@@ -171,7 +171,9 @@ fn the_folder_of_the_job_and_the_recorder_do_not_matter() {
     }
     record(&program, &one, "one", &[]);
     record(&program, &two, "two", &[]);
-    let mut others = vec!["two"];
+    prepare(&one);
+    record(&program, &one, "five", &["--recorder", "ptrace"]);
+    let mut others = vec!["two", "five"];
     if std::process::Command::new("strace")
         .arg("-V")
         .output()
@@ -184,6 +186,9 @@ fn the_folder_of_the_job_and_the_recorder_do_not_matter() {
                 .success()
         );
         others.push("three");
+        prepare(&one);
+        import_of_strace(&program, &one);
+        others.push("four");
     } else {
         assert!(std::env::var_os("CI").is_none(), "strace must be installed");
         eprintln!("skipped in part: strace is not installed");
@@ -196,6 +201,22 @@ fn the_folder_of_the_job_and_the_recorder_do_not_matter() {
             .collect();
         assert!(alarms.is_empty(), "{other}: {alarms:#?}");
     }
+}
+
+/// The job under plain `strace -f`, as people have it, as the run `four`.
+fn import_of_strace(program: &Program, folder: &Path) {
+    let log = folder.join("strace.log");
+    let traced = std::process::Command::new("strace")
+        .args(["-f", "-tt", "-T", "-s", "400", "-o"])
+        .arg(&log)
+        .arg("sh")
+        .arg(folder.join("job.sh"))
+        .env_clear()
+        .env("PATH", "/usr/bin:/bin")
+        .current_dir(program.work())
+        .status();
+    assert!(traced.expect("strace is here").success());
+    program.ok(&["import", "--name", "four", &log.display().to_string()]);
 }
 
 #[test]
@@ -220,5 +241,208 @@ fn mistakes_are_explained() {
     assert!(
         told.contains("line 2") && told.contains("unspool.toml"),
         "{told}"
+    );
+}
+
+/// Two steps whose order a file decides, a message, and a count of threads.
+const STEPS: &str = "#!/bin/sh\ncd \"$(dirname \"$0\")\" || exit 9\n. ./job.conf\n\
+                     if [ \"$FIRST\" = sort ]; then sort input.txt > /dev/null; wc -l input.txt > /dev/null\n\
+                     else wc -l input.txt > /dev/null; sort input.txt > /dev/null; fi\n\
+                     echo \"step of $$ done in 0.$$ s\" >> steps.log\n\
+                     if [ -n \"$TOLD\" ]; then echo \"$TOLD\" >> steps.log; fi\n";
+
+fn steps(program: &Program, name: &str, conf: &str, more: &[&str]) {
+    let folder = program.work();
+    std::fs::write(folder.join("steps.sh"), STEPS).expect("the folder can be written");
+    std::fs::write(folder.join("job.conf"), conf).expect("the folder can be written");
+    std::fs::write(folder.join("input.txt"), "3\n1\n2\n").expect("the folder can be written");
+    // The kernel's times of files lag by a tick; what changes during a run is not described.
+    wait_for_clock();
+    let job = folder.join("steps.sh").display().to_string();
+    let mut args = vec!["record", "-q", "--name", name];
+    args.extend_from_slice(more);
+    args.extend_from_slice(&["--", "sh", &job]);
+    assert!(program.run(&args).status.success());
+}
+
+/// Until the time that a new file gets is 20 ms after the present one.
+fn wait_for_clock() {
+    let stamp = || {
+        let file = tempfile::NamedTempFile::new().expect("a file");
+        let metadata = file.as_file().metadata().expect("it is open");
+        metadata.modified().expect("Linux keeps times")
+    };
+    let start = stamp();
+    let late = |now: std::time::SystemTime| {
+        now.duration_since(start)
+            .is_ok_and(|passed| passed.as_millis() >= 20)
+    };
+    while !late(stamp()) {
+        std::thread::yield_now();
+    }
+}
+
+fn row<'r>(rows: &'r [Value], kind: &str) -> &'r Value {
+    rows.iter()
+        .find(|row| row["kind"] == kind)
+        .unwrap_or_else(|| panic!("no {kind} in {rows:#?}"))
+}
+
+#[test]
+fn steps_in_another_order_are_found() {
+    let program = Program::new();
+    steps(&program, "good", "FIRST=sort\n", &[]);
+    steps(&program, "other", "FIRST=wc__\n", &[]);
+    let rows = rows(&program, &["good", "other"]);
+    let found = row(&rows, "order");
+    let text = |name: &str| found[name].as_str().expect("text").to_owned();
+    assert_eq!(text("before"), "sort input.txt, then wc -l input.txt");
+    assert_eq!(text("after"), "wc -l input.txt, then sort input.txt");
+    assert!(found["score"].as_i64() >= Some(1500), "{found}");
+    let same = self::rows(&program, &["good", "good"]);
+    assert!(same.is_empty(), "{same:#?}");
+}
+
+#[test]
+fn a_message_that_is_new_is_found_where_data_was_kept() {
+    let program = Program::new();
+    let told = "TOLD='cannot reach the rates of 10.0.0.1'\n";
+    for (name, conf, more) in [
+        ("good", "", &["--payload", "300"][..]),
+        ("again", "", &["--payload", "300"]),
+        ("bad", told, &["--payload", "300"]),
+        ("blind", told, &[]),
+    ] {
+        steps(&program, name, conf, more);
+    }
+    let rows_of = |one: &str, other: &str| rows(&program, &[one, other]);
+    let bad = rows_of("good", "bad");
+    let found = row(&bad, "log-new");
+    assert!(
+        found["subject"]
+            .as_str()
+            .expect("text")
+            .ends_with("/steps.log"),
+        "{found}"
+    );
+    assert!(
+        found["after"]
+            .as_str()
+            .expect("text")
+            .contains("cannot reach the rates"),
+        "{found}"
+    );
+    let back = rows_of("bad", "good");
+    row(&back, "log-gone");
+    // Numbers in a message are no difference.
+    let again = rows_of("good", "again");
+    assert!(
+        again.iter().all(|row| row["kind"] != "log-new"),
+        "{again:#?}"
+    );
+    // Without data nothing is claimed, and that is said.
+    let blind = rows_of("good", "blind");
+    assert!(
+        blind.iter().all(|row| row["kind"] != "log-new"),
+        "{blind:#?}"
+    );
+    let text = program.ok(&["diff", "good", "blind"]);
+    assert!(text.contains("messages were not compared"), "{text}");
+    assert!(
+        !program
+            .ok(&["diff", "good", "bad"])
+            .contains("not compared")
+    );
+}
+
+#[test]
+fn messages_of_imported_logs_are_compared() {
+    let program = Program::new();
+    let log = |name: &str, line: &str| {
+        let path = program.work().join(name);
+        let text = format!(
+            "7 1763600000.100000 execve(\"/usr/bin/load\", [\"load\"], 0x1 /* 1 var */) = 0 <0.000100>\n\
+             7 1763600000.200000 write(2<pipe:[99]>, \"loaded 1234 rows\\n\", 17) = 17 <0.000010>\n\
+             {line}7 1763600000.400000 exit_group(0) = ?\n7 1763600000.400100 +++ exited with 0 +++\n"
+        );
+        std::fs::write(&path, text).expect("the folder can be written");
+        program.ok(&[
+            "import",
+            "--payload",
+            "--name",
+            name,
+            &path.display().to_string(),
+        ]);
+    };
+    log("good", "");
+    log(
+        "bad",
+        "7 1763600000.300000 write(2<pipe:[99]>, \"warning: 3 rows were dropped\\n\", 29) = 29 <0.000010>\n",
+    );
+    let rows = rows(&program, &["good", "bad"]);
+    let found = row(&rows, "log-new");
+    assert_eq!(found["subject"], "standard error of load");
+    assert!(found["score"].as_i64() >= Some(1500), "{found}");
+}
+
+#[test]
+fn a_change_that_keeps_the_length_is_found_by_its_hash() {
+    let program = Program::new();
+    steps(&program, "good", "THREADS=3\n", &["--hash"]);
+    steps(&program, "touched", "THREADS=3\n", &["--hash"]);
+    steps(&program, "bad", "THREADS=1\n", &["--hash"]);
+    let same = rows(&program, &["good", "touched"]);
+    assert!(same.iter().all(|row| row["kind"] != "content"), "{same:#?}");
+    let rows = rows(&program, &["good", "bad"]);
+    first(&rows, "content", "/job.conf");
+    let text = program.ok(&["diff", "good", "bad"]);
+    assert!(
+        text.contains("another content of the same length, 10 bytes"),
+        "{text}"
+    );
+}
+
+#[test]
+fn one_file_that_was_written_since_is_found_by_its_time() {
+    let program = Program::new();
+    let folder = program.work();
+    prepare(&folder);
+    let old = |name: &str| {
+        let file = std::fs::File::options()
+            .write(true)
+            .open(folder.join(name))
+            .expect("it is there");
+        let day = std::time::Duration::from_secs(86_400);
+        let time = file.metadata().and_then(|metadata| metadata.modified());
+        file.set_modified(time.expect("Linux keeps times") - day)
+            .expect("the file is ours");
+    };
+    for name in ["job.sh", "job.conf", "input.txt"] {
+        old(name);
+    }
+    wait_for_clock();
+    record(&program, &folder, "good", &[]);
+    std::fs::write(folder.join("job.conf"), "PAUSE= \n").expect("the folder can be written");
+    wait_for_clock();
+    for made in ["output.txt", "sorted.txt"] {
+        std::fs::remove_file(folder.join(made)).expect("it was made");
+    }
+    record(&program, &folder, "edited", &[]);
+    let rows = rows(&program, &["good", "edited"]);
+    let found = row(&rows, "content");
+    assert!(
+        found["subject"]
+            .as_str()
+            .expect("text")
+            .ends_with("/job.conf"),
+        "{found}"
+    );
+    assert!(found["score"].as_i64() >= Some(1500), "{found}");
+    assert!(
+        found["before"]
+            .as_str()
+            .expect("text")
+            .contains("hours before the run"),
+        "{found}"
     );
 }

@@ -2,10 +2,10 @@
 
 use std::process::Command;
 
-use super::super::{Size, installed, target, unspool};
+use super::super::{installed, target, unspool};
 
 /// Runs `faults/evaluate.py` with the program of this checkout.
-pub(super) fn run(size: Size) -> Result<(), String> {
+pub(super) fn run() -> Result<(), String> {
     if !installed("python3") {
         return Err("no `python3` here\nhint: install it (`apt-get install python3`)".to_owned());
     }
@@ -16,10 +16,7 @@ pub(super) fn run(size: Size) -> Result<(), String> {
         .arg(unspool()?)
         .arg("--misses")
         .arg(target().join("faults-misses.md"));
-    match size {
-        Size::Full => command.args(["--suite", "all", "--peers"]),
-        Size::Smoke => command.arg("--smoke"),
-    };
+    command.args(["--suite", "all", "--peers"]);
     let status = command
         .status()
         .map_err(|error| format!("run `python3 faults/evaluate.py`: {error}"))?;

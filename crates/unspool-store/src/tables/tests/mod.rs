@@ -311,6 +311,36 @@ fn a_table_with_other_columns_is_refused() {
 }
 
 #[test]
+fn a_run_without_the_newest_columns_is_read() {
+    use parquet::arrow::ArrowWriter;
+    use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+
+    let folder = tempfile::tempdir().unwrap();
+    let mut world = Random(3).world(4);
+    write_run(folder.path(), &[], &world);
+    let path = table_path(folder.path(), "resources");
+    let file = fs::File::open(&path).unwrap();
+    let reader = ParquetRecordBatchReaderBuilder::try_new(file).unwrap();
+    let first: Vec<usize> = (0..11).collect();
+    let batches: Vec<_> = reader
+        .build()
+        .unwrap()
+        .map(|batch| batch.unwrap().project(&first).unwrap())
+        .collect();
+    let file = fs::File::create(&path).unwrap();
+    let mut writer = ArrowWriter::try_new(file, batches[0].schema(), None).unwrap();
+    for batch in &batches {
+        writer.write(batch).unwrap();
+    }
+    writer.close().unwrap();
+    for resource in &mut world.resources {
+        resource.content = None;
+    }
+    let read = open_forged(folder.path(), "resources").world().unwrap();
+    assert_eq!(read.resources, world.resources);
+}
+
+#[test]
 fn metadata_over_a_limit_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     write_run(folder.path(), &[], &Random(3).world(20));

@@ -7,8 +7,8 @@ use unspool_model::sample::{AMOUNTS, Sample, Usage};
 use unspool_model::step::{Action, Step, StepArgs, StepKind, StepSink, Touch};
 use unspool_model::syscalls::Syscall;
 use unspool_model::world::{
-    Access, ClosedBy, Descriptor, Image, Link, LinkKind, Origin, Process, Resource, ResourceKind,
-    Session, SocketName, Traffic, World,
+    Access, ClosedBy, Content, Descriptor, Image, Link, LinkKind, Origin, Process, Resource,
+    ResourceKind, Session, SocketName, Traffic, World,
 };
 
 /// splitmix64.
@@ -205,6 +205,12 @@ impl Random {
             created: self.flag(),
             modified: self.flag(),
             deleted: self.flag(),
+            content: self.maybe(|r| Content {
+                size_bytes: r.count(),
+                modified_ns: r.number(),
+                inode: r.count(),
+                hash: r.maybe(|r| u128::from(r.count()) << 64 | u128::from(r.count())),
+            }),
         }
     }
 

@@ -3,7 +3,7 @@
 use anyhow::Result;
 use unspool_analyze::diff::{NameRules, Profile, Profiler, RunIdentity};
 use unspool_export::untrusted::unescape;
-use unspool_store::{RunEntry, RunReader, RunState};
+use unspool_store::{Manifest, RunEntry, RunReader, RunState};
 
 use crate::stored::Stored;
 
@@ -13,8 +13,24 @@ pub(super) fn profile(entry: &RunEntry, rules: &mut NameRules) -> Result<Profile
     let identity = identity(&run.reader);
     let world = run.world()?;
     let mut profiler = Profiler::new(&world, &identity, rules);
-    run.each_step(false, &mut |step| profiler.step(step))?;
+    let with_args = has_more_in_arguments(run.reader.manifest());
+    run.each_step(with_args, &mut |step| profiler.step(step))?;
     Ok(profiler.finish(&world))
+}
+
+/// Steps of an imported log up to which the answers of its stat calls are looked at.
+const LOG_STEPS_MAX: u64 = 300_000;
+
+/// Whether arguments say what the other columns do not: data that was kept, and answers of stat calls, which only text
+/// tracers print. They are the largest column, so of long logs the lengths of files are not known.
+fn has_more_in_arguments(manifest: &Manifest) -> bool {
+    let is_native = matches!(manifest.recorder.name.as_str(), "ptrace" | "bpf");
+    let options = &manifest.recorder.options;
+    let has_data = options
+        .iter()
+        .any(|option| option.starts_with("payload=") && option != "payload=0");
+    let steps = manifest.seal.as_ref().map_or(0, |seal| seal.events);
+    has_data || !is_native && steps <= LOG_STEPS_MAX
 }
 
 fn identity(reader: &RunReader) -> RunIdentity {

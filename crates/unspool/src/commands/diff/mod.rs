@@ -70,7 +70,11 @@ pub(crate) fn expect(settings: &Settings, baseline: &str, run: &Path) -> Result<
     if !compared.difference.is_different() {
         return Ok(());
     }
-    let head = head(&compared);
+    let head = Head {
+        // A mail says what is different, not what nobody asked for.
+        notes: Vec::new(),
+        ..head(&compared)
+    };
     let mut report = rows(&compared, |score| score >= SHOWN_SCORE);
     diff_text::limited(&mut report, SHOWN_DEFAULT);
     let options = TextOptions::default();
@@ -158,6 +162,7 @@ fn answer(settings: &Settings, args: &DiffArgs, form: &str, compared: &Compared)
     };
     diff_text::limited(&mut report, args.limit.unwrap_or(limit));
     report.notes.push(diff_text::verdict(&head));
+    report.notes.extend(head.notes.iter().cloned());
     match form {
         "text" => {
             let options = text_options(settings, false);
@@ -255,7 +260,23 @@ fn head(compared: &Compared) -> Head {
             .filter(|run| !run.complete)
             .map(|run| run.run.clone())
             .collect(),
+        notes: notes(&compared.difference),
     }
+}
+
+/// What was not compared.
+fn notes(difference: &Difference) -> Vec<String> {
+    let messages = "messages were not compared: not every run kept what was written (`record --payload 500`, \
+                    `import --payload`)";
+    let names = "the runs were recorded in different ways, which name files of the system differently: these were not compared";
+    let mut notes = Vec::new();
+    if difference.names_differ {
+        notes.push(names.to_owned());
+    }
+    if !difference.has_messages {
+        notes.push(messages.to_owned());
+    }
+    notes
 }
 
 /// The findings that are wanted; what follows from a cause comes with it.

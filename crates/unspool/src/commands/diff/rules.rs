@@ -19,6 +19,8 @@ use crate::settings::Settings;
 const FILE_BYTES_MAX: u64 = 1 << 20;
 /// Most patterns.
 const PATTERNS_MAX: usize = 200;
+/// The section that is read.
+const SECTION: &str = "normalize";
 
 /// The patterns of `unspool.toml` in the working directory, or else in the folder of the user's settings.
 pub(super) fn patterns(settings: &Settings) -> Result<Vec<Pattern>> {
@@ -58,6 +60,7 @@ fn parse(text: &str, path: &Path) -> Result<Vec<Pattern>, Failure> {
     let mut section = String::new();
     let mut patterns = Vec::new();
     let mut open = false;
+    let mut begun = 0;
     for (index, line) in text.lines().enumerate() {
         let failed = |why: &str| {
             Failure::input(format!("line {} of `{}`: {why}", index + 1, path.display()))
@@ -68,12 +71,14 @@ fn parse(text: &str, path: &Path) -> Result<Vec<Pattern>, Failure> {
             continue;
         }
         if !open && line.starts_with('[') {
-            line.trim_matches(['[', ']'])
-                .trim()
-                .clone_into(&mut section);
+            let name = line.split(']').next().unwrap_or_default();
+            name.trim_start_matches('[').trim().clone_into(&mut section);
+            if section != SECTION && section.to_ascii_lowercase().starts_with("normali") {
+                return Err(failed(&format!("there is no section `[{section}]`")));
+            }
             continue;
         }
-        if section != "normalize" {
+        if section != SECTION {
             continue;
         }
         let values = if open {
@@ -82,6 +87,7 @@ fn parse(text: &str, path: &Path) -> Result<Vec<Pattern>, Failure> {
             let (key, values) = line
                 .split_once('=')
                 .ok_or_else(|| failed("this is no `key = value`"))?;
+            begun = index + 1;
             if key.trim() != "patterns" {
                 return Err(failed(&format!("there is no key `{}`", key.trim())));
             }
@@ -89,6 +95,12 @@ fn parse(text: &str, path: &Path) -> Result<Vec<Pattern>, Failure> {
             values.ok_or_else(|| failed("`patterns` is a list: [\"...\"]"))?
         };
         open = !read_strings(values, &mut |string| {
+            // TOML would take what follows for an escape.
+            if string.contains('\\') {
+                return Err(failed(&format!(
+                    "`{string}` has a backslash, and names need none"
+                )));
+            }
             let pattern =
                 Pattern::parse(string).map_err(|error| failed(&format!("`{string}`: {error}")))?;
             patterns.push(pattern);
@@ -100,6 +112,11 @@ fn parse(text: &str, path: &Path) -> Result<Vec<Pattern>, Failure> {
         if patterns.len() > PATTERNS_MAX {
             return Err(failed("there are more than 200 patterns"));
         }
+    }
+    if open {
+        let place = format!("line {begun} of `{}`", path.display());
+        return Err(Failure::input(format!("{place}: the list has no end"))
+            .hint("a list ends with `]`: patterns = [\"batch-#.csv\"]"));
     }
     Ok(patterns)
 }
@@ -163,6 +180,14 @@ mod tests {
             ("[normalize]\nnames = []\n", "there is no key `names`"),
             ("[normalize]\npatterns = [\"plain\"]\n", "neither"),
             ("[normalize]\npatterns = [\"a-#]\n", "no end"),
+            (
+                "[normalize]\n\npatterns = [\n  \"a-#\",\n",
+                "line 3 of `unspool.toml`: the list has no end",
+            ),
+            (
+                "[normalise]\npatterns = []\n",
+                "line 1 of `unspool.toml`: there is no section `[normalise]`",
+            ),
         ] {
             let failure = check(text).expect_err("a mistake");
             assert!(failure.contains(told), "{failure}");

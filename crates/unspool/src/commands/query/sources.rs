@@ -176,7 +176,7 @@ impl Sources {
         let reader = &stored.reader;
         let mut source = FrameSource::new(reader.frames().map_err(Failure::store)?);
         let (_, summary) =
-            walk_into_tables(&mut source, &reader.manifest().recorder.name, &folder)?;
+            walk_into_tables(&mut source, &reader.manifest().recorder.name, &folder, None)?;
         let present = summary.files.keys().cloned().collect();
         Ok((folder.join("tables"), summary.clock, present))
     }
