@@ -296,3 +296,38 @@ fn samples_and_calls_are_counters() {
     assert_eq!(of(CounterKind::Read), [(10_000, 1_000_000), (20_000, 0)]);
     assert_eq!(of(CounterKind::Calls), [(1_000, 10), (1_000_001_000, 0)]);
 }
+
+proptest::proptest! {
+    /// Whatever the times of a log are, calls of a thread follow one another, every call is there once, and every link is an arrow.
+    #[test]
+    fn any_times_give_a_timeline(
+        calls in proptest::collection::vec((0..3_u32, -50..500_i64, -1..200_i64, 0..5_usize), 1..60)
+    ) {
+        let mut lines: Vec<Line> = vec![
+            (10, 0, 5, "fork", &[], Outcome::Returned(11)),
+            (10, 10, 5, "fork", &[], Outcome::Returned(12)),
+        ];
+        for (thread, time_ns, duration_ns, call) in calls {
+            let (name, args, outcome): (_, &[&str], _) = match call {
+                0 => ("write", &["3", "\"...\"", "7"], Outcome::Returned(7)),
+                1 => ("read", &["3", "\"...\"", "7"], Outcome::Returned(7)),
+                2 => ("pause", &[], Outcome::Unfinished),
+                3 => ("kill", &["11", "SIGUSR1"], Outcome::Returned(0)),
+                _ => ("getpid", &[], Outcome::Returned(10)),
+            };
+            lines.push((10 + thread, time_ns, duration_ns, name, args, outcome));
+        }
+        let world = track(&lines, &mut Nobody);
+        let told = told_of(&world, &lines, None);
+        let calls = told.slices.iter().filter(|slice| slice.end_ns.is_some());
+        proptest::prop_assert_eq!(calls.clone().count(), lines.len());
+        let mut ends = std::collections::BTreeMap::new();
+        for slice in calls {
+            let end_ns = ends.entry(slice.tid).or_insert(i64::MIN);
+            proptest::prop_assert!(slice.start_ns >= *end_ns, "{:?}", slice);
+            *end_ns = slice.end_ns.expect("it is a call");
+        }
+        let arrows: usize = told.slices.iter().map(|slice| slice.flows.len()).sum();
+        proptest::prop_assert_eq!(arrows, world.links.len());
+    }
+}

@@ -50,12 +50,7 @@ pub(crate) fn run(settings: &Settings, args: &ExportArgs, form: &WholeForm) -> R
     let manifest = stored.reader.manifest();
     say_what_is_missing(&stored);
     let filter = filter(&args.chosen, &Instant::of(manifest))?;
-    let mut world = stored.world()?;
-    if let Some(tables) = &stored.tables
-        && matches!(form.makes, Makes::Timeline(_))
-    {
-        world.samples = tables.samples().map_err(Failure::store)?;
-    }
+    let world = world(&stored, form)?;
     let title = title(&stored);
     match form.makes {
         Makes::Timeline(new) => write_to(args, |writer| {
@@ -84,6 +79,20 @@ pub(crate) fn run(settings: &Settings, args: &ExportArgs, form: &WholeForm) -> R
             write_to(args, |writer| Ok(write(&graph, &title, writer)))
         }
     }
+}
+
+/// What is known beyond single events, without what grows with them: no form and no field of filters asks for sessions.
+fn world(stored: &Stored, form: &WholeForm) -> Result<World> {
+    let Some(tables) = &stored.tables else {
+        return stored.world();
+    };
+    let mut world = tables.world_without_sessions().map_err(Failure::store)?;
+    match form.makes {
+        Makes::Timeline(_) => world.samples = tables.samples().map_err(Failure::store)?,
+        Makes::Stacks(_) => world.accesses = Vec::new(),
+        Makes::Graph(_) => {}
+    }
+    Ok(world)
 }
 
 /// Refuses what the form has no use for, and bytes on a terminal.
