@@ -6,9 +6,12 @@ mod streams;
 
 use std::collections::{BTreeSet, HashMap};
 
+use unspool_model::event::ExitStatus;
 use unspool_model::ids::ProcessId;
 use unspool_model::step::Action;
-use unspool_model::world::{Access, Descriptor, Image, Process, ResourceKind, World};
+use unspool_model::world::{
+    Access, Descriptor, Image, Link, LinkKind, Process, ResourceKind, World,
+};
 
 use crate::text::shown;
 
@@ -33,6 +36,8 @@ pub(crate) struct Command {
     pub(crate) streams: Vec<Stream>,
     pub(crate) start_ns: i64,
     pub(crate) end_ns: i64,
+    /// Signal by which one of the shells around it ended it: a shell's own `kill`.
+    pub(crate) ended_by: Option<u32>,
     /// It and what it started.
     pub(crate) family: Vec<ProcessId>,
     /// What could not be said of it.
@@ -139,6 +144,7 @@ pub(crate) fn tell(indexed: &Indexed<'_>, depth: Depth) -> Told {
         depth,
         commands: Vec::new(),
         notes: Vec::new(),
+        shells: BTreeSet::new(),
         first: None,
     };
     let roots: Vec<&Process> = world
@@ -152,8 +158,12 @@ pub(crate) fn tell(indexed: &Indexed<'_>, depth: Depth) -> Told {
     let Teller {
         mut commands,
         notes,
+        shells,
         ..
     } = teller;
+    for command in &mut commands {
+        command.ended_by = ended_by(indexed, command, &shells);
+    }
     commands.sort_by_key(|command| command.start_ns);
     let pipelines = pipelines::join(commands);
     Told { pipelines, notes }
@@ -164,6 +174,8 @@ struct Teller<'i, 'w> {
     depth: Depth,
     commands: Vec<Command>,
     notes: Vec<String>,
+    /// Processes that were taken apart.
+    shells: BTreeSet<ProcessId>,
     first: Option<&'w Process>,
 }
 
@@ -176,6 +188,7 @@ impl<'w> Teller<'_, 'w> {
             .peekable();
         if images.peek().is_none() {
             // A subshell, or the process was there before the recording.
+            self.shells.insert(process.id);
             self.own_output(process);
             self.children(process, i64::MIN, i64::MAX, levels, nesting);
             return;
@@ -186,6 +199,7 @@ impl<'w> Teller<'_, 'w> {
                 self.command(process, image);
                 return;
             }
+            self.shells.insert(process.id);
             self.own_output(process);
             self.children(process, image.time_ns, until, levels - 1, nesting);
         }
@@ -280,6 +294,7 @@ impl<'w> Teller<'_, 'w> {
             streams,
             start_ns: process.start_ns,
             end_ns: own_end,
+            ended_by: None,
             family,
             notes,
         });
@@ -346,6 +361,16 @@ impl<'w> Teller<'_, 'w> {
             .collect();
         (set, unset)
     }
+}
+
+fn ended_by(indexed: &Indexed<'_>, command: &Command, shells: &BTreeSet<ProcessId>) -> Option<u32> {
+    let id = *command.family.first()?;
+    let Some(ExitStatus::Killed { signal, .. }) = indexed.world.process(id)?.exit else {
+        return None;
+    };
+    let is_shells =
+        |link: &Link| link.kind == LinkKind::Signal && link.to == id && shells.contains(&link.from);
+    indexed.world.links.iter().any(is_shells).then_some(signal)
 }
 
 /// Whether a word holds what the recorder put in place of a secret.

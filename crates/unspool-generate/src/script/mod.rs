@@ -35,12 +35,9 @@ pub fn generate(observed: &Observed, world: &World, levels: u32) -> Vec<u8> {
         text.extend_from_slice(&shell_word(cwd));
         text.extend_from_slice(b" || exit\n");
     }
-    let mut background: Vec<i64> = Vec::new();
+    let mut background: Vec<Background> = Vec::new();
     for (place, pipeline) in told.pipelines.iter().enumerate() {
-        if !background.is_empty() && background.iter().all(|end| *end <= pipeline.start_ns) {
-            text.extend_from_slice(b"wait\n");
-            background.clear();
-        }
+        end(&mut background, pipeline.start_ns, &mut text);
         for command in pipeline.commands() {
             for note in &command.notes {
                 push_comment(&mut text, "next: ", note);
@@ -53,13 +50,22 @@ pub fn generate(observed: &Observed, world: &World, levels: u32) -> Vec<u8> {
         text.extend_from_slice(&line(pipeline, cwd));
         if overlaps {
             text.extend_from_slice(b" &");
-            background.push(pipeline.end_ns);
+            let signal = match pipeline.stages.as_slice() {
+                [stage] => stage.last().and_then(|command| command.ended_by),
+                _ => None,
+            };
+            if signal.is_some() {
+                text.extend_from_slice(format!("\njob{place}=$!").as_bytes());
+            }
+            background.push(Background {
+                place,
+                end_ns: pipeline.end_ns,
+                signal,
+            });
         }
         text.push(b'\n');
     }
-    if !background.is_empty() {
-        text.extend_from_slice(b"wait\n");
-    }
+    end(&mut background, i64::MAX, &mut text);
     for note in &told.notes {
         push_comment(&mut text, "", note);
     }
@@ -71,6 +77,28 @@ pub fn generate(observed: &Observed, world: &World, levels: u32) -> Vec<u8> {
         );
     }
     text
+}
+
+/// A pipeline that others were started beside.
+struct Background {
+    place: usize,
+    end_ns: i64,
+    /// Signal by which the shell ended it.
+    signal: Option<u32>,
+}
+
+/// What is said before the pipeline that was started at this time: signals of the shell, and its wait when all have ended.
+fn end(background: &mut Vec<Background>, start_ns: i64, text: &mut Vec<u8>) {
+    for job in background.iter_mut().filter(|job| job.end_ns <= start_ns) {
+        if let Some(signal) = job.signal.take() {
+            let line = format!("kill -{signal} \"$job{}\"\n", job.place);
+            text.extend_from_slice(line.as_bytes());
+        }
+    }
+    if !background.is_empty() && background.iter().all(|job| job.end_ns <= start_ns) {
+        text.extend_from_slice(b"wait\n");
+        background.clear();
+    }
 }
 
 fn push_comment(text: &mut Vec<u8>, before: &str, line: &str) {

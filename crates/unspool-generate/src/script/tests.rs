@@ -10,6 +10,7 @@ fn command(argv: &[&[u8]]) -> Command {
         streams: Vec::new(),
         start_ns: 0,
         end_ns: 1,
+        ended_by: None,
         family: Vec::new(),
         notes: Vec::new(),
     }

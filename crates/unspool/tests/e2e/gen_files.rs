@@ -373,6 +373,10 @@ GREETING='it is $HOME' printenv GREETING > out/env
 cat in.txt nothing >> out/both 2>&1
 wc -l < in.txt > out/count
 tee out/one out/two < in.txt > /dev/null
+sleep 900 &
+sleep 0.1
+kill $!
+touch out/killed
 ";
 
 #[test]
@@ -398,7 +402,7 @@ fn scripts_run_the_recorded_commands_again() {
         files
     };
     let before = outputs();
-    assert_eq!(before.len(), 7);
+    assert_eq!(before.len(), 8);
     std::fs::remove_dir_all(work.join("out")).expect("removed");
     // From another folder: the script says where it works.
     let status = Command::new("sh")

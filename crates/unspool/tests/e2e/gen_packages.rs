@@ -87,7 +87,12 @@ fn release() -> [String; 3] {
 /// Makes the base image under the name that container files of this machine have; `None` where no registry answers.
 fn base(buildah: &Buildah, folder: &Path, codename: &str, tag: &str) -> Option<()> {
     let made = Command::new("mmdebstrap")
-        .args(["--variant=apt", codename, "base.tar"])
+        .args([
+            "--variant=apt",
+            "--dpkgopt=force-unsafe-io",
+            codename,
+            "base.tar",
+        ])
         .current_dir(folder)
         .stdin(Stdio::null())
         .output()
