@@ -12,6 +12,7 @@ pub mod flow;
 pub mod graph;
 pub mod http;
 pub mod net;
+mod occurrences;
 pub mod phases;
 pub mod sql;
 pub mod state;

@@ -3,19 +3,19 @@
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
-use unspool_model::ids::{ProcessId, ResourceId, SessionId};
+use unspool_model::ids::{ProcessId, SessionId};
 use unspool_model::map::Map;
 use unspool_model::payload;
 use unspool_model::report::{Cell, RowSink, Shape, Shown, Unit};
-use unspool_model::step::{Action, Step};
+use unspool_model::step::Step;
 use unspool_model::world::World;
 
-use crate::sql::NOTHING;
+use crate::occurrences::{NOTHING, Occurrences, sent};
 use crate::time::Durations;
-use crate::{Analysis, ViewOptions, column, process_label, table};
+use crate::{Analysis, ViewOptions, column, table};
 
 /// Routes that are told apart; requests to others are counted in one row.
 pub const ROUTES_MAX: usize = 10_000;
@@ -96,14 +96,9 @@ struct Http {
 
 struct Row {
     key: Key,
-    count: u64,
     statuses: BTreeMap<u16, u64>,
     durations: Durations,
-    processes: BTreeSet<ProcessId>,
-    first: ProcessId,
-    resource: Option<ResourceId>,
-    first_ns: i64,
-    last_ns: i64,
+    seen: Occurrences,
 }
 
 impl Analysis for Http {
@@ -125,28 +120,29 @@ impl Analysis for Http {
     fn rows(&mut self, world: &World, out: &mut dyn RowSink) -> Vec<String> {
         self.rows.sort_by(|one, other| {
             other
+                .seen
                 .count
-                .cmp(&one.count)
+                .cmp(&one.seen.count)
                 .then_with(|| one.key.cmp(&other.key))
         });
         for row in &mut self.rows {
-            let resource = row.resource.and_then(|resource| world.resource(resource));
+            let [processes, name, first, last, resource] = row.seen.cells(world);
             let (is_client, host, method, route) = &row.key;
             let statuses = row
                 .statuses
                 .iter()
                 .map(|(status, count)| Cell::Text(format!("{status}*{count}").into_bytes()));
             let flow = out.row(&[
-                Cell::int(row.count),
+                Cell::int(row.seen.count),
                 Cell::text(if *is_client { b"client" } else { b"server" }),
                 Cell::List(statuses.collect()),
                 Cell::int_or_null(row.durations.percentile(50)),
                 Cell::int_or_null(row.durations.max()),
-                Cell::int(row.processes.len()),
-                Cell::Text(process_label(world, row.first)),
-                Cell::Int(row.first_ns),
-                Cell::Int(row.last_ns),
-                resource.map_or(Cell::Null, |resource| Cell::text(&resource.name)),
+                processes,
+                name,
+                first,
+                last,
+                resource,
                 if host.is_empty() {
                     Cell::Null
                 } else {
@@ -168,9 +164,7 @@ impl Analysis for Http {
 
 impl Http {
     fn request(&mut self, step: &Step<'_>, request: payload::Request<'_>) {
-        let is_client = step
-            .touch
-            .is_some_and(|touch| matches!(touch.action, Action::Write | Action::Send));
+        let is_client = sent(step);
         let mut route = Vec::new();
         payload::route(request.target, &mut route);
         let mut key = (
@@ -185,21 +179,14 @@ impl Http {
         let place = *self.places.entry(key.clone()).or_insert_with(|| {
             self.rows.push(Row {
                 key,
-                count: 0,
                 statuses: BTreeMap::new(),
                 durations: Durations::default(),
-                processes: BTreeSet::new(),
-                first: step.process,
-                resource: step.touch.and_then(|touch| touch.resource),
-                first_ns: step.time_ns,
-                last_ns: step.time_ns,
+                seen: Occurrences::new(step),
             });
             self.rows.len() - 1
         });
         if let Some(row) = self.rows.get_mut(place) {
-            row.count += 1;
-            row.processes.insert(step.process);
-            row.last_ns = row.last_ns.max(step.time_ns);
+            row.seen.add(step);
         }
         if let Some(session) = step.touch.and_then(|touch| touch.session) {
             if self.waiting.len() >= WAITING_MAX {

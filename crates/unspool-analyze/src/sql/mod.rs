@@ -3,17 +3,16 @@
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 
-use unspool_model::ids::{ProcessId, ResourceId};
 use unspool_model::map::Map;
 use unspool_model::payload::{self, Dialect};
 use unspool_model::report::{Cell, RowSink, Shape, Shown, Unit};
-use unspool_model::step::{Action, Step};
+use unspool_model::step::Step;
 use unspool_model::world::World;
 
-use crate::{Analysis, ViewOptions, column, process_label, table};
+use crate::occurrences::{NOTHING, Occurrences, sent};
+use crate::{Analysis, ViewOptions, column, table};
 
 /// Templates that are told apart; statements of others are counted in one row.
 pub const TEMPLATES_MAX: usize = 10_000;
@@ -88,12 +87,7 @@ struct Row {
     dialect: Dialect,
     template: Vec<u8>,
     example: Vec<u8>,
-    count: u64,
-    processes: BTreeSet<ProcessId>,
-    first: ProcessId,
-    resource: Option<ResourceId>,
-    first_ns: i64,
-    last_ns: i64,
+    seen: Occurrences,
 }
 
 impl Analysis for Sql {
@@ -110,23 +104,24 @@ impl Analysis for Sql {
 
     fn rows(&mut self, world: &World, out: &mut dyn RowSink) -> Vec<String> {
         self.rows.sort_by(|one, other| {
-            other
+            let (one_seen, other_seen) = (&one.seen, &other.seen);
+            other_seen
                 .count
-                .cmp(&one.count)
-                .then_with(|| one.first_ns.cmp(&other.first_ns))
+                .cmp(&one_seen.count)
+                .then_with(|| one_seen.first_ns.cmp(&other_seen.first_ns))
                 .then_with(|| one.template.cmp(&other.template))
         });
         for row in &self.rows {
-            let resource = row.resource.and_then(|resource| world.resource(resource));
+            let [processes, name, first, last, resource] = row.seen.cells(world);
             let flow = out.row(&[
-                Cell::int(row.count),
+                Cell::int(row.seen.count),
                 Cell::text(if row.sent { b"sent" } else { b"received" }),
                 Cell::text(row.dialect.name().as_bytes()),
-                Cell::int(row.processes.len()),
-                Cell::Text(process_label(world, row.first)),
-                Cell::Int(row.first_ns),
-                Cell::Int(row.last_ns),
-                resource.map_or(Cell::Null, |resource| Cell::text(&resource.name)),
+                processes,
+                name,
+                first,
+                last,
+                resource,
                 Cell::text(&row.template),
                 Cell::text(&row.example),
             ]);
@@ -140,10 +135,6 @@ impl Analysis for Sql {
         Vec::new()
     }
 }
-
-/// What is said when there is nothing: most often the data was not recorded.
-pub(crate) const NOTHING: &str =
-    "nothing was seen: data is only there when it was recorded or imported with `--payload`";
 
 impl Sql {
     fn statement(&mut self, step: &Step<'_>, statement: payload::Statement<'_>) {
@@ -162,24 +153,12 @@ impl Sql {
                 dialect: statement.dialect,
                 template: self.template.clone(),
                 example: statement.text.to_vec(),
-                count: 0,
-                processes: BTreeSet::new(),
-                first: step.process,
-                resource: step.touch.and_then(|touch| touch.resource),
-                first_ns: step.time_ns,
-                last_ns: step.time_ns,
+                seen: Occurrences::new(step),
             });
             self.rows.len() - 1
         });
         if let Some(row) = self.rows.get_mut(place) {
-            row.count += 1;
-            row.processes.insert(step.process);
-            row.last_ns = row.last_ns.max(step.time_ns);
+            row.seen.add(step);
         }
     }
-}
-
-fn sent(step: &Step<'_>) -> bool {
-    step.touch
-        .is_some_and(|touch| matches!(touch.action, Action::Write | Action::Send))
 }
