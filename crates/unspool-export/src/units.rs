@@ -1,5 +1,7 @@
 //! Numbers as people read them.
 
+use unspool_model::calendar;
+
 /// `1,204,331`.
 pub fn count(number: i64) -> String {
     let digits = number.unsigned_abs().to_string();
@@ -51,7 +53,7 @@ pub fn since(ns: i64) -> String {
 /// Point in time by the calendar, in UTC: `2026-11-20 14:03:07.123456`.
 pub fn instant(ns: i64) -> String {
     let days = ns.div_euclid(86_400_000_000_000);
-    let (year, month, day) = civil(days);
+    let (year, month, day) = calendar::date(days);
     format!(
         "{year:04}-{month:02}-{day:02} {}",
         clock(ns.rem_euclid(86_400_000_000_000))
@@ -86,24 +88,6 @@ fn scaled(number: i64, first: u64, step: u64, units: &[&str]) -> String {
     } else {
         format!("{sign}{whole}.{} {name}", abs % divisor / (divisor / 10))
     }
-}
-
-/// Date of a day number since 1970-01-01 (Howard Hinnant's algorithm `civil_from_days`).
-fn civil(days: i64) -> (i64, i64, i64) {
-    let shifted = days + 719_468;
-    let era = shifted.div_euclid(146_097);
-    let of_era = shifted.rem_euclid(146_097);
-    let year_of_era = (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;
-    let day_of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let month_shifted = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * month_shifted + 2) / 5 + 1;
-    let month = if month_shifted < 10 {
-        month_shifted + 3
-    } else {
-        month_shifted - 9
-    };
-    let year = year_of_era + era * 400 + i64::from(month <= 2);
-    (year, month, day)
 }
 
 /// `0.25`, `3.0`, `1e21`: the shortest digits that mean the same number; nothing for what is not finite.

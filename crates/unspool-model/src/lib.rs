@@ -4,6 +4,7 @@
 //! tracker makes of it) and [`report`] (what analyses answer) first.
 
 pub mod args;
+pub mod calendar;
 pub mod category;
 pub mod container;
 pub mod errno;

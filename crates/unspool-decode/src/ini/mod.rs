@@ -12,6 +12,7 @@
 #[cfg(test)]
 mod tests;
 
+use unspool_model::calendar;
 use unspool_model::ids::Pid;
 
 /// Longest file that is read; the rest is ignored.
@@ -87,11 +88,5 @@ fn date_ns(text: &[u8]) -> Option<i64> {
     if !(1..=9999).contains(&year) || !(1..=days_of_month).contains(&day) {
         return None;
     }
-    // Days of the civil calendar with years that begin in March, so that the leap day is the last of its year.
-    let shifted = if month <= 2 { year - 1 } else { year };
-    let era = shifted.div_euclid(400);
-    let year_of_era = shifted.rem_euclid(400);
-    let day_of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
-    let day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
-    (era * 146_097 + day_of_era - 719_468).checked_mul(DAY_NS)
+    calendar::days(year, month, day).checked_mul(DAY_NS)
 }

@@ -3,6 +3,7 @@
 use unspool_model::report::Report;
 
 use crate::diff_text::{Head, Row, verdict};
+use crate::html::push_text;
 
 const STYLE: &str = "\
 body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;color:#1b1b1b;background:#fff}\
@@ -79,16 +80,7 @@ pub fn html(head: &Head, report: &Report) -> String {
 
 fn escaped(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
-    for character in text.chars() {
-        match character {
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '&' => out.push_str("&amp;"),
-            '"' => out.push_str("&quot;"),
-            '\'' => out.push_str("&#39;"),
-            _ => out.push(character),
-        }
-    }
+    push_text(&mut out, text);
     out
 }
 

@@ -5,8 +5,7 @@ use std::ops::ControlFlow;
 
 use unspool_model::report::{Cell, Column, RowSink, Shape};
 
-use crate::markdown::{is_number, is_shown, plain};
-use crate::text::{TextOptions, head, people, title};
+use crate::text::{TextOptions, head, is_number, is_shown, people, plain, title};
 use crate::{Envelope, Form, Guarded, Untrusted};
 
 const STYLE: &str = "body{font:14px/1.4 system-ui,sans-serif;margin:1rem}table{border-collapse:collapse}\
@@ -114,7 +113,7 @@ impl Form for Html<'_> {
 }
 
 /// Text as HTML holds it, in elements and quoted attributes.
-fn push_text(out: &mut String, text: &str) {
+pub(crate) fn push_text(out: &mut String, text: &str) {
     for character in text.chars() {
         match character {
             '&' => out.push_str("&amp;"),

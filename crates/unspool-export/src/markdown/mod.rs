@@ -3,9 +3,9 @@
 use std::io::{self, Write};
 use std::ops::ControlFlow;
 
-use unspool_model::report::{Cell, Column, RowSink, Shape, Shown};
+use unspool_model::report::{Cell, Column, RowSink, Shape};
 
-use crate::text::{TextOptions, head, people, title};
+use crate::text::{TextOptions, head, is_number, is_shown, people, plain, title};
 use crate::{Envelope, Form, Guarded, Untrusted};
 
 /// A table; what is missing of the run stands above it, notes below.
@@ -29,24 +29,6 @@ impl<'w> Markdown<'w> {
 
     fn is_shown(&self, column: &Column) -> bool {
         is_shown(column, &self.options)
-    }
-}
-
-/// Text options without what only a terminal has.
-pub(crate) fn plain(options: &TextOptions) -> TextOptions {
-    TextOptions {
-        palette: crate::Palette::NONE,
-        width: None,
-        ..*options
-    }
-}
-
-/// Whether tables for people have the column.
-pub(crate) fn is_shown(column: &Column, options: &TextOptions) -> bool {
-    match column.shown {
-        Shown::Always => true,
-        Shown::Wide => options.wide,
-        Shown::Never => false,
     }
 }
 
@@ -100,15 +82,6 @@ impl Form for Markdown<'_> {
     fn finish(self: Box<Self>) -> io::Result<()> {
         self.out.finish()
     }
-}
-
-/// Whether a column is set to the right.
-pub(crate) fn is_number(column: &Column) -> bool {
-    use unspool_model::report::Unit;
-    matches!(
-        column.unit,
-        Unit::Number | Unit::Count | Unit::Bytes | Unit::Duration | Unit::Time
-    )
 }
 
 /// Text that means itself: every character that begins markup gets a backslash (`CommonMark` 2.4), and those that only

@@ -9,7 +9,7 @@ mod tree;
 use std::io::{self, Write};
 use std::ops::ControlFlow;
 
-use unspool_model::report::{Cell, Layout, RowSink, Shape, Unit};
+use unspool_model::report::{Cell, Column, Layout, RowSink, Shape, Shown, Unit};
 
 use crate::{Envelope, Form, Guarded, RunLabel, Untrusted};
 
@@ -58,6 +58,32 @@ pub struct TextOptions {
     pub ascii: bool,
     /// Colours.
     pub palette: Palette,
+}
+
+/// Text options without what only a terminal has.
+pub(crate) fn plain(options: &TextOptions) -> TextOptions {
+    TextOptions {
+        palette: Palette::NONE,
+        width: None,
+        ..*options
+    }
+}
+
+/// Whether tables for people have the column.
+pub(crate) fn is_shown(column: &Column, options: &TextOptions) -> bool {
+    match column.shown {
+        Shown::Always => true,
+        Shown::Wide => options.wide,
+        Shown::Never => false,
+    }
+}
+
+/// Whether a column is set to the right.
+pub(crate) fn is_number(column: &Column) -> bool {
+    matches!(
+        column.unit,
+        Unit::Number | Unit::Count | Unit::Bytes | Unit::Duration | Unit::Time
+    )
 }
 
 impl Default for TextOptions {

@@ -1,9 +1,9 @@
 //! One row as lines of `name  value`: texts first, numbers packed, then lists.
 
-use unspool_model::report::{Cell, Shape, Shown, Unit};
+use unspool_model::report::{Cell, Shape, Unit};
 
 use super::cells::{Cut, cell_text, shorten, title, unit_of, width};
-use super::{Context, Palette};
+use super::{Context, Palette, is_shown};
 
 /// Draws the row.
 pub(super) fn draw(shape: &Shape, row: &[Cell], context: &Context<'_>, out: &mut String) {
@@ -11,11 +11,7 @@ pub(super) fn draw(shape: &Shape, row: &[Cell], context: &Context<'_>, out: &mut
         shape
             .columns
             .get(*at)
-            .is_some_and(|column| match column.shown {
-                Shown::Always => true,
-                Shown::Wide => context.options.wide,
-                Shown::Never => false,
-            })
+            .is_some_and(|column| is_shown(column, context.options))
     };
     let mut numbers = Vec::new();
     let mut lists = Vec::new();

@@ -2,8 +2,8 @@
 
 use unspool_model::report::{Cell, Shape, Shown, Unit};
 
-use super::Context;
 use super::cells::{Cut, cell_text, shorten, title, width};
+use super::{Context, is_shown};
 
 /// Narrowest that a text column is cut to.
 const TEXT_WIDTH_MIN: usize = 12;
@@ -38,11 +38,7 @@ impl Fitted {
                         .filter_map(|row| row.get(*index))
                         .any(|cell| !matches!(cell, Cell::Null | Cell::Flag(false)))
                 };
-                match column.shown {
-                    Shown::Always => true,
-                    Shown::Wide => context.options.wide && has_values(),
-                    Shown::Never => false,
-                }
+                is_shown(column, context.options) && (column.shown == Shown::Always || has_values())
             })
             .map(|(index, column)| FittedColumn {
                 index,

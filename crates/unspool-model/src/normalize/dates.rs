@@ -1,5 +1,7 @@
 //! Finds dates and times in names.
 
+use crate::calendar;
+
 /// A date at the beginning of some bytes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Dated {
@@ -110,24 +112,19 @@ fn number(bytes: &[u8], at: usize, len: usize) -> Option<i64> {
         .then(|| text.parse().ok())?
 }
 
-/// Days since 1970-01-01 of a date of the calendar (Howard Hinnant's algorithm `days_from_civil`).
+/// Days since 1970-01-01 of a date of the calendar; every February may have 29.
 pub(super) fn days_from_civil(year: i64, month: i64, day: i64) -> Option<i64> {
     const LENGTHS: [i64; 12] = [31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
     let length = *LENGTHS.get(usize::try_from(month - 1).ok()?)?;
     if !(1..=length).contains(&day) {
         return None;
     }
-    let year = if month <= 2 { year - 1 } else { year };
-    let era = year.div_euclid(400);
-    let of_era = year - era * 400;
-    let day_of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
-    let day_of_era = of_era * 365 + of_era / 4 - of_era / 100 + day_of_year;
-    Some(era * 146_097 + day_of_era - 719_468)
+    Some(calendar::days(year, month, day))
 }
 
 /// Year and month of a day, as months since January 0.
 pub(super) fn month_of(days: i64) -> i64 {
-    let (year, month) = year_month(days);
+    let (year, month, _) = calendar::date(days);
     year * 12 + month
 }
 
@@ -135,22 +132,7 @@ pub(super) fn month_of(days: i64) -> i64 {
 pub(super) fn week_of(days: i64) -> i64 {
     // The Thursday of the week decides its year (ISO 8601); 1970-01-01 was a Thursday.
     let thursday = days - (days + 3).rem_euclid(7) + 3;
-    let (year, _) = year_month(thursday);
+    let (year, ..) = calendar::date(thursday);
     let first = days_from_civil(year, 1, 1).unwrap_or(thursday);
     year * 53 + (thursday - first) / 7 + 1
-}
-
-fn year_month(days: i64) -> (i64, i64) {
-    let shifted = days + 719_468;
-    let era = shifted.div_euclid(146_097);
-    let of_era = shifted.rem_euclid(146_097);
-    let year_of_era = (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;
-    let day_of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let month_shifted = (5 * day_of_year + 2) / 153;
-    let month = if month_shifted < 10 {
-        month_shifted + 3
-    } else {
-        month_shifted - 9
-    };
-    (year_of_era + era * 400 + i64::from(month <= 2), month)
 }
