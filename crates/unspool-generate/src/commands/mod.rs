@@ -363,14 +363,27 @@ impl<'w> Teller<'_, 'w> {
     }
 }
 
+/// Signals that shells send to end a command: hang-up, interrupt, kill, the user's two, terminate.
+const ENDING: &[u32] = &[1, 2, 9, 10, 12, 15];
+
+/// The signal, where a shell sent it. Who sent it may be missing: the end of a process may be seen before the call that caused it
+/// has returned. Then it was the shell that started the command.
 fn ended_by(indexed: &Indexed<'_>, command: &Command, shells: &BTreeSet<ProcessId>) -> Option<u32> {
     let id = *command.family.first()?;
-    let Some(ExitStatus::Killed { signal, .. }) = indexed.world.process(id)?.exit else {
+    let process = indexed.world.process(id)?;
+    let Some(ExitStatus::Killed { signal, .. }) = process.exit else {
         return None;
     };
-    let is_shells =
-        |link: &Link| link.kind == LinkKind::Signal && link.to == id && shells.contains(&link.from);
-    indexed.world.links.iter().any(is_shells).then_some(signal)
+    let is_sender = |link: &&Link| link.kind == LinkKind::Signal && link.to == id;
+    let mut senders = indexed.world.links.iter().filter(is_sender).peekable();
+    let by_shell = if senders.peek().is_some() {
+        senders.any(|link| shells.contains(&link.from))
+    } else {
+        process
+            .parent
+            .is_some_and(|parent| shells.contains(&parent))
+    };
+    (ENDING.contains(&signal) && by_shell).then_some(signal)
 }
 
 /// Whether a word holds what the recorder put in place of a secret.

@@ -373,8 +373,8 @@ GREETING='it is $HOME' printenv GREETING > out/env
 cat in.txt nothing >> out/both 2>&1
 wc -l < in.txt > out/count
 tee out/one out/two < in.txt > /dev/null
-sleep 900 &
-sleep 0.1
+sleep 30 &
+sleep 0.5
 kill $!
 touch out/killed
 ";
