@@ -7,7 +7,7 @@ use unspool_model::syscalls::{Architecture, Operation, Role, Syscall};
 
 use super::line::{Name, Tail, integer, split_arg};
 use super::pending::Pending;
-use super::{State, give};
+use super::{CHILDREN_MAX, State, give};
 use crate::decoder::Features;
 
 /// Most arguments that ltrace prints of a system call that it has no prototype for.
@@ -52,8 +52,8 @@ impl State {
         }
         self.stats.library_calls += 1;
         let result = tail.map_or(&[][..], |tail| tail.result);
-        if !self.has_syscalls {
-            fork_of_library(time_ns, tid, name, result, sink);
+        if !self.has_syscalls && is_fork(name.name) {
+            self.fork_returned(time_ns, tid, name, result, sink);
         }
         let call = LibraryCall {
             library: name.library,
@@ -64,6 +64,50 @@ impl State {
             depth,
         };
         give(time_ns, tid, &Kind::LibraryCall(call), sink);
+    }
+
+    /// Without system calls in the log, the return of fork is all that tells whose child a process is.
+    fn fork_returned(
+        &mut self,
+        time_ns: i64,
+        tid: u32,
+        name: Name<'_>,
+        result: &[u8],
+        sink: &mut dyn EventSink,
+    ) {
+        let child = integer(result).and_then(|child| u32::try_from(child).ok());
+        let Some(child) = child.filter(|child| *child > 0) else {
+            return;
+        };
+        if self.children.early.remove(&child) {
+            return;
+        }
+        if self.children.told.len() < CHILDREN_MAX {
+            self.children.told.insert(child);
+        }
+        give_fork(time_ns, tid, child, name.name, sink);
+    }
+
+    /// A child returned from a fork that its parent called. That may come before the parent's own return.
+    pub(super) fn child_returned(
+        &mut self,
+        time_ns: i64,
+        child: u32,
+        tail: Tail<'_>,
+        sink: &mut dyn EventSink,
+    ) {
+        let is_told = self.children.told.remove(&child);
+        if is_told || self.has_syscalls || integer(tail.result) != Some(0) {
+            return;
+        }
+        let parent = self.stacks.forking(|pending| is_fork(&pending.name));
+        if let Some(parent) = parent
+            && self.children.early.len() < CHILDREN_MAX
+            && self.children.early.insert(child)
+        {
+            parent.is_child_told = true;
+            give_fork(time_ns, parent.tid, child, &parent.name, sink);
+        }
     }
 
     fn syscall<'a>(
@@ -166,33 +210,18 @@ impl State {
     }
 }
 
-/// Without system calls in the log, the return of fork is all that tells whose child a process is.
-fn fork_of_library(
-    time_ns: i64,
-    tid: u32,
-    name: Name<'_>,
-    result: &[u8],
-    sink: &mut dyn EventSink,
-) {
+fn give_fork(time_ns: i64, tid: u32, child: u32, name: &[u8], sink: &mut dyn EventSink) {
     const VFORK_FLAGS: u64 = 0x4100;
-    if !is_fork(name.name) {
-        return;
-    }
-    let Some(child) = integer(result).and_then(|child| u32::try_from(child).ok()) else {
-        return;
+    let fork = Fork {
+        child: Tid(child),
+        child_pid: Pid(child),
+        flags: if name.ends_with(b"vfork") {
+            VFORK_FLAGS
+        } else {
+            0
+        },
     };
-    if child > 0 {
-        let fork = Fork {
-            child: Tid(child),
-            child_pid: Pid(child),
-            flags: if name.name.ends_with(b"vfork") {
-                VFORK_FLAGS
-            } else {
-                0
-            },
-        };
-        give(time_ns, tid, &Kind::Fork(fork), sink);
-    }
+    give(time_ns, tid, &Kind::Fork(fork), sink);
 }
 
 /// A call by its name; ltrace 0.7.3 prints the bare number of those that it does not know (`SYS_334`).

@@ -14,6 +14,8 @@ mod tests;
 
 pub use detect::score;
 
+use std::collections::BTreeSet;
+
 use unspool_model::event::{
     ClockKind, Diagnostic, Event, EventSink, ExitStatus, Kind, Outcome, Reason, Signal,
 };
@@ -59,9 +61,23 @@ struct State {
     is_in_table: bool,
     /// Whether system calls are in the log: then those tell of new processes.
     has_syscalls: bool,
+    /// Children of which their parent's fork or their own return told, and the other did not yet.
+    children: Children,
     /// Arguments of a call in two halves.
     scratch: Vec<u8>,
 }
+
+/// Children between the two lines that tell of them.
+#[derive(Default, Debug)]
+struct Children {
+    /// Their parent's fork returned first.
+    told: BTreeSet<u32>,
+    /// They returned first.
+    early: BTreeSet<u32>,
+}
+
+/// Children that are kept at a time; more are told twice.
+const CHILDREN_MAX: usize = 1 << 16;
 
 /// What all lines of a log have in front.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -150,6 +166,7 @@ impl LtraceDecoder {
                 style: None,
                 is_in_table: false,
                 has_syscalls: false,
+                children: Children::default(),
                 scratch: Vec::new(),
             },
         }
@@ -449,7 +466,9 @@ impl State {
         self.stats.resumed += 1;
         if !self.stacks.has(tid, name) {
             // A child returns from the fork that its parent called.
-            if !calls::is_fork(name.name) {
+            if calls::is_fork(name.name) {
+                self.child_returned(time_ns, tid, tail, sink);
+            } else {
                 self.report(Reason::ResumedWithoutStart, name.name, sink);
             }
             let depth = self.stacks.depth(tid);

@@ -17,6 +17,8 @@ pub(super) struct Pending {
     pub(super) args: Vec<u8>,
     pub(super) is_syscall: bool,
     pub(super) depth: u32,
+    /// Of a fork: whether its child returned before it.
+    pub(super) is_child_told: bool,
 }
 
 impl Pending {
@@ -51,6 +53,7 @@ impl Stacks {
         pending.tid = tid;
         pending.depth = self.depth(tid);
         pending.is_syscall = name.is_syscall;
+        pending.is_child_told = false;
         for (buffer, bytes) in [
             (&mut pending.library, name.library),
             (&mut pending.name, name.name),
@@ -75,6 +78,15 @@ impl Stacks {
         self.threads
             .get(&tid)
             .is_some_and(|stack| stack.iter().any(|pending| is_same(pending, name)))
+    }
+
+    /// The innermost call that began first among those that are forks and whose child did not return yet.
+    pub(super) fn forking(&mut self, is_fork: impl Fn(&Pending) -> bool) -> Option<&mut Pending> {
+        self.threads
+            .values_mut()
+            .filter_map(|stack| stack.last_mut())
+            .filter(|pending| is_fork(pending) && !pending.is_child_told)
+            .min_by_key(|pending| (pending.time_ns, pending.tid))
     }
 
     /// Takes the innermost call off the stack of the thread.

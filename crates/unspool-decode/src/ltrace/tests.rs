@@ -208,6 +208,24 @@ fn a_child_returns_from_the_fork_of_its_parent() {
     );
 }
 
+/// As ltrace 0.7.3 wrote it for a loop of forks.
+#[test]
+fn a_child_that_returns_first_is_its_parents_all_the_same() {
+    check(
+        "8 fork( <unfinished ...>\n\
+         9 <... fork resumed> )                       = 0\n\
+         8 <... fork resumed> )                       = 9\n\
+         9 +++ exited (status 0) +++\n",
+        &[
+            "2 8 Fork(Fork { child: Tid(9), child_pid: Pid(9), flags: 0 })",
+            "2 9 lib :fork() \"0\" depth 0",
+            "1 8 lib :fork() \"9\" depth 0",
+            "4 9 Exit(Exited(0))",
+        ],
+        &[],
+    );
+}
+
 #[test]
 fn output_of_the_program_is_set_apart() {
     check(
