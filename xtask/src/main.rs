@@ -1,4 +1,4 @@
-//! Tasks of the project: `cargo xtask tidy | docs [--check] | bench decode|record|flow|diff|export [--smoke]`.
+//! Tasks of the project: `cargo xtask tidy | docs [--check] | bench decode|record|flow|diff|export|query [--smoke]`.
 #![expect(clippy::print_stdout, reason = "the output of a task is its result")]
 #![expect(
     clippy::print_stderr,
@@ -20,6 +20,7 @@ usage: cargo xtask tidy                         check edges, licences, advisorie
        cargo xtask bench flow [--smoke]         replaying a log into flow and summary, against dockit
        cargo xtask bench export [--smoke]       writing timelines, flame graphs and graphs, against reading and Python
        cargo xtask bench diff [--smoke]         time of comparing runs, and where the causes of injected faults stand
+       cargo xtask bench query [--smoke]        six queries over 20 M events, against DuckDB on the same files
        cargo xtask bench record --peers [--rounds N] [--minutes N] [--workload NAME] [--recorder NAME] [--smoke]
                                                 cost and loss of every recorder and every installed peer";
 
@@ -34,6 +35,7 @@ fn main() -> ExitCode {
         ["bench", "record", rest @ ..] if rest.contains(&"--peers") => {
             bench::peers::Options::parse(rest).and_then(|options| bench::peers::run(&options))
         }
+        ["bench", "query"] => bench::query::run(bench::Size::Full),
         ["bench", ..] if cfg!(debug_assertions) && !words.contains(&"--smoke") => optimised(&words),
         ["bench", "decode"] => bench::decode::run(bench::Size::Full),
         ["bench", "decode", "--smoke"] => bench::decode::run(bench::Size::Smoke),
@@ -42,6 +44,7 @@ fn main() -> ExitCode {
         ["bench", "flow", "--smoke"] => bench::flow::run(bench::Size::Smoke),
         ["bench", "export"] => bench::export::run(bench::Size::Full),
         ["bench", "export", "--smoke"] => bench::export::run(bench::Size::Smoke),
+        ["bench", "query", "--smoke"] => bench::query::run(bench::Size::Smoke),
         ["bench", "diff"] => bench::diff::run(bench::Size::Full),
         ["bench", "diff", "--smoke"] => bench::diff::run(bench::Size::Smoke),
         ["bench", "record", "--smoke"] => bench::record::run(bench::Size::Smoke),

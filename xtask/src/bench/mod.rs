@@ -10,6 +10,7 @@ pub(crate) mod diff;
 pub(crate) mod export;
 pub(crate) mod flow;
 pub(crate) mod peers;
+pub(crate) mod query;
 pub(crate) mod record;
 
 use std::path::PathBuf;
