@@ -25,6 +25,7 @@ pub mod perfetto;
 pub mod pprof;
 mod protobuf;
 pub mod speedscope;
+pub mod sqlite;
 pub mod text;
 pub mod units;
 pub mod untrusted;

@@ -400,6 +400,12 @@ pub(crate) struct ExportArgs {
     /// Measure of call paths: time (default), calls, bytes
     #[arg(long, value_name = "WEIGHT")]
     pub(crate) weight: Option<String>,
+    /// All tables: parquet, arrow, csv, jsonl into a folder, or sqlite
+    #[arg(long)]
+    pub(crate) tables: bool,
+    /// Calls as documents of another tool: elkpump
+    #[arg(long, value_name = "NAME", hide_short_help = true)]
+    pub(crate) shape: Option<String>,
     #[command(flatten)]
     pub(crate) chosen: Chosen,
 }

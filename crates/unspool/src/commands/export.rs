@@ -18,6 +18,9 @@ use crate::stored::Stored;
 
 /// Exports one view of one run.
 pub(crate) fn run(settings: &Settings, args: &ExportArgs) -> Result<u8> {
+    if args.tables || args.shape.is_some() {
+        return super::query::tables::export(settings, args);
+    }
     let cim = args.form.as_deref().and_then(CimForm::by_name);
     if let Some(form) = cim {
         return run_cim(settings, args, form);

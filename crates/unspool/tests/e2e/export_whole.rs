@@ -20,7 +20,7 @@ touch "$(printf 'x\n\t\377\033[31m')"
 "#;
 
 /// Where `.ci/run` puts the readers; in CI they have to be there.
-fn reader(path: &str) -> Option<PathBuf> {
+pub(crate) fn reader(path: &str) -> Option<PathBuf> {
     let folder = std::env::vars_os()
         .find(|(key, _)| key == "UNSPOOL_READERS")
         .map_or_else(
@@ -40,7 +40,7 @@ fn reader(path: &str) -> Option<PathBuf> {
     None
 }
 
-fn script(name: &str) -> PathBuf {
+pub(crate) fn script(name: &str) -> PathBuf {
     root().join("crates/unspool/tests/readers").join(name)
 }
 

@@ -26,3 +26,4 @@ mod jobs;
 mod payload;
 mod program;
 mod query;
+mod tables;

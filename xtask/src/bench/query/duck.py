@@ -11,6 +11,7 @@ import pyarrow
 connection = duckdb.connect()
 connection.execute("set threads = %d" % int(sys.argv[2]))
 connection.execute("set preserve_insertion_order = false")
+connection.execute("set enable_progress_bar = false")
 for table in "events processes sessions resources strings accesses".split():
     connection.execute(
         "create view %s as select * from read_parquet('%s/%s.parquet')"

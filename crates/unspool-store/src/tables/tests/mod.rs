@@ -1,3 +1,4 @@
+mod page;
 mod random;
 
 use std::fs;

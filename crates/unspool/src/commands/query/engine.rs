@@ -58,6 +58,8 @@ pub(super) struct Limits {
     pub(super) memory_bytes: u64,
     /// Time; `None` for no limit.
     pub(super) timeout: Option<Duration>,
+    /// Threads; 0 for one per core. With one, rows come in the order of the tables.
+    pub(super) threads: usize,
 }
 
 /// Asks whether the person wants to stop.
@@ -102,6 +104,7 @@ impl Engine {
             "protocol": PROTOCOL,
             "runs": runs,
             "memory_bytes": limits.memory_bytes,
+            "threads": limits.threads,
         }))?;
         let ready = engine.reply(&|| false)?;
         if ready["type"] != "ready" {

@@ -6,6 +6,7 @@ mod output;
 mod prompt;
 pub(crate) mod saved;
 mod sources;
+pub(crate) mod tables;
 mod words;
 
 use std::collections::BTreeMap;
@@ -246,5 +247,6 @@ fn limits(args: &QueryArgs) -> Result<Limits> {
     Ok(Limits {
         memory_bytes,
         timeout,
+        threads: 0,
     })
 }

@@ -1,0 +1,175 @@
+//! `unspool export --tables`: what other programs read in the files is what `unspool query` finds in the run.
+
+use std::process::Command;
+
+use serde_json::Value;
+
+use crate::export_whole::{reader, script};
+use crate::program::{Program, text};
+
+const JOB: &str = "cat /etc/passwd | wc -l > n; cat /nonexistent; printf 'a,\"b\"\\n' > 'odd, \"name\"'; ls -l / > /dev/null";
+
+/// A recorded run; nothing where the engine is not built.
+fn recorded() -> Option<Program> {
+    let beside =
+        std::path::Path::new(env!("CARGO_BIN_EXE_unspool")).with_file_name("unspool-query");
+    if !beside.is_file() {
+        assert!(
+            !std::env::vars_os().any(|(key, _)| key == "CI"),
+            "`cargo build --profile ci -p unspool-query` makes the engine"
+        );
+        eprintln!(
+            "skipped: there is no engine; `cargo build --profile ci -p unspool-query` makes it"
+        );
+        return None;
+    }
+    let program = Program::new();
+    program.run(&[
+        "record",
+        "-q",
+        "--recorder",
+        "ptrace",
+        "--",
+        "sh",
+        "-c",
+        JOB,
+    ]);
+    Some(program)
+}
+
+fn rows(program: &Program, sql: &str) -> Vec<Value> {
+    let answer: Value =
+        serde_json::from_str(&program.ok(&["query", "--json", "@", sql])).expect("JSON");
+    answer["rows"].as_array().expect("rows").clone()
+}
+
+#[test]
+fn other_programs_read_the_same_rows() {
+    let Some(program) = recorded() else {
+        return;
+    };
+    let Some(python) = reader("venv/bin/python") else {
+        return;
+    };
+    let work = program.work();
+    for form in ["parquet", "arrow", "csv", "jsonl"] {
+        program.ok(&["export", "--tables", "--form", form, "-o", form]);
+    }
+    program.ok(&["export", "--tables", "-o", "run.sqlite"]);
+    let output = Command::new(python)
+        .arg(script("tables.py"))
+        .arg(&work)
+        .output()
+        .expect("python starts");
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let told: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    let tables = [
+        "runs",
+        "events",
+        "processes",
+        "execs",
+        "sessions",
+        "descriptors",
+        "accesses",
+        "resources",
+        "links",
+        "samples",
+    ];
+    for table in tables {
+        let counted = rows(&program, &format!("select count(*) as n from {table}"));
+        let expect = &counted[0]["n"];
+        for reader in [
+            "duckdb parquet",
+            "duckdb csv",
+            "duckdb jsonl",
+            "pyarrow parquet",
+            "pyarrow arrow",
+            "sqlite",
+        ] {
+            assert_eq!(&told[reader][table], expect, "{reader}: {table}");
+        }
+    }
+    let sums = rows(
+        &program,
+        "select sum(bytes) as bytes, count(distinct path) as paths, count(*) filter (where failed) as failed from events",
+    );
+    let expect = serde_json::json!([sums[0]["bytes"], sums[0]["paths"], sums[0]["failed"]]);
+    assert_eq!(told["sums"], serde_json::json!([expect, expect]));
+    // The shell, cat and wc, cat, ls at least.
+    assert!(told["sqlite"]["processes"].as_u64() >= Some(4));
+    assert!(told["sums"][0][2].as_u64() >= Some(1), "{told}");
+}
+
+#[test]
+fn documents_of_elkpump_have_its_keys() {
+    let Some(program) = recorded() else {
+        return;
+    };
+    program.ok(&["export", "--shape", "elkpump", "-o", "calls.jsonl"]);
+    let written =
+        std::fs::read_to_string(program.work().join("calls.jsonl")).expect("it was written");
+    let documents: Vec<Value> = written
+        .lines()
+        .map(|line| serde_json::from_str(line).expect("JSON"))
+        .collect();
+    let calls = rows(
+        &program,
+        "select count(*) as n, sum(bytes) as bytes from events where kind = 'syscall'",
+    );
+    assert_eq!(Some(documents.len() as u64), calls[0]["n"].as_u64());
+    for document in &documents {
+        for key in [
+            "epoch",
+            "syscall",
+            "args",
+            "rc",
+            "pid",
+            "tracefile",
+            "u_epoch",
+            "@timestamp",
+        ] {
+            assert!(!document[key].is_null(), "{key}: {document}");
+        }
+    }
+    let moved: u64 = documents
+        .iter()
+        .filter_map(|document| document["size"].as_u64())
+        .sum();
+    assert_eq!(Some(moved), calls[0]["bytes"].as_u64());
+    let opened = documents
+        .iter()
+        .find(|document| document["r_objectname"] == "/etc/passwd")
+        .expect("it was opened");
+    assert_eq!(opened["rc"], opened["r_fd"].to_string());
+    let read = documents
+        .iter()
+        .find(|document| document["syscall"] == "read" && document["objectname"] == "/etc/passwd")
+        .expect("it was read");
+    assert_eq!(read["sessionid"], opened["sessionid"]);
+    assert!(
+        documents
+            .iter()
+            .any(|document| document["rc"] == "-1 ENOENT")
+    );
+}
+
+#[test]
+fn what_cannot_be_is_told() {
+    let program = Program::new();
+    let told = |args: &[&str]| {
+        let output = program.run(args);
+        assert!(!output.status.success(), "{args:?}");
+        text(&output.stderr)
+    };
+    assert!(told(&["export", "--tables"]).contains("`--tables` needs a place"));
+    assert!(
+        told(&["export", "--tables", "--form", "xls", "-o", "x"])
+            .contains("forms: parquet, arrow, csv")
+    );
+    assert!(
+        told(&["export", "--tables", "@", "files", "-o", "x"])
+            .contains("`files` is one word too many")
+    );
+    assert!(told(&["export", "--shape", "elk", "-o", "x.jsonl"]).contains("`--shape elkpump`"));
+    assert!(told(&["export", "--shape", "elkpump", "-o", "x.csv"]).contains("lines of JSON"));
+}
