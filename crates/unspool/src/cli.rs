@@ -523,6 +523,22 @@ pub(crate) enum RunsOperation {
         #[arg(long, value_name = "DAYS")]
         max_days: Option<u32>,
     },
+    /// Put runs into a folder for all hosts, with tables for other programs.
+    Push {
+        /// A folder, or `file:///...`.
+        url: String,
+        /// Runs; the latest where none is named.
+        #[arg(value_name = "RUN")]
+        runs: Vec<String>,
+    },
+    /// Take runs from such a folder into the store.
+    Pull {
+        /// A folder, or `file:///...`.
+        url: String,
+        /// Ids of runs; all where none is named.
+        #[arg(value_name = "RUN")]
+        runs: Vec<String>,
+    },
     /// Remove the secrets of runs by the rules as they are now.
     Scrub {
         /// Runs to scrub.

@@ -21,7 +21,8 @@ fn asked(file: &[u8], sql: &str) -> Option<String> {
         .stdout(Stdio::piped())
         .spawn();
     let Ok(mut child) = started else {
-        assert!(std::env::var_os("CI").is_none(), "no sqlite3");
+        let in_ci = std::env::vars_os().any(|(key, _)| key == "CI");
+        assert!(!in_ci, "no sqlite3");
         eprintln!("skipped: no sqlite3");
         return None;
     };
@@ -105,10 +106,8 @@ fn many_rows_long_texts_and_empty_tables_come_back() {
 #[test]
 fn every_number_of_pages_comes_back() {
     let row = vec![Cell::Null, Cell::Text(vec![b'a'; PAGE - 100]), Cell::Null];
-    // One row a leaf; some 2,000 leaves have one page above them.
-    for rows in [
-        1, 2, 3, 2039, 2040, 2041, 2042, 2043, 2044, 2045, 4083, 4084, 4085, 4086, 4087,
-    ] {
+    // One row a leaf; some 2,062 leaves have one page above them.
+    for rows in [1, 2, 3, 2060, 2061, 2062, 2063, 2064, 2065] {
         let file = database(&[("rows", vec![row.clone(); rows])]);
         let Some(found) = asked(&file, "pragma integrity_check; select count(*) from rows;") else {
             return;

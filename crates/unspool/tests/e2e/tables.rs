@@ -173,3 +173,117 @@ fn what_cannot_be_is_told() {
     assert!(told(&["export", "--shape", "elk", "-o", "x.jsonl"]).contains("`--shape elkpump`"));
     assert!(told(&["export", "--shape", "elkpump", "-o", "x.csv"]).contains("lines of JSON"));
 }
+
+/// What `DuckDB` finds in a lake: rows of `events` by run, and bytes.
+const LAKE: &str = r#"
+import json, sys, duckdb
+sql = """select host, cast(day as varchar), run, count(*), coalesce(sum(bytes), 0)::bigint
+         from read_parquet('%s/events/*/*/*/*.parquet', hive_partitioning = true) group by all order by run"""
+print(json.dumps(duckdb.connect().execute(sql % sys.argv[1]).fetchall()))
+"#;
+
+#[test]
+fn a_lake_gives_runs_back_and_other_programs_read_it() {
+    let Some(program) = recorded() else {
+        return;
+    };
+    program.run(&["record", "-q", "--recorder", "ptrace", "--", "true"]);
+    let lake = program.work().join("lake");
+    let url = format!("file://{}", lake.display());
+    assert!(
+        program
+            .ok(&["runs", "push", &url, "@", "@1"])
+            .contains("pushed")
+    );
+    // Again: nothing to do.
+    let again = program.ok(&["runs", "push", &url, "@", "@1"]);
+    assert_eq!(again.matches("is there already").count(), 2, "{again}");
+
+    // Another machine's store.
+    let other = Program::new();
+    assert_eq!(
+        other.ok(&["runs", "pull", &url]).matches("pulled").count(),
+        2
+    );
+    for run in ["@", "@1"] {
+        assert_eq!(
+            program.ok(&["show", run, "events", "--json"]),
+            other.ok(&["show", run, "events", "--json"])
+        );
+    }
+    assert!(
+        other
+            .ok(&["runs", "pull", &url])
+            .contains("is there already")
+    );
+
+    // The same rows by the engine in place, and by DuckDB in the readable files.
+    let place = |run: &Value| -> String {
+        let found = walk(
+            &lake.join("runs"),
+            &format!("run={}", run.as_str().expect("an id")),
+        );
+        found.expect("it was pushed").display().to_string()
+    };
+    let runs = rows(&program, "select id from runs");
+    let in_place = place(&runs[0]["id"]);
+    let answer: Value = serde_json::from_str(&program.ok(&[
+        "query",
+        "--json",
+        &in_place,
+        "select count(*) as n, sum(bytes) as bytes from events",
+    ]))
+    .expect("JSON");
+    if let Some(python) = reader("venv/bin/python") {
+        let output = Command::new(python)
+            .args(["-c", LAKE])
+            .arg(&lake)
+            .output()
+            .expect("python starts");
+        assert!(output.status.success(), "{}", text(&output.stderr));
+        let told: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+        assert_eq!(told.as_array().map(Vec::len), Some(2), "{told}");
+        let ours = told
+            .as_array()
+            .expect("rows")
+            .iter()
+            .find(|row| row[2] == runs[0]["id"]);
+        let ours = ours.expect("the run is there");
+        assert_eq!(ours[3], answer["rows"][0]["n"]);
+        assert_eq!(
+            ours[4].as_u64().unwrap_or(0),
+            answer["rows"][0]["bytes"].as_u64().unwrap_or(0)
+        );
+    }
+
+    // A broken attempt is taken up; another state of a run is not written over.
+    program.ok(&["runs", "name", "@", "renamed"]);
+    let refused = program.run(&["runs", "push", &url, "@"]);
+    assert!(
+        text(&refused.stderr).contains("another state of this run"),
+        "{}",
+        text(&refused.stderr)
+    );
+    let third = Program::new();
+    assert!(
+        text(&third.run(&["runs", "pull", &url, "nothing"]).stderr)
+            .contains("there is no run `nothing`")
+    );
+    assert!(text(&third.run(&["runs", "push", "s3://bucket", "@"]).stderr).contains("s3"));
+}
+
+/// The folder of this name below another.
+fn walk(folder: &std::path::Path, name: &str) -> Option<std::path::PathBuf> {
+    for entry in std::fs::read_dir(folder).ok()?.flatten() {
+        let path = entry.path();
+        if path.ends_with(name) {
+            return Some(path);
+        }
+        if path.is_dir()
+            && let Some(found) = walk(&path, name)
+        {
+            return Some(found);
+        }
+    }
+    None
+}

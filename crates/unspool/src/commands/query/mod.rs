@@ -2,6 +2,7 @@
 
 pub(crate) mod args;
 mod engine;
+pub(crate) mod lake;
 mod output;
 mod prompt;
 pub(crate) mod saved;

@@ -35,7 +35,7 @@ pub(crate) const TABLES: [&str; 10] = [
 ];
 
 /// Memory of the engine: rows pass through it.
-const MEMORY_BYTES: u64 = 1_000_000_000;
+pub(super) const MEMORY_BYTES: u64 = 1_000_000_000;
 
 /// What a document of elkpump is made of.
 const ELKPUMP: &str = "select time::bigint as ns, duration_ns, tid, name, args, ret, error, path, session_id, fd, bytes, \
@@ -74,7 +74,8 @@ pub(crate) fn export(settings: &Settings, args: &ExportArgs) -> Result<u8> {
                 .with_context(|| format!("cannot make the folder `{}`", output.display()))?;
             for table in TABLES {
                 let path = output.join(format!("{table}.{ending}"));
-                write_table(&mut engine, &sources, table, form, &path)?;
+                let sql = format!("select * from {table}");
+                write_table(&mut engine, &sources, &sql, form, &path)?;
             }
         }
     }
@@ -134,21 +135,21 @@ impl How {
     }
 }
 
-fn write_table(
+/// Writes the rows of a query to a file.
+pub(super) fn write_table(
     engine: &mut Engine,
     sources: &Sources,
-    table: &str,
+    sql: &str,
     form: Form,
     path: &Path,
 ) -> Result<()> {
-    let sql = format!("select * from {table}");
     let name = match form {
         Form::Report(_) => "rows",
         Form::File(name) => name,
     };
     let never = || false;
     let values = std::collections::BTreeMap::new();
-    let mut answering = engine.ask(&sql, &values, name, &never)?;
+    let mut answering = engine.ask(sql, &values, name, &never)?;
     write_whole(path, |file| {
         let mut out = BufWriter::with_capacity(1 << 20, file);
         match form {
