@@ -143,6 +143,8 @@ pub enum Unit {
     Bytes,
     /// Point in time, integer nanoseconds, see [`crate::event::ClockKind`].
     Time,
+    /// The same where a stretch of time begins, which may be before the run: people see the run's start then.
+    Begin,
     /// Length of time in nanoseconds.
     Duration,
     /// Part of the largest, in thousandths; a bar for people.

@@ -243,6 +243,64 @@ INLINE int read_message(struct message *message, u64 address, u32 is_small)
 	return 1;
 }
 
+struct gathering {
+	u64 vectors;
+	u64 left, room;
+	u32 tid, is_small;
+};
+
+// The data that one part of a vector holds.
+static long gather(u64 turn, struct gathering *gathering)
+{
+	u64 vector[2] = {};
+	if (!gathering->left || !gathering->room)
+		return 1;
+	if (gathering->is_small) {
+		u32 small[2] = {};
+		if (bpf_probe_read_user(small, sizeof(small), (void *)(gathering->vectors + turn * sizeof(small))))
+			return 1;
+		vector[0] = small[0];
+		vector[1] = small[1];
+	} else if (bpf_probe_read_user(vector, sizeof(vector), (void *)(gathering->vectors + turn * sizeof(vector)))) {
+		return 1;
+	}
+	u64 len = vector[1] < gathering->left ? vector[1] : gathering->left;
+	gathering->left -= len;
+	if (len > gathering->room)
+		len = gathering->room;
+	gathering->room -= len;
+	return !put_pieces(gathering->tid, vector[0], vector[0] + len, PIECE_OF_DATA);
+}
+
+#define VECTORS_MAX 1024
+
+// Writes the data that a call moved, up to what is to be kept of it, before its record.
+SEPARATE int put_data(u32 role, u64 address, u64 count, u64 moved)
+{
+	struct thread *thread = bpf_task_storage_get(&threads, bpf_get_current_task_btf(), NULL, 0);
+	struct message message = {};
+	if (!thread || !address || !moved)
+		return 0;
+	u32 is_small = thread->architecture == ARCH_I386;
+	struct gathering gathering = {
+		.vectors = address, .left = moved, .room = payload_bytes, .tid = thread->tid, .is_small = is_small};
+	if (role == ROLE_DATA)
+		return put_pieces(thread->tid, address, address + (moved < payload_bytes ? moved : payload_bytes), PIECE_OF_DATA);
+	if (role != ROLE_VECTOR) {
+		if (!read_message(&message, address, is_small))
+			return 0;
+		gathering.vectors = message.vectors;
+		count = message.vector_count;
+	}
+	bpf_loop(count < VECTORS_MAX ? count : VECTORS_MAX, gather, &gathering, 0);
+	return 1;
+}
+
+INLINE int moves_data(u32 role)
+{
+	return role == ROLE_DATA || role == ROLE_VECTOR || role == ROLE_MESSAGE_IN || role == ROLE_MESSAGE_OUT;
+}
+
 // Address and passed descriptors of a message.
 SEPARATE int put_message(u32 index, u64 address, u32 is_small, u32 is_received)
 {
@@ -351,10 +409,14 @@ SEPARATE int put_role(u32 role, u32 index)
 		if (next && !bpf_probe_read_user(&word, 4, (void *)next))
 			put_memory(TAG_SOCKADDR, index, address, word > 128 ? 128 : word);
 		break;
+	case ROLE_DATA:
+	case ROLE_VECTOR:
+		return result ? put_number(TAG_RAW_DATA, index, result) : 0;
 	case ROLE_MESSAGE_IN:
-		return put_message(index, address, is_small, 0);
 	case ROLE_MESSAGE_OUT:
-		return put_message(index, address, is_small, 1);
+		if (payload_bytes && result)
+			put_number(TAG_RAW_DATA, index, result);
+		return put_message(index, address, is_small, role == ROLE_MESSAGE_OUT);
 	case ROLE_MESSAGES:
 		return put_messages(index, address, result, is_small);
 	case ROLE_PAIR:
@@ -413,6 +475,14 @@ SEPARATE int write_rich(u32 serial, s64 result, u64 now)
 	struct call *call = call_of(thread->architecture, thread->number);
 	if (!call)
 		return 0;
+	// The memory of a new image is not what the call was given: its record has the facts.
+	u32 reads = may_read(task) && !(call->flags & CALL_EXECUTES && result >= 0);
+	if (payload_bytes && reads && result > 0) {
+		for (u32 place = 0; place < 5; place++) {
+			if (moves_data(call->roles[place]))
+				put_data(call->roles[place], thread->arguments[place], thread->arguments[place + 1], result);
+		}
+	}
 	u64 at = put_call(s->data, thread, call->arguments, serial, result, now);
 	OPAQUE(at);
 	at &= 127;
@@ -421,8 +491,7 @@ SEPARATE int write_rich(u32 serial, s64 result, u64 now)
 	s->serial = thread->architecture == ARCH_I386;
 	for (int place = 0; place < 6; place++)
 		s->arguments[place] = thread->arguments[place];
-	// The memory of a new image is not what the call was given: its record has the facts.
-	if (may_read(task) && !(call->flags & CALL_EXECUTES && result >= 0)) {
+	if (reads) {
 		for (u32 place = 0; place < 6; place++) {
 			u32 role = call->roles[place];
 			if (role)

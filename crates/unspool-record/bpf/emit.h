@@ -144,6 +144,15 @@ struct exit_record {
 	s32 status;
 };
 
+struct use_record {
+	u64 stamp;
+	u32 word, tid;
+	u64 time;
+	u32 tgid, is_last;
+	u64 cpu_ns, system_ns, peak_pages;
+	u64 run_delay_ns, read_bytes, written_bytes, disk_read_bytes, disk_written_bytes;
+};
+
 struct signal_record {
 	u64 stamp;
 	u32 word, tid;

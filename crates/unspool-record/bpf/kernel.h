@@ -150,10 +150,28 @@ struct mm_struct {
 	unsigned long arg_start, arg_end, env_start, env_end;
 };
 
+struct task_io_accounting {
+	u64 rchar, wchar, read_bytes, write_bytes;
+};
+
 struct signal_struct {
+	struct {
+		int counter;
+	} live;
 	unsigned int flags;
 	int group_exit_code;
 	struct task_struct *group_exec_task;
+	u64 stime;
+	unsigned long long sum_sched_runtime;
+	unsigned long maxrss;
+};
+
+struct sched_entity {
+	u64 sum_exec_runtime, prev_sum_exec_runtime;
+};
+
+struct sched_info {
+	unsigned long long run_delay, last_arrival;
 };
 
 struct thread_info {
@@ -173,6 +191,10 @@ struct task_struct {
 	struct files_struct *files;
 	struct mm_struct *mm;
 	struct signal_struct *signal;
+	struct sched_entity se;
+	struct sched_info sched_info;
+	struct task_io_accounting ioac;
+	u64 stime;
 };
 
 struct linux_binprm {

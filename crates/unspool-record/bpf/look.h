@@ -102,6 +102,60 @@ SEPARATE int put_memory(u32 tag, u32 index, u64 address, u64 len)
 	return 1;
 }
 
+struct piece {
+	u32 word, tid;
+	u64 time;
+	u32 what, len;
+};
+
+struct piecing {
+	u64 from, until;
+	u32 tid;
+	u32 what;
+};
+
+#define PIECE_BYTES 8192
+
+// One part, up to a border of pages.
+static long put_piece(u64 turn, struct piecing *piecing)
+{
+	struct scratch *s = scratch();
+	u64 len = PIECE_BYTES - (piecing->from & (PIECE_BYTES - 1));
+	if (!s || piecing->from >= piecing->until)
+		return 1;
+	if (len > piecing->until - piecing->from)
+		len = piecing->until - piecing->from;
+	u64 padded = (sizeof(struct piece) + len + 3) & ~3ull;
+	struct piece *piece = (struct piece *)s->data;
+	piece->word = first_word(KIND_PIECE, padded);
+	piece->tid = piecing->tid;
+	piece->time = 0;
+	piece->what = piecing->what;
+	piece->len = len;
+	OPAQUE(len);
+	if (len > PIECE_BYTES)
+		return 1;
+	if (bpf_probe_read_user(s->data + sizeof(*piece), len, (void *)piecing->from))
+		return 1;
+	OPAQUE(padded);
+	if (padded > PIECE_BYTES + sizeof(*piece) + 4)
+		return 1;
+	if (put_stamped(&s->stamp, padded))
+		return 1;
+	piecing->from += len;
+	return 0;
+}
+
+#define PIECES_MAX 256
+
+// Writes memory of the thread that runs in parts, for a record that follows. Whether it could be read to its end.
+SEPARATE int put_pieces(u32 tid, u64 from, u64 until, u32 what)
+{
+	struct piecing piecing = {.from = from, .until = until, .tid = tid, .what = what};
+	bpf_loop(PIECES_MAX, put_piece, &piecing, 0);
+	return piecing.from >= piecing.until;
+}
+
 struct walk {
 	u64 dentry;
 	u64 mount;

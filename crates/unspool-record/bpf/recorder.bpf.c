@@ -271,58 +271,6 @@ int make_thread(u64 *context)
 	return 0;
 }
 
-struct piece {
-	u32 word, tid;
-	u64 time;
-	u32 is_environment, unused;
-};
-
-struct piecing {
-	u64 from, until;
-	u32 tid;
-	u32 is_environment;
-};
-
-#define PIECE_BYTES 8192
-
-// One part of an argument vector or environment, up to a border of pages.
-static long put_piece(u64 turn, struct piecing *piecing)
-{
-	struct scratch *s = scratch();
-	u64 len = PIECE_BYTES - (piecing->from & (PIECE_BYTES - 1));
-	if (!s || piecing->from >= piecing->until)
-		return 1;
-	if (len > piecing->until - piecing->from)
-		len = piecing->until - piecing->from;
-	u64 padded = (sizeof(struct piece) + len + 3) & ~3ull;
-	struct piece *piece = (struct piece *)s->data;
-	piece->word = first_word(KIND_PIECE, padded);
-	piece->tid = piecing->tid;
-	piece->time = 0;
-	piece->is_environment = piecing->is_environment;
-	piece->unused = len;
-	OPAQUE(len);
-	if (len > PIECE_BYTES)
-		return 1;
-	if (bpf_probe_read_user(s->data + sizeof(*piece), len, (void *)piecing->from))
-		return 1;
-	OPAQUE(padded);
-	if (padded > PIECE_BYTES + sizeof(*piece) + 4)
-		return 1;
-	put_stamped(&s->stamp, padded);
-	piecing->from += len;
-	return 0;
-}
-
-#define PIECES_MAX 256
-
-SEPARATE int put_pieces(u32 tid, u64 from, u64 until, u32 is_environment)
-{
-	struct piecing piecing = {.from = from, .until = until, .tid = tid, .is_environment = is_environment};
-	bpf_loop(PIECES_MAX, put_piece, &piecing, 0);
-	return 0;
-}
-
 // The record of a new image.
 SEPARATE int write_exec(u32 former, u64 program, u64 file, u64 now)
 {
@@ -377,19 +325,74 @@ int replace_image(u64 *context)
 	if (thread->flags & THREAD_WAITS)
 		learn_place(task);
 	thread->flags &= ~THREAD_WAITS;
+	READ(thread->inherited_pages, struct signal_struct, POINTER(struct task_struct, task, signal), maxrss);
 	thread->tid = thread->tgid;
 	struct near *near = near_of(thread);
 	if (near)
 		near->tid = thread->tid;
 	u64 mm = POINTER(struct task_struct, task, mm);
 	if (mm && may_read(task)) {
-		put_pieces(thread->tid, POINTER(struct mm_struct, mm, arg_start), POINTER(struct mm_struct, mm, arg_end), 0);
-		put_pieces(thread->tid, POINTER(struct mm_struct, mm, env_start), POINTER(struct mm_struct, mm, env_end), 1);
+		put_pieces(thread->tid, POINTER(struct mm_struct, mm, arg_start), POINTER(struct mm_struct, mm, arg_end),
+			   PIECE_OF_ARGUMENTS);
+		put_pieces(thread->tid, POINTER(struct mm_struct, mm, env_start), POINTER(struct mm_struct, mm, env_end),
+			   PIECE_OF_ENVIRONMENT);
 	}
 	u64 name = 0, file = 0;
 	READ(name, struct linux_binprm, program, filename);
 	READ(file, struct linux_binprm, program, file);
 	write_exec(former, name, file, now);
+	return 0;
+}
+
+// What a thread used, and with the last one what the process did. Nothing can read it later.
+SEPARATE int write_use(u64 now)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct thread *thread = bpf_task_storage_get(&threads, task, NULL, 0);
+	struct ends *ends = ends_of_shorts();
+	struct use_record record = {};
+	if (!thread || !ends)
+		return 0;
+	u64 of = (u64)task, signal = POINTER(struct task_struct, of, signal), leader = POINTER(struct task_struct, of, group_leader);
+	s32 live = 0;
+	bpf_probe_read_kernel(&live, sizeof(live), (void *)signal + OFFSET(struct signal_struct, live));
+	record.word = first_word(KIND_USE, sizeof(record) - 8);
+	record.tid = thread->tid;
+	record.time = now;
+	record.tgid = thread->tgid;
+	record.is_last = live <= 0;
+	READ(record.run_delay_ns, struct task_struct, of, sched_info.run_delay);
+	READ(record.read_bytes, struct task_struct, of, ioac.rchar);
+	READ(record.written_bytes, struct task_struct, of, ioac.wchar);
+	READ(record.disk_read_bytes, struct task_struct, of, ioac.read_bytes);
+	READ(record.disk_written_bytes, struct task_struct, of, ioac.write_bytes);
+	if (record.is_last) {
+		u64 since = 0, part = 0, told = 0;
+		READ(record.cpu_ns, struct task_struct, of, se.sum_exec_runtime);
+		// The scheduler adds up at ticks: what came since the thread was last given the processor is counted here.
+		READ(told, struct task_struct, of, se.prev_sum_exec_runtime);
+		READ(since, struct task_struct, of, sched_info.last_arrival);
+		u64 until = now - ends->boot_ns + ends->scheduler_ns;
+		if (ends->scheduler_ns && since && until > since && told + until - since > record.cpu_ns)
+			record.cpu_ns = told + until - since;
+		READ(part, struct signal_struct, signal, sum_sched_runtime);
+		record.cpu_ns += part;
+		READ(record.system_ns, struct task_struct, of, stime);
+		READ(part, struct signal_struct, signal, stime);
+		record.system_ns += part;
+		if (leader != of) {
+			// It ended before and waits for its parent.
+			READ(part, struct task_struct, leader, se.sum_exec_runtime);
+			record.cpu_ns += part;
+			READ(part, struct task_struct, leader, stime);
+			record.system_ns += part;
+		}
+		// That of the image that was replaced is not this one's.
+		READ(part, struct signal_struct, signal, maxrss);
+		if (part > thread->inherited_pages)
+			record.peak_pages = part;
+	}
+	put_stamped(&record.stamp, sizeof(record) - 8);
 	return 0;
 }
 
@@ -422,6 +425,8 @@ int end_thread(u64 *context)
 		// A leader whose place an exec takes lives on under its number.
 		u64 signal = POINTER(struct task_struct, task, signal);
 		u64 executes = POINTER(struct signal_struct, signal, group_exec_task);
+		if (is_sampled)
+			write_use(now);
 		int is_replaced = thread->tid == thread->tgid && executes && executes != (u64)task;
 		struct exit_record record = {
 			.word = first_word(KIND_EXIT, sizeof(record) - 8),

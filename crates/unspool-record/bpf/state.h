@@ -18,8 +18,10 @@
 #define KIND_RING_OPERATION 19
 // A record that the recorder completes before it is written: texts are scrubbed, raw items become those of the format.
 #define KIND_RAW 0x80
-// Never written: a part of an argument vector or an environment.
+// Never written: a part of an argument vector, an environment, or the data of a call.
 #define KIND_PIECE 0xf0
+// Never written: what a thread used, at its end.
+#define KIND_USE 0xf1
 
 #define TAG_STRING 1
 #define TAG_STRING_CUT 2
@@ -41,6 +43,8 @@
 #define TAG_RAW_SIGINFO 201
 #define TAG_RAW_PROGRAM 202
 #define TAG_RAW_ARGV 203
+// The true length; the data are the pieces before the record.
+#define TAG_RAW_DATA 205
 // Added to the tag of a path.
 #define RAW_PATH 128
 
@@ -81,7 +85,13 @@
 #define ROLE_PAIR 12
 #define ROLE_STATUS 13
 #define ROLE_SIGNAL_INFO 14
+#define ROLE_DATA 15
+#define ROLE_VECTOR 16
 #define ROLE_NOTHING 0
+
+#define PIECE_OF_ARGUMENTS 0
+#define PIECE_OF_ENVIRONMENT 1
+#define PIECE_OF_DATA 2
 
 #define RESULT_NOTHING 0
 #define RESULT_NEW_FILE 1
@@ -173,6 +183,7 @@ struct thread {
 	struct fold folds[FOLDS];
 	u64 stamp;
 	u8 record[160];
+	u64 inherited_pages; // most memory of the process before its image
 };
 
 // A file that has a serial number.
@@ -228,7 +239,8 @@ struct ends {
 	u64 unused[7];
 	u64 tail; // short records that the recorder has taken
 	u64 boot_ns; // to be added to CLOCK_MONOTONIC, which is quicker to read, to get CLOCK_BOOTTIME
-	u64 unused2[6];
+	u64 scheduler_ns; // the same for the scheduler's clock; 0: not known
+	u64 unused2[5];
 };
 
 // Set by the recorder before loading.
@@ -251,6 +263,10 @@ const volatile u64 shorts_places = 8192;
 // Short records not taken from which calls are counted instead of written, and from which threads wait.
 const volatile u64 shorts_fold_from = 4096;
 const volatile u64 shorts_wait_from = ~0ull;
+// Bytes kept of the data of a call.
+const volatile u64 payload_bytes = 0;
+// Whether the use of resources is told at the end of threads.
+const volatile u32 is_sampled = 0;
 const volatile u64 cgroup = 0;
 const volatile u32 cgroup_level = 0;
 

@@ -26,7 +26,7 @@ pub const SHAPE: Shape = series(
     &[
         column(
             "time_ns",
-            Unit::Time,
+            Unit::Begin,
             Shown::Always,
             "Start of the second, a whole second of the run's clock.",
         ),
@@ -203,7 +203,7 @@ struct Seconds {
 struct State {
     second: i64,
     process: ProcessId,
-    rss_bytes: u64,
+    rss_bytes: Option<u64>,
     threads: u64,
     is_last: bool,
 }
@@ -300,14 +300,15 @@ impl Analysis for Seconds {
             let peak = usage.peak_rss_bytes.unwrap_or(0);
             sums.peak_rss_bytes = sums.peak_rss_bytes.max(peak);
             if by == By::Process {
-                sums.rss_bytes = usage.rss_bytes;
+                // The last sample of `bpf` does not tell it: what the process had before it ended is kept.
+                sums.rss_bytes = usage.rss_bytes.or(sums.rss_bytes);
                 sums.threads = usage.threads;
             }
         }
         self.states.push(State {
             second,
             process,
-            rss_bytes: usage.rss_bytes.unwrap_or(0),
+            rss_bytes: usage.rss_bytes,
             threads: usage.threads.unwrap_or(0),
             is_last: sample.is_last,
         });
@@ -391,7 +392,7 @@ impl Seconds {
     fn sum_states(&mut self, world: &World) {
         self.states.sort_by_key(|state| state.second);
         let mut states = self.states.iter().peekable();
-        let mut living: BTreeMap<ProcessId, (u64, u64)> = BTreeMap::new();
+        let mut living: BTreeMap<ProcessId, (Option<u64>, u64)> = BTreeMap::new();
         let mut ends: BTreeSet<(i64, ProcessId)> = BTreeSet::new();
         for ((second, _), sums) in &mut self.cells {
             while let Some((_, process)) = ends.first().filter(|(end, _)| end < second).copied() {
@@ -410,7 +411,9 @@ impl Seconds {
                 ends.extend(end_ns.map(|end_ns| (second_of(end_ns), state.process)));
             }
             if !self.states.is_empty() {
-                sums.rss_bytes = Some(living.values().map(|(rss, _)| rss).sum());
+                // Of none of them known is not none.
+                let known = living.values().filter_map(|(rss, _)| *rss);
+                sums.rss_bytes = known.reduce(u64::saturating_add);
                 sums.threads = Some(living.values().map(|(_, threads)| threads).sum());
             }
         }

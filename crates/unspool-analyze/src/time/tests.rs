@@ -111,6 +111,9 @@ fn seconds_of_samples() {
     assert_eq!(cell(&all, 0, "machine_cpu_ns"), Cell::Int(900));
     assert_eq!(cell(&all, 0, "bytes_read"), Cell::Int(20));
     assert_eq!(cell(&all, 0, "rss_bytes"), Cell::Int(4096));
+    // All have ended: no memory is known, which is not none.
+    let last = all.rows.len() - 1;
+    assert_eq!(cell(&all, last, "rss_bytes"), Cell::Null);
     assert_eq!(cell(&all, 0, "busy_permille"), Cell::Int(1000));
     assert_eq!(cell(&all, 0, "calls"), Cell::Null);
     assert_eq!(cell(&all, 2, "name"), Cell::text(b"all"));

@@ -42,6 +42,7 @@ fn number_text(number: i64, unit: Unit, context: &Context<'_>) -> String {
         Unit::Bytes => units::bytes(number),
         Unit::Duration => units::duration(number),
         Unit::Time => time_text(number, context),
+        Unit::Begin => time_text(number.max(context.envelope.start_ns), context),
         Unit::Share => bar(number, context.options.ascii),
         Unit::Text | Unit::Printed | Unit::Number | Unit::Flag | Unit::List => number.to_string(),
     }

@@ -82,7 +82,7 @@ pub(crate) fn is_shown(column: &Column, options: &TextOptions) -> bool {
 pub(crate) fn is_number(column: &Column) -> bool {
     matches!(
         column.unit,
-        Unit::Number | Unit::Count | Unit::Bytes | Unit::Duration | Unit::Time
+        Unit::Number | Unit::Count | Unit::Bytes | Unit::Duration | Unit::Time | Unit::Begin
     )
 }
 

@@ -59,8 +59,15 @@ const EMPTY_CALLS: &[&str] = &[
 /// Arguments of a call that no table has.
 const ARGUMENTS_MAX: u8 = 6;
 
+/// Whether data that calls move are kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Payload {
+    Kept,
+    Counted,
+}
+
 /// The whole table for a detail.
-pub(super) fn table(detail: Detail) -> Vec<[u8; CALL_BYTES]> {
+pub(super) fn table(detail: Detail, payload: Payload) -> Vec<[u8; CALL_BYTES]> {
     let roles = RoleTable::new();
     (0..CALLS)
         .map(|place| {
@@ -72,7 +79,7 @@ pub(super) fn table(detail: Detail) -> Vec<[u8; CALL_BYTES]> {
             let number = u32::try_from(number).unwrap_or(u32::MAX);
             let row = roles.row(architecture, u64::from(number));
             let known = Syscall::by_number(architecture_of(architecture), number);
-            call(row, known, architecture, number, detail)
+            call(row, known, architecture, number, detail, payload)
         })
         .collect()
 }
@@ -84,8 +91,8 @@ pub(super) fn is_wanted(number: u16, detail: Detail) -> bool {
 }
 
 /// What the number of a call tells, whatever its architecture is: what the kernel's side looks at first.
-pub(super) fn numbers(detail: Detail) -> [u8; CALLS_PER_ARCHITECTURE] {
-    let table = table(detail);
+pub(super) fn numbers(detail: Detail, payload: Payload) -> [u8; CALLS_PER_ARCHITECTURE] {
+    let table = table(detail, payload);
     let flags = |architecture: u8, number: usize| {
         let place = usize::from(architecture) * CALLS_PER_ARCHITECTURE + number;
         table
@@ -137,6 +144,7 @@ fn call(
     architecture: u8,
     number: u32,
     detail: Detail,
+    payload: Payload,
 ) -> [u8; CALL_BYTES] {
     let model_roles = known.map_or(&[][..], |call| call.row().args);
     let arguments = known.map_or(ARGUMENTS_MAX, |_| {
@@ -146,6 +154,7 @@ fn call(
     });
     let fd_place = fd_place(model_roles);
     let process = crate::native::roles::process_call(architecture, u64::from(number));
+    let role_number = |role| role_number(role, payload);
     let mut roles = [0; 6];
     for &(index, role) in row.map_or(&[][..], |row| row.roles) {
         if let Some(place) = roles.get_mut(usize::from(index)) {
@@ -161,7 +170,10 @@ fn call(
     set(flag::EXECUTES, process == Some(ProcessCall::Exec));
     set(flag::ON_FILE, fd_place.is_some());
     set(flag::MOVES_BYTES, moves_data);
-    set(flag::FOLDED, detail == Detail::Io && moves_data);
+    set(
+        flag::FOLDED,
+        detail == Detail::Io && moves_data && payload == Payload::Counted,
+    );
     let gives = row.is_some_and(|row| {
         row.roles.iter().any(|&(_, role)| {
             role_number(role) != 0 && (role.is_read_at_entry() || role == Role::Strings)
@@ -175,9 +187,10 @@ fn call(
     });
     set(flag::READS_GIVEN, gives);
     set(flag::READS_MADE, makes);
+    let is_plain = !gives && (!makes || moves_data && is_only_data(row));
     set(
         flag::FOLDABLE,
-        least >= Detail::Io && !gives && !makes && process.is_none(),
+        least >= Detail::Io && is_plain && process.is_none(),
     );
     set(
         flag::CLOSES,
@@ -246,8 +259,16 @@ fn changes_descriptors(row: &Row) -> bool {
     by_name || by_result || by_role
 }
 
+/// Whether data are all that is read of a call.
+fn is_only_data(row: Option<&Row>) -> bool {
+    let is_data = |role| role_number(role, Payload::Counted) == 0;
+    row.is_some_and(|row| {
+        row.result == ResultRole::Nothing && row.roles.iter().all(|&(_, role)| is_data(role))
+    })
+}
+
 /// `ROLE_...` of `bpf/state.h`; 0: nothing is read.
-fn role_number(role: Role) -> u8 {
+fn role_number(role: Role, payload: Payload) -> u8 {
     match role {
         Role::Path | Role::Text => 1,
         Role::Name => 2,
@@ -263,7 +284,9 @@ fn role_number(role: Role) -> u8 {
         Role::Pair => 12,
         Role::Status => 13,
         Role::SignalInfo => 14,
-        Role::DataIn | Role::DataOut | Role::VectorIn | Role::VectorOut => 0,
+        _ if payload == Payload::Counted => 0,
+        Role::DataIn | Role::DataOut => 15,
+        Role::VectorIn | Role::VectorOut => 16,
     }
 }
 
@@ -288,7 +311,7 @@ mod tests {
     use super::*;
 
     fn flags(detail: Detail, architecture: usize, number: usize) -> u16 {
-        let place = table(detail)[architecture * CALLS_PER_ARCHITECTURE + number];
+        let place = table(detail, Payload::Counted)[architecture * CALLS_PER_ARCHITECTURE + number];
         u16::from_le_bytes([place[0], place[1]])
     }
 
@@ -308,15 +331,32 @@ mod tests {
     }
 
     #[test]
+    fn payload_makes_calls_rich_and_leaves_them_foldable() {
+        let read = table(Detail::Full, Payload::Kept)[0];
+        let flags = u16::from_le_bytes([read[0], read[1]]);
+        assert_eq!(read[6..9], [0, 15, 0]);
+        assert_eq!(
+            flags & (flag::READS_MADE | flag::FOLDABLE | flag::QUICK),
+            flag::READS_MADE | flag::FOLDABLE
+        );
+        // recvmsg may bring descriptors.
+        let receive = table(Detail::Full, Payload::Kept)[47];
+        assert_eq!(
+            u16::from_le_bytes([receive[0], receive[1]]) & flag::FOLDABLE,
+            0
+        );
+    }
+
+    #[test]
     #[cfg(target_arch = "x86_64")]
     fn numbers_tell_what_may_be_judged_by_them() {
-        let full = numbers(Detail::Full);
+        let full = numbers(Detail::Full, Payload::Counted);
         // read and write: i386 has restart_syscall and exit there. lseek is creat, munmap is execve, close is fstat there.
         assert_eq!(full[0], judged::QUICK | judged::OWN_BY_CODE);
         assert_eq!(full[1], judged::QUICK | judged::OWN_BY_CODE);
         assert_eq!(full[8], judged::QUICK);
         assert_eq!([full[11], full[3], full[257]], [0; 3]);
-        let names = numbers(Detail::Names);
+        let names = numbers(Detail::Names, Payload::Counted);
         assert_eq!(
             names[0],
             judged::PASSED_OVER | judged::PASSED_OVER_BY_CODE | judged::OWN_BY_CODE

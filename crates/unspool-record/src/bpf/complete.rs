@@ -9,30 +9,37 @@ use unspool_decode::native::format::{HEAD_BYTES, STRINGS_BYTES_MAX, kind, tag};
 use super::names::{push_path, push_socket};
 use crate::native::capture::push_signal_info;
 use crate::native::roles::{ProcessCall, Role, RoleTable, process_call};
-use crate::native::writer::{push_argv_and_env, push_item, push_strings};
+use crate::native::writer::{begin_item, push_argv_and_env, push_item, push_strings};
 use crate::native::{Told, Use};
 use crate::seam::{Scrub, TextKind};
 
 /// Bit of a kind that says: to be completed.
 pub(super) const RAW: u8 = 0x80;
-/// A part of an argument vector or an environment.
+/// A part of an argument vector, an environment, or the data of a call.
 pub(super) const PIECE: u8 = 0xf0;
+/// What a thread used, at its end.
+pub(super) const USE: u8 = 0xf1;
+/// What a piece is of.
+const PIECE_OF_ARGUMENTS: u32 = 0;
+const PIECE_OF_ENVIRONMENT: u32 = 1;
 /// Raw items, as `bpf/state.h` numbers them.
 const RAW_SOCKET: u8 = 200;
 const RAW_SIGINFO: u8 = 201;
 const RAW_PROGRAM: u8 = 202;
 const RAW_ARGV: u8 = 203;
 const RAW_GROUP: u8 = 204;
+const RAW_DATA: u8 = 205;
 /// Added to the tag of a path that is still in components.
 const RAW_PATH: u8 = 128;
 /// Images under way whose parts are kept; more than threads can be inside execve at once.
 const IMAGES_MAX: usize = 4096;
 
-/// What came of an argument vector and environment so far.
+/// What came so far for the next record of a thread.
 #[derive(Debug, Default)]
 struct Pieces {
     argv: Vec<u8>,
     env: Vec<u8>,
+    data: Vec<u8>,
 }
 
 /// A record of the ring, taken apart.
@@ -137,7 +144,7 @@ impl Completer {
         }
     }
 
-    /// Keeps a part of an argument vector or environment for the record of its exec.
+    /// Keeps a part for the record that it belongs to: an exec or a call that moves data.
     pub(super) fn keep_piece(&mut self, record: RawRecord<'_>) {
         if self.pieces.len() >= IMAGES_MAX {
             self.pieces.clear();
@@ -147,11 +154,10 @@ impl Completer {
             return;
         };
         let pieces = self.pieces.entry(record.tid).or_default();
-        let is_environment = record.u32_at(16) != 0;
-        let to = if is_environment {
-            &mut pieces.env
-        } else {
-            &mut pieces.argv
+        let to = match record.u32_at(16) {
+            PIECE_OF_ARGUMENTS => &mut pieces.argv,
+            PIECE_OF_ENVIRONMENT => &mut pieces.env,
+            _ => &mut pieces.data,
         };
         to.extend_from_slice(bytes);
     }
@@ -219,6 +225,7 @@ impl Completer {
                 }
                 // Its number: the path is looked up where the process is.
                 RAW_GROUP => {}
+                RAW_DATA => self.push_data(record.tid, *index, value, out),
                 raw if raw >= RAW_PATH => {
                     self.text.clear();
                     push_path(value, &mut self.text);
@@ -264,6 +271,16 @@ impl Completer {
         self.text.extend_from_slice(value);
         self.scrub.text(kind, &mut self.text);
         push_item(out, item_tag, index, &self.text);
+    }
+
+    /// The data that a call moved, scrubbed, behind their true length.
+    fn push_data(&mut self, tid: u32, index: u8, true_len: &[u8], out: &mut Vec<u8>) {
+        let pieces = self.pieces.remove(&tid).unwrap_or_default();
+        self.text = pieces.data;
+        self.scrub.text(TextKind::Payload, &mut self.text);
+        begin_item(out, tag::BUFFER, index, 8 + self.text.len());
+        out.extend_from_slice(true_len);
+        out.extend_from_slice(&self.text);
     }
 
     /// Argument vector and environment of a new image, scrubbed.

@@ -13,12 +13,14 @@ mod process;
 mod programs;
 mod recorder;
 mod rings;
+mod scheduler;
 mod scope;
 mod types;
 
 use std::io;
 
 use crate::launch::launch;
+use crate::native::capture::PAYLOAD_BYTES_MAX;
 use crate::native::stream::CLOCK;
 use crate::native::{in_own_thread, kernel_version};
 use crate::options::{Command, Control, Outcome, RecordError, RecordOptions};
@@ -115,13 +117,15 @@ fn load(options: &RecordOptions, bpf: BpfOptions, scope: Scope) -> Result<Loaded
         own_pid: std::process::id(),
         own_uid: status.uid,
         may_read_all: crate::probe::has_capability("sys_ptrace"),
+        payload_bytes: options.payload_bytes.min(PAYLOAD_BYTES_MAX),
+        is_sampled: options.sample.is_some(),
     })
     .map_err(|source| RecordError::Bpf { source })
 }
 
 /// Runs a command and records it until it ends (see [`crate::Wait`]).
 ///
-/// Signals are handled as by [`crate::record_command`]. `payload_bytes` and `filter` of the options have no effect.
+/// Signals are handled as by [`crate::record_command`]. `filter` of the options has no effect.
 pub fn record_command(
     command: &Command,
     options: &RecordOptions,

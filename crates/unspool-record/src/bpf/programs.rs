@@ -8,7 +8,7 @@ use aya::maps::{Array, Map, MapData, PerCpuArray};
 use aya::programs::BtfTracePoint;
 use aya::{Btf, Ebpf, EbpfLoader, Endianness};
 
-use super::calls;
+use super::calls::{self, Payload};
 use super::kernel::processors;
 use super::rings::{Rings, Room};
 use crate::options::Detail;
@@ -64,6 +64,20 @@ pub(super) struct Setting {
     pub(super) own_uid: u32,
     /// Whether memory of every process may be read.
     pub(super) may_read_all: bool,
+    /// Bytes kept of the data of a call.
+    pub(super) payload_bytes: usize,
+    /// Whether threads tell what they used at their end.
+    pub(super) is_sampled: bool,
+}
+
+impl Setting {
+    fn payload(&self) -> Payload {
+        if self.payload_bytes > 0 {
+            Payload::Kept
+        } else {
+            Payload::Counted
+        }
+    }
 }
 
 /// Totals of all processors, as `struct counters` has them.
@@ -165,7 +179,9 @@ impl Loaded {
         // As many threads as there are processors may be between their look at the ends and the place that they take.
         let spare = (places / 16).max(4 * u64::from(processors()));
         let shorts_fold_from = places.saturating_sub(spare);
-        let numbers = calls::numbers(setting.detail);
+        let numbers = calls::numbers(setting.detail, setting.payload());
+        let is_sampled = u32::from(setting.is_sampled);
+        let payload_bytes = u64::try_from(setting.payload_bytes).unwrap_or(u64::MAX);
         let mut ebpf = EbpfLoader::new()
             .btf(Some(btf))
             .allow_unsupported_maps()
@@ -174,6 +190,8 @@ impl Loaded {
             .map_max_entries("scratches", processors())
             .override_global("scope", &scope, true)
             .override_global("numbers", &numbers[..], true)
+            .override_global("payload_bytes", &payload_bytes, true)
+            .override_global("is_sampled", &is_sampled, true)
             .override_global("shorts_places", &places, true)
             .override_global("shorts_fold_from", &shorts_fold_from, true)
             .override_global("shorts_wait_from", &shorts_wait_from, true)
@@ -189,7 +207,7 @@ impl Loaded {
         let mut names = OF_PROCESSES.to_vec();
         if setting.detail != Detail::Tree {
             names.extend(OF_CALLS);
-            fill_calls(&mut ebpf, setting.detail)?;
+            fill_calls(&mut ebpf, setting)?;
         }
         for (name, tracepoint) in &names {
             program(&mut ebpf, name)?
@@ -233,12 +251,12 @@ fn program<'e>(ebpf: &'e mut Ebpf, name: &str) -> io::Result<&'e mut BtfTracePoi
         .ok_or_else(|| missing(name))
 }
 
-fn fill_calls(ebpf: &mut Ebpf, detail: Detail) -> io::Result<()> {
+fn fill_calls(ebpf: &mut Ebpf, setting: &Setting) -> io::Result<()> {
     let map = ebpf
         .map_mut("calls")
         .ok_or_else(|| missing("map `calls`"))?;
     let mut map = Array::<&mut MapData, [u8; calls::CALL_BYTES]>::try_from(map).map_err(failed)?;
-    for (place, call) in (0..).zip(calls::table(detail)) {
+    for (place, call) in (0..).zip(calls::table(setting.detail, setting.payload())) {
         map.set(place, call, 0).map_err(failed)?;
     }
     Ok(())

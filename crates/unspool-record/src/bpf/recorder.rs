@@ -5,16 +5,18 @@ use std::os::fd::{AsFd as _, OwnedFd};
 
 use unspool_decode::native::format::{kind, tag};
 
-use super::complete::{Completer, PIECE, RAW, RawRecord};
+use super::complete::{Completer, PIECE, RAW, RawRecord, USE};
 use super::kernel::{reap, wait_readable};
 use super::living::Living;
 use super::process;
 use super::programs::{Programs, Totals};
 use super::rings::{Position, Rings};
+use super::scheduler::SchedulerClock;
 use crate::native::stream::{self, CLOCK, WallClock};
 use crate::native::writer::{Writer, is_event};
 use crate::native::{OWN_ARCHITECTURE, Use, procfs};
 use crate::options::{Control, Counts, Exit, Outcome, RecordError, RecordOptions, Wait};
+use crate::samples::{Reading, ThreadUse};
 use crate::seam::{RecordSink, SinkError};
 use crate::sys::{self, Tid, signals};
 
@@ -60,6 +62,7 @@ pub(super) struct Recorder<'run> {
     pub(super) own_events: u64,
     pub(super) programs: Box<dyn Programs>,
     pub(super) rings: Rings,
+    scheduler_clock: Option<SchedulerClock>,
     batch: Vec<u8>,
     batch_events: u64,
     pub(super) root: Option<Root>,
@@ -87,7 +90,6 @@ impl<'run> Recorder<'run> {
             action: "map the rings",
             source,
         })?;
-        rings.set_clock();
         let now = sys::clock_ns(CLOCK);
         let mut recorder = Self {
             options,
@@ -100,6 +102,7 @@ impl<'run> Recorder<'run> {
             own_events: 0,
             programs,
             rings,
+            scheduler_clock: SchedulerClock::open(),
             batch: Vec::with_capacity(BATCH_BYTES + (64 << 10)),
             batch_events: 0,
             root: None,
@@ -118,7 +121,15 @@ impl<'run> Recorder<'run> {
             wall_clock, writer, ..
         } = &mut recorder;
         wall_clock.write_head(stream::Recorder::Bpf, writer, now);
+        recorder.set_clocks();
         Ok(recorder)
+    }
+
+    fn set_clocks(&self) {
+        self.rings.set_clock();
+        if let Some(clock) = &self.scheduler_clock {
+            self.rings.set_scheduler_clock(clock.offset_ns());
+        }
     }
 
     /// Tells the kernel's side of a thread.
@@ -160,7 +171,7 @@ impl<'run> Recorder<'run> {
     /// Records until the end.
     pub(super) fn run(&mut self) {
         loop {
-            self.rings.set_clock();
+            self.set_clocks();
             let taken = self.drain();
             self.writer.records(self.usage.ready_samples());
             let now = sys::clock_ns(CLOCK);
@@ -315,6 +326,10 @@ impl<'run> Recorder<'run> {
             let Some(record) = RawRecord::new(bytes) else {
                 return;
             };
+            if record.kind == USE {
+                note_use(record, usage);
+                return;
+            }
             if record.kind & RAW == 0 {
                 batch.extend_from_slice(record.bytes);
             } else if record.kind == PIECE {
@@ -376,6 +391,28 @@ impl<'run> Recorder<'run> {
     }
 }
 
+/// Tells the sampler what a thread used until its end, and with the last one the process.
+fn note_use(record: RawRecord<'_>, usage: &mut Use) {
+    let word = |place: usize| record.u64_of(24 + 8 * place, 8);
+    let thread = ThreadUse {
+        run_delay_ns: word(3),
+        read_bytes: word(4),
+        written_bytes: word(5),
+        disk_read_bytes: word(6),
+        disk_written_bytes: word(7),
+    };
+    let is_last = record.u32_at(20) != 0;
+    let process = is_last.then(|| Reading {
+        time_ns: i64::try_from(record.u64_of(8, 8)).unwrap_or(i64::MAX),
+        cpu_ns: word(0),
+        system_ns: word(1),
+        peak_rss_bytes: word(2).saturating_mul(sys::page_bytes()),
+        ..Reading::default()
+    });
+    let tgid = record.u32_at(16).cast_signed();
+    usage.left(record.tid.cast_signed(), tgid, thread, process);
+}
+
 /// Tells the sampler which processes there are.
 fn note_life(record: RawRecord<'_>, usage: &mut Use, living: &mut Living) {
     let number = |at| record.u32_at(at).cast_signed();
@@ -392,7 +429,10 @@ fn note_life(record: RawRecord<'_>, usage: &mut Use, living: &mut Living) {
             living.began(tid);
         }
         kind::EXIT => {
-            usage.ended(tid, number(16));
+            // With samples, the last thread tells.
+            if !usage.is_sampled() {
+                usage.ended(tid, number(16));
+            }
             living.ended(tid);
         }
         _ => {}

@@ -31,6 +31,7 @@ const SHORT_TURN: u32 = 0x40;
 /// Where things stand in `struct ends`, in words.
 const TAIL: usize = 8;
 const BOOT_NS: usize = 9;
+const SCHEDULER_NS: usize = 10;
 const END_WORDS: usize = 16;
 /// Clocks this much apart are one clock: reading two takes some time.
 const SAME_CLOCK_NS: i64 = 100_000;
@@ -132,6 +133,13 @@ impl Rings {
     pub(super) fn release(&mut self) {
         self.long.release();
         self.short.release();
+    }
+
+    /// Tells the kernel's side what to add to `CLOCK_MONOTONIC` to get the scheduler's clock.
+    pub(super) fn set_scheduler_clock(&self, offset_ns: u64) {
+        self.short
+            .end(SCHEDULER_NS)
+            .store(offset_ns, Ordering::Relaxed);
     }
 
     /// How far the clock of the stream is before the one that the kernel's side reads.
@@ -334,7 +342,7 @@ impl Drop for Ring {
     }
 }
 
-fn map_pages(
+pub(super) fn map_pages(
     fd: BorrowedFd<'_>,
     len: usize,
     protection: i32,

@@ -5,7 +5,7 @@
 //! that of `include/uapi/linux/btf.h`.
 
 /// Structures whose fields the programs read.
-const NEEDED: [&[u8]; 38] = [
+const NEEDED: [&[u8]; 41] = [
     b"cred",
     b"dentry",
     b"fdtable",
@@ -29,12 +29,15 @@ const NEEDED: [&[u8]; 38] = [
     b"proc_ns_operations",
     b"pt_regs",
     b"qstr",
+    b"sched_entity",
+    b"sched_info",
     b"sigaction",
     b"signal_struct",
     b"sock",
     b"sock_common",
     b"socket",
     b"super_block",
+    b"task_io_accounting",
     b"task_struct",
     b"thread_info",
     b"unix_address",

@@ -26,7 +26,7 @@ const CONTROL_BYTES_MAX: usize = 4096;
 /// Messages of sendmmsg and recvmmsg looked at.
 const MESSAGES_MAX: usize = 1024;
 /// Payload kept of one buffer at most, whatever was asked for.
-const PAYLOAD_BYTES_MAX: usize = 1 << 20;
+pub(crate) const PAYLOAD_BYTES_MAX: usize = 1 << 20;
 
 /// A call whose arguments are looked at.
 #[derive(Clone, Copy, Debug)]

@@ -165,7 +165,7 @@ impl Life {
                 cpu_ns: Some(cpu_ns),
                 system_ns: Some(system_ns),
                 run_delay_ns: since(sums.run_delay_ns, told.run_delay_ns),
-                rss_bytes: Some(reading.rss_bytes),
+                rss_bytes: (reading.rss_bytes > 0).then_some(reading.rss_bytes),
                 peak_rss_bytes: (reading.peak_rss_bytes > 0).then_some(reading.peak_rss_bytes),
                 read_bytes: since(sums.read_bytes, told.read_bytes),
                 written_bytes: since(sums.written_bytes, told.written_bytes),

@@ -2,7 +2,8 @@
 //!
 //! The recorder says which processes there are ([`Sampler::began`], [`Sampler::ends`]); the thread reads them whenever the wall
 //! clock is at a whole multiple of the interval, so that what was used in a second is told for that second. At its end a process
-//! is read once more, by the recorder, while it is stopped: processes that live shorter than the interval are told exactly.
+//! is read once more, by the recorder while it is stopped, or by the kernel's side of `bpf`: processes that live shorter than the
+//! interval are told exactly.
 //! Ready records wait until the recorder takes them ([`Sampler::take_records`]).
 
 mod groups;
@@ -25,7 +26,8 @@ use crate::sys::ptrace::Used;
 use crate::sys::{self, Tid};
 use groups::Files;
 use life::{Life, Ready};
-use reading::{AtEnd, Depth, Reading, ThreadUse};
+use reading::{AtEnd, Depth};
+pub(crate) use reading::{Reading, ThreadUse};
 
 /// Reading takes at most one part of so many of the time: with very many processes, samples come less often.
 const COST_PARTS: i64 = 20;
@@ -190,6 +192,16 @@ impl Sampler {
         }
         let reading = Reading::of(pid, self.shared.clock, Depth::Process, &mut self.buffer);
         self.tell_last(pid, reading);
+    }
+
+    /// A thread has ended, having used this; with the last one the kernel tells what the process used.
+    pub(crate) fn left(&mut self, pid: Tid, tid: Tid, usage: ThreadUse, process: Option<Reading>) {
+        if let Some(life) = self.shared.lock().lives.get_mut(&pid) {
+            life.thread_ends(tid, Some(usage));
+        }
+        if process.is_some() {
+            self.tell_last(pid, process);
+        }
     }
 
     /// Tells of a process that ended. What the thread of the sampler has read meanwhile is older: nothing of it is told any more.

@@ -15,12 +15,12 @@ const STAT_BYTES_MAX: usize = 1024;
 
 /// Sums that the kernel keeps by thread.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct ThreadUse {
-    pub(super) run_delay_ns: u64,
-    pub(super) read_bytes: u64,
-    pub(super) written_bytes: u64,
-    pub(super) disk_read_bytes: u64,
-    pub(super) disk_written_bytes: u64,
+pub(crate) struct ThreadUse {
+    pub(crate) run_delay_ns: u64,
+    pub(crate) read_bytes: u64,
+    pub(crate) written_bytes: u64,
+    pub(crate) disk_read_bytes: u64,
+    pub(crate) disk_written_bytes: u64,
 }
 
 impl ThreadUse {
@@ -72,16 +72,17 @@ impl ThreadUse {
 
 /// A process's use so far.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Reading {
+pub(crate) struct Reading {
     /// When, on the stream's clock: just after the CPU clock was read.
-    pub(super) time_ns: i64,
-    pub(super) cpu_ns: u64,
-    pub(super) system_ns: u64,
-    pub(super) rss_bytes: u64,
-    pub(super) threads: u64,
+    pub(crate) time_ns: i64,
+    pub(crate) cpu_ns: u64,
+    pub(crate) system_ns: u64,
+    /// 0: not known.
+    pub(crate) rss_bytes: u64,
+    pub(crate) threads: u64,
     /// Most memory ever; 0 when not asked for.
-    pub(super) peak_rss_bytes: u64,
-    pub(super) by_thread: Vec<(Tid, ThreadUse)>,
+    pub(crate) peak_rss_bytes: u64,
+    pub(crate) by_thread: Vec<(Tid, ThreadUse)>,
 }
 
 /// What only /proc tells of a process that is stopped at its end.

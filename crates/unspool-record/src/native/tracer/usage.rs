@@ -9,7 +9,7 @@ use super::{CLOCK, Phase, Tracer};
 use crate::containers::{Membership, Names};
 use crate::native::writer::push_item;
 use crate::options::RecordError;
-use crate::samples::{End, Sampler};
+use crate::samples::{End, Reading, Sampler, ThreadUse};
 use crate::sys::Tid;
 use crate::sys::ptrace::{Accounts, Used};
 
@@ -113,6 +113,16 @@ impl Use {
             sampler.finish(&mut self.records);
         }
         &self.records
+    }
+
+    /// A thread has ended, having used this; with the last one the process, having used that.
+    pub(crate) fn left(&mut self, tid: Tid, tgid: Tid, usage: ThreadUse, process: Option<Reading>) {
+        if process.is_some() {
+            self.groups.remove(&tgid);
+        }
+        if let Some(sampler) = &mut self.sampler {
+            sampler.left(tgid, tid, usage, process);
+        }
     }
 
     /// A thread has ended.

@@ -1,0 +1,152 @@
+// Programs that print their truth as one line of JSON: `hard rewrite N` opens a name that another thread rewrites all the time,
+// `hard ring N` writes and reads a file through an io_uring, `hard mix THREADS CALLS` floods and does a few things that count.
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/io_uring.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static volatile char name[] = "a-file";
+static volatile int is_over;
+
+static void *rewrite(void *unused)
+{
+	while (!is_over) {
+		name[0] = 'b';
+		for (volatile int i = 0; i < 20; i++)
+			;
+		name[0] = 'a';
+		for (volatile int i = 0; i < 20; i++)
+			;
+	}
+	return unused;
+}
+
+static int open_rewritten(int times)
+{
+	pthread_t thread;
+	struct stat of_a, found;
+	int counts[2] = {0, 0};
+	close(open("b-file", O_CREAT | O_WRONLY, 0600));
+	int made = open("a-file", O_CREAT | O_WRONLY, 0600);
+	fstat(made, &of_a);
+	close(made);
+	pthread_create(&thread, NULL, rewrite, NULL);
+	for (int i = 0; i < times; i++) {
+		int fd = open((const char *)name, O_RDONLY);
+		if (fd < 0 || fstat(fd, &found))
+			return 1;
+		counts[found.st_ino != of_a.st_ino]++;
+		close(fd);
+	}
+	is_over = 1;
+	pthread_join(thread, NULL);
+	printf("{\"a\": %d, \"b\": %d}\n", counts[0] + 1, counts[1] + 1);
+	return 0;
+}
+
+static int use_ring(int times)
+{
+	struct io_uring_params params = {0};
+	int ring = syscall(SYS_io_uring_setup, 8, &params);
+	if (ring < 0) {
+		fprintf(stderr, "skipped: no io_uring: %d\n", errno);
+		return 77;
+	}
+	size_t given_len = params.sq_off.array + params.sq_entries * 4, done_len = params.cq_off.cqes + params.cq_entries * 16;
+	char *given = mmap(NULL, given_len, PROT_READ | PROT_WRITE, MAP_SHARED, ring, IORING_OFF_SQ_RING);
+	char *done = mmap(NULL, done_len, PROT_READ | PROT_WRITE, MAP_SHARED, ring, IORING_OFF_CQ_RING);
+	struct io_uring_sqe *entries = mmap(NULL, params.sq_entries * sizeof(*entries), PROT_READ | PROT_WRITE, MAP_SHARED, ring, IORING_OFF_SQES);
+	if (given == MAP_FAILED || done == MAP_FAILED || entries == MAP_FAILED)
+		return 1;
+	unsigned *tail = (unsigned *)(given + params.sq_off.tail), *mask = (unsigned *)(given + params.sq_off.ring_mask);
+	unsigned *array = (unsigned *)(given + params.sq_off.array), *head = (unsigned *)(done + params.cq_off.head);
+	unsigned *end = (unsigned *)(done + params.cq_off.tail), *done_mask = (unsigned *)(done + params.cq_off.ring_mask);
+	struct io_uring_cqe *results = (struct io_uring_cqe *)(done + params.cq_off.cqes);
+	int fd = open("ring-file", O_CREAT | O_RDWR | O_TRUNC, 0600);
+	char bytes[64] = "0123456789012345678901234567890123456789012345678901234567890";
+	long moved[2] = {0, 0};
+	for (int i = 0; i < times; i++) {
+		unsigned at = *tail & *mask;
+		struct io_uring_sqe *entry = &entries[at];
+		memset(entry, 0, sizeof(*entry));
+		entry->opcode = i % 2 ? IORING_OP_READ : IORING_OP_WRITE;
+		entry->fd = fd;
+		entry->addr = (unsigned long)bytes;
+		entry->len = 1 + i % 32;
+		entry->user_data = i;
+		array[at] = at;
+		__atomic_store_n(tail, *tail + 1, __ATOMIC_RELEASE);
+		if (syscall(SYS_io_uring_enter, ring, 1, 1, IORING_ENTER_GETEVENTS, NULL, 0) != 1)
+			return 1;
+		while (*head == __atomic_load_n(end, __ATOMIC_ACQUIRE))
+			;
+		int result = results[*head & *done_mask].res;
+		if (result < 0)
+			return 1;
+		moved[i % 2] += result;
+		__atomic_store_n(head, *head + 1, __ATOMIC_RELEASE);
+	}
+	printf("{\"operations\": %d, \"written\": %ld, \"read\": %ld}\n", times, moved[0], moved[1]);
+	return 0;
+}
+
+static int flood_calls;
+
+static void *flood(void *unused)
+{
+	char byte;
+	int fd = open("/dev/zero", O_RDONLY);
+	for (int i = 0; i < flood_calls; i++)
+		if (read(fd, &byte, 1) != 1)
+			abort();
+	return unused;
+}
+
+// Threads flood; meanwhile processes come and go and files are made, which nobody may lose.
+static int mix(int threads, int calls)
+{
+	pthread_t flooding[64];
+	flood_calls = calls;
+	for (int i = 0; i < threads && i < 64; i++)
+		pthread_create(&flooding[i], NULL, flood, NULL);
+	int made = 0, children = 0;
+	for (int i = 0; i < 50; i++) {
+		char path[32];
+		snprintf(path, sizeof(path), "made-%02d", i);
+		int fd = open(path, O_CREAT | O_WRONLY, 0600);
+		made += fd >= 0;
+		close(fd);
+		pid_t pid = fork();
+		if (!pid) {
+			execl("/bin/true", "true", NULL);
+			_exit(1);
+		}
+		waitpid(pid, NULL, 0);
+		children++;
+		usleep(20000);
+	}
+	for (int i = 0; i < threads && i < 64; i++)
+		pthread_join(flooding[i], NULL);
+	printf("{\"made\": %d, \"children\": %d, \"reads\": %ld}\n", made, children, (long)threads * calls);
+	return 0;
+}
+
+int main(int count, char **words)
+{
+	if (count == 3 && !strcmp(words[1], "rewrite"))
+		return open_rewritten(atoi(words[2]));
+	if (count == 3 && !strcmp(words[1], "ring"))
+		return use_ring(atoi(words[2]));
+	if (count == 4 && !strcmp(words[1], "mix"))
+		return mix(atoi(words[2]), atoi(words[3]));
+	return 2;
+}
