@@ -144,13 +144,18 @@ struct exit_record {
 	s32 status;
 };
 
+// What a thread used.
+struct used {
+	u64 cpu_ns, run_delay_ns, read_bytes, written_bytes, disk_read_bytes, disk_written_bytes;
+};
+
 struct use_record {
 	u64 stamp;
 	u32 word, tid;
 	u64 time;
 	u32 tgid, is_last;
-	u64 cpu_ns, system_ns, peak_pages;
-	u64 run_delay_ns, read_bytes, written_bytes, disk_read_bytes, disk_written_bytes;
+	u64 system_ns, peak_pages;
+	struct used used; // CPU time is that of the process, with its last thread
 };
 
 struct signal_record {

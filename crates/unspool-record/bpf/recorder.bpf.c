@@ -271,6 +271,67 @@ int make_thread(u64 *context)
 	return 0;
 }
 
+// What the thread that runs used so far.
+INLINE void read_used(struct used *used, u64 task, u64 now)
+{
+	struct ends *ends = ends_of_shorts();
+	u64 since = 0, told = 0;
+	READ(used->run_delay_ns, struct task_struct, task, sched_info.run_delay);
+	READ(used->read_bytes, struct task_struct, task, ioac.rchar);
+	READ(used->written_bytes, struct task_struct, task, ioac.wchar);
+	READ(used->disk_read_bytes, struct task_struct, task, ioac.read_bytes);
+	READ(used->disk_written_bytes, struct task_struct, task, ioac.write_bytes);
+	READ(used->cpu_ns, struct task_struct, task, se.sum_exec_runtime);
+	// The scheduler adds up at ticks: what came since the thread was last given the processor is counted here.
+	READ(told, struct task_struct, task, se.prev_sum_exec_runtime);
+	READ(since, struct task_struct, task, sched_info.last_arrival);
+	if (!ends || !ends->scheduler_ns || !since)
+		return;
+	u64 until = now - ends->boot_ns + ends->scheduler_ns;
+	if (until > since && told + until - since > used->cpu_ns)
+		used->cpu_ns = told + until - since;
+}
+
+// What a thread used, and with the last one what the process did. Nothing can read it later.
+SEPARATE int write_use(u64 now)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct thread *thread = bpf_task_storage_get(&threads, task, NULL, 0);
+	struct use_record record = {};
+	if (!thread)
+		return 0;
+	u64 of = (u64)task, signal = POINTER(struct task_struct, of, signal), leader = POINTER(struct task_struct, of, group_leader);
+	s32 live = 0;
+	bpf_probe_read_kernel(&live, sizeof(live), (void *)signal + OFFSET(struct signal_struct, live));
+	record.word = first_word(KIND_USE, sizeof(record) - 8);
+	record.tid = thread->tid;
+	record.time = now;
+	record.tgid = thread->tgid;
+	record.is_last = live <= 0;
+	read_used(&record.used, of, now);
+	if (record.is_last) {
+		u64 part = 0;
+		READ(part, struct signal_struct, signal, sum_sched_runtime);
+		record.used.cpu_ns += part;
+		READ(record.system_ns, struct task_struct, of, stime);
+		READ(part, struct signal_struct, signal, stime);
+		record.system_ns += part;
+		if (leader != of) {
+			// It ended before and waits for its parent.
+			READ(part, struct task_struct, leader, se.sum_exec_runtime);
+			record.used.cpu_ns += part;
+			READ(part, struct task_struct, leader, stime);
+			record.system_ns += part;
+		}
+		// What the recorder's child had is not the command's.
+		READ(part, struct signal_struct, signal, maxrss);
+		if (part > thread->inherited_pages)
+			record.peak_pages = part;
+	}
+	put_stamped(&record.stamp, sizeof(record) - 8);
+	return 0;
+}
+
 // The record of a new image.
 SEPARATE int write_exec(u32 former, u64 program, u64 file, u64 now)
 {
@@ -298,6 +359,14 @@ SEPARATE int write_exec(u32 former, u64 program, u64 file, u64 now)
 	put_number(TAG_USER, INDEX_NONE, ids.euid | (u64)ids.egid << 32);
 	put_number(TAG_RAW_CGROUP, INDEX_NONE, bpf_get_current_cgroup_id());
 	u32 at = s->len;
+	if (is_sampled && at <= SCRATCH_ROOM) {
+		struct used used = {};
+		read_used(&used, (u64)task, now);
+		item_head(s, at, TAG_RAW_USED, INDEX_NONE, sizeof(used));
+		__builtin_memcpy(s->data + at + 4, &used, sizeof(used));
+		at += 4 + sizeof(used);
+		s->len = at;
+	}
 	if (at <= SCRATCH_ROOM && may_read(task)) {
 		long count = bpf_probe_read_kernel_str(s->data + at + 4, STRING_BYTES_MAX, (void *)program);
 		if (count > 0 && count <= STRING_BYTES_MAX) {
@@ -322,10 +391,11 @@ int replace_image(u64 *context)
 		return 0;
 	u64 now = clock_ns();
 	u32 former = thread->tid;
-	if (thread->flags & THREAD_WAITS)
+	if (thread->flags & THREAD_WAITS) {
 		learn_place(task);
+		READ(thread->inherited_pages, struct signal_struct, POINTER(struct task_struct, task, signal), maxrss);
+	}
 	thread->flags &= ~THREAD_WAITS;
-	READ(thread->inherited_pages, struct signal_struct, POINTER(struct task_struct, task, signal), maxrss);
 	thread->tid = thread->tgid;
 	struct near *near = near_of(thread);
 	if (near)
@@ -341,58 +411,6 @@ int replace_image(u64 *context)
 	READ(name, struct linux_binprm, program, filename);
 	READ(file, struct linux_binprm, program, file);
 	write_exec(former, name, file, now);
-	return 0;
-}
-
-// What a thread used, and with the last one what the process did. Nothing can read it later.
-SEPARATE int write_use(u64 now)
-{
-	struct task_struct *task = bpf_get_current_task_btf();
-	struct thread *thread = bpf_task_storage_get(&threads, task, NULL, 0);
-	struct ends *ends = ends_of_shorts();
-	struct use_record record = {};
-	if (!thread || !ends)
-		return 0;
-	u64 of = (u64)task, signal = POINTER(struct task_struct, of, signal), leader = POINTER(struct task_struct, of, group_leader);
-	s32 live = 0;
-	bpf_probe_read_kernel(&live, sizeof(live), (void *)signal + OFFSET(struct signal_struct, live));
-	record.word = first_word(KIND_USE, sizeof(record) - 8);
-	record.tid = thread->tid;
-	record.time = now;
-	record.tgid = thread->tgid;
-	record.is_last = live <= 0;
-	READ(record.run_delay_ns, struct task_struct, of, sched_info.run_delay);
-	READ(record.read_bytes, struct task_struct, of, ioac.rchar);
-	READ(record.written_bytes, struct task_struct, of, ioac.wchar);
-	READ(record.disk_read_bytes, struct task_struct, of, ioac.read_bytes);
-	READ(record.disk_written_bytes, struct task_struct, of, ioac.write_bytes);
-	if (record.is_last) {
-		u64 since = 0, part = 0, told = 0;
-		READ(record.cpu_ns, struct task_struct, of, se.sum_exec_runtime);
-		// The scheduler adds up at ticks: what came since the thread was last given the processor is counted here.
-		READ(told, struct task_struct, of, se.prev_sum_exec_runtime);
-		READ(since, struct task_struct, of, sched_info.last_arrival);
-		u64 until = now - ends->boot_ns + ends->scheduler_ns;
-		if (ends->scheduler_ns && since && until > since && told + until - since > record.cpu_ns)
-			record.cpu_ns = told + until - since;
-		READ(part, struct signal_struct, signal, sum_sched_runtime);
-		record.cpu_ns += part;
-		READ(record.system_ns, struct task_struct, of, stime);
-		READ(part, struct signal_struct, signal, stime);
-		record.system_ns += part;
-		if (leader != of) {
-			// It ended before and waits for its parent.
-			READ(part, struct task_struct, leader, se.sum_exec_runtime);
-			record.cpu_ns += part;
-			READ(part, struct task_struct, leader, stime);
-			record.system_ns += part;
-		}
-		// That of the image that was replaced is not this one's.
-		READ(part, struct signal_struct, signal, maxrss);
-		if (part > thread->inherited_pages)
-			record.peak_pages = part;
-	}
-	put_stamped(&record.stamp, sizeof(record) - 8);
 	return 0;
 }
 

@@ -45,6 +45,8 @@
 #define TAG_RAW_ARGV 203
 // The true length; the data are the pieces before the record.
 #define TAG_RAW_DATA 205
+// What the process used before its image: `struct used`.
+#define TAG_RAW_USED 206
 // Added to the tag of a path.
 #define RAW_PATH 128
 
@@ -183,7 +185,7 @@ struct thread {
 	struct fold folds[FOLDS];
 	u64 stamp;
 	u8 record[160];
-	u64 inherited_pages; // most memory of the process before its image
+	u64 inherited_pages; // most memory of the process while it was the recorder's
 };
 
 // A file that has a serial number.

@@ -6,6 +6,7 @@
 )]
 
 mod attach;
+mod bpf;
 mod clocks;
 mod killed;
 mod live;

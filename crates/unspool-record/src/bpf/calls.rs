@@ -326,7 +326,7 @@ mod tests {
         assert_eq!(flags(Detail::Io, 0, 0) & flag::FOLDED, flag::FOLDED);
         assert_eq!(flags(Detail::Full, 0, 0) & flag::FOLDED, 0);
         // A call beyond the tables is recorded with all its registers.
-        let beyond = table(Detail::Full)[CALLS - 1];
+        let beyond = table(Detail::Full, Payload::Counted)[CALLS - 1];
         assert_eq!(beyond[..3], [1 | 64, 0, 6]);
     }
 

@@ -11,6 +11,7 @@ use crate::native::capture::push_signal_info;
 use crate::native::roles::{ProcessCall, Role, RoleTable, process_call};
 use crate::native::writer::{begin_item, push_argv_and_env, push_item, push_strings};
 use crate::native::{Told, Use};
+use crate::samples::ThreadUse;
 use crate::seam::{Scrub, TextKind};
 
 /// Bit of a kind that says: to be completed.
@@ -29,10 +30,38 @@ const RAW_PROGRAM: u8 = 202;
 const RAW_ARGV: u8 = 203;
 const RAW_GROUP: u8 = 204;
 const RAW_DATA: u8 = 205;
+const RAW_USED: u8 = 206;
 /// Added to the tag of a path that is still in components.
 const RAW_PATH: u8 = 128;
 /// Images under way whose parts are kept; more than threads can be inside execve at once.
 const IMAGES_MAX: usize = 4096;
+
+/// What a thread used (`struct used` of `bpf/emit.h`).
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Used {
+    pub(super) cpu_ns: u64,
+    pub(super) rest: ThreadUse,
+}
+
+impl Used {
+    pub(super) fn new(bytes: &[u8]) -> Self {
+        let word = |place: usize| {
+            let word = bytes.get(8 * place..8 * place + 8);
+            word.and_then(|word| word.try_into().ok())
+                .map_or(0, u64::from_le_bytes)
+        };
+        Self {
+            cpu_ns: word(0),
+            rest: ThreadUse {
+                run_delay_ns: word(1),
+                read_bytes: word(2),
+                written_bytes: word(3),
+                disk_read_bytes: word(4),
+                disk_written_bytes: word(5),
+            },
+        }
+    }
+}
 
 /// What came so far for the next record of a thread.
 #[derive(Debug, Default)]
@@ -79,6 +108,10 @@ impl<'r> RawRecord<'r> {
             word[..len].copy_from_slice(bytes);
         }
         u64::from_le_bytes(word)
+    }
+
+    pub(super) fn time_ns(&self) -> i64 {
+        i64::try_from(self.u64_of(8, 8)).unwrap_or(i64::MAX)
     }
 
     /// Whether the result of a call takes no room.
@@ -128,6 +161,8 @@ pub(super) struct Completer {
     /// Paths given to the execs that are under way, by thread.
     programs: HashMap<u32, Vec<u8>>,
     text: Vec<u8>,
+    /// What the process of the last image had used before it.
+    pub(super) used: Used,
     /// The command's thread, until its first exec has returned: the arguments of that call were the launcher's.
     root: Option<u32>,
 }
@@ -140,6 +175,7 @@ impl Completer {
             pieces: HashMap::new(),
             programs: HashMap::new(),
             text: Vec::new(),
+            used: Used::default(),
             root,
         }
     }
@@ -225,6 +261,7 @@ impl Completer {
                 }
                 // Its number: the path is looked up where the process is.
                 RAW_GROUP => {}
+                RAW_USED => self.used = Used::new(value),
                 RAW_DATA => self.push_data(record.tid, *index, value, out),
                 raw if raw >= RAW_PATH => {
                     self.text.clear();

@@ -5,7 +5,7 @@ use std::os::fd::{AsFd as _, OwnedFd};
 
 use unspool_decode::native::format::{kind, tag};
 
-use super::complete::{Completer, PIECE, RAW, RawRecord, USE};
+use super::complete::{Completer, PIECE, RAW, RawRecord, USE, Used};
 use super::kernel::{reap, wait_readable};
 use super::living::Living;
 use super::process;
@@ -16,7 +16,7 @@ use crate::native::stream::{self, CLOCK, WallClock};
 use crate::native::writer::{Writer, is_event};
 use crate::native::{OWN_ARCHITECTURE, Use, procfs};
 use crate::options::{Control, Counts, Exit, Outcome, RecordError, RecordOptions, Wait};
-use crate::samples::{Reading, ThreadUse};
+use crate::samples::Reading;
 use crate::seam::{RecordSink, SinkError};
 use crate::sys::{self, Tid, signals};
 
@@ -336,15 +336,20 @@ impl<'run> Recorder<'run> {
                 completer.keep_piece(record);
                 return;
             } else {
-                if record.kind == kind::EXEC | RAW
-                    && let Some(root) = root
-                    && !root.has_executed
-                {
+                let begins = root
+                    .as_mut()
+                    .filter(|root| record.kind == kind::EXEC | RAW && !root.has_executed);
+                if let Some(root) = begins {
                     root.has_executed = true;
                     batch.extend_from_slice(&root.state);
-                    usage.attached(root.pid);
+                    usage.began(root.pid, root.pid, 0, record.time_ns());
+                    completer.complete(record, usage, batch);
+                    // What it used as the recorder's child is not the command's.
+                    let Used { cpu_ns, rest } = completer.used;
+                    usage.used_before(root.pid, cpu_ns, rest);
+                } else {
+                    completer.complete(record, usage, batch);
                 }
-                completer.complete(record, usage, batch);
             }
             note_life(record, usage, living);
             events += u64::from(is_event(record.kind & !RAW));
@@ -393,24 +398,17 @@ impl<'run> Recorder<'run> {
 
 /// Tells the sampler what a thread used until its end, and with the last one the process.
 fn note_use(record: RawRecord<'_>, usage: &mut Use) {
-    let word = |place: usize| record.u64_of(24 + 8 * place, 8);
-    let thread = ThreadUse {
-        run_delay_ns: word(3),
-        read_bytes: word(4),
-        written_bytes: word(5),
-        disk_read_bytes: word(6),
-        disk_written_bytes: word(7),
-    };
+    let used = Used::new(record.bytes.get(40..).unwrap_or(&[]));
     let is_last = record.u32_at(20) != 0;
     let process = is_last.then(|| Reading {
-        time_ns: i64::try_from(record.u64_of(8, 8)).unwrap_or(i64::MAX),
-        cpu_ns: word(0),
-        system_ns: word(1),
-        peak_rss_bytes: word(2).saturating_mul(sys::page_bytes()),
+        time_ns: record.time_ns(),
+        cpu_ns: used.cpu_ns,
+        system_ns: record.u64_of(24, 8),
+        peak_rss_bytes: record.u64_of(32, 8).saturating_mul(sys::page_bytes()),
         ..Reading::default()
     });
     let tgid = record.u32_at(16).cast_signed();
-    usage.left(record.tid.cast_signed(), tgid, thread, process);
+    usage.left(record.tid.cast_signed(), tgid, used.rest, process);
 }
 
 /// Tells the sampler which processes there are.
@@ -419,8 +417,7 @@ fn note_life(record: RawRecord<'_>, usage: &mut Use, living: &mut Living) {
     let tid = record.tid.cast_signed();
     match record.kind & !RAW {
         kind::FORK => {
-            let time = i64::try_from(record.u64_of(8, 8)).unwrap_or(i64::MAX);
-            usage.began(number(16), number(20), tid, time);
+            usage.began(number(16), number(20), tid, record.time_ns());
             living.began(number(16));
         }
         kind::EXEC => {

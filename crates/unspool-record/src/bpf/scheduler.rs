@@ -30,6 +30,8 @@ const TIME_ZERO: usize = 64;
 /// `cap_user_time_zero`.
 const HAS_TIME_ZERO: u64 = 1 << 4;
 const READINGS: usize = 4;
+/// On other architectures the processor's counter is not read here.
+const HAS_COUNTER: bool = cfg!(target_arch = "x86_64");
 
 /// The page by which the kernel tells how its clock follows from the processor's counter.
 #[derive(Debug)]
@@ -67,8 +69,7 @@ impl SchedulerClock {
             super::rings::map_pages(std::os::fd::AsFd::as_fd(&fd), bytes, libc::PROT_READ, 0)
                 .ok()?;
         let clock = Self { page, bytes };
-        (clock.read::<u64>(CAPABILITIES) & HAS_TIME_ZERO != 0 && counter().is_some())
-            .then_some(clock)
+        (clock.read::<u64>(CAPABILITIES) & HAS_TIME_ZERO != 0 && HAS_COUNTER).then_some(clock)
     }
 
     fn read<T: Copy>(&self, at: usize) -> T {
@@ -90,7 +91,7 @@ impl SchedulerClock {
         loop {
             let lock = self.lock();
             let (shift, mult): (u16, u32) = (self.read(TIME_SHIFT), self.read(TIME_MULT));
-            let (zero, counter) = (self.read::<u64>(TIME_ZERO), counter().unwrap_or(0));
+            let (zero, counter) = (self.read::<u64>(TIME_ZERO), counter());
             fence(Ordering::Acquire);
             if lock & 1 == 0 && lock == self.lock() {
                 let product = (u128::from(counter) * u128::from(mult)) >> shift.min(63);
@@ -124,15 +125,15 @@ impl Drop for SchedulerClock {
     }
 }
 
-/// The processor's counter; `None` on architectures whose counter is not read here.
-fn counter() -> Option<u64> {
+/// The processor's counter, where it is read here.
+fn counter() -> u64 {
     #[cfg(target_arch = "x86_64")]
     {
         // SAFETY: an instruction that every such processor has.
-        Some(unsafe { std::arch::x86_64::_rdtsc() })
+        unsafe { std::arch::x86_64::_rdtsc() }
     }
     #[cfg(not(target_arch = "x86_64"))]
     {
-        None
+        0
     }
 }

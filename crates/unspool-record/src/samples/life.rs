@@ -76,6 +76,13 @@ impl Life {
         !self.has_children && !self.had_threads
     }
 
+    /// What its one thread used before is not told.
+    pub(super) fn used_before(&mut self, tid: Tid, cpu_ns: u64, usage: ThreadUse) {
+        self.cpu_ns = cpu_ns;
+        self.live.insert(tid, usage);
+        self.told = self.sums();
+    }
+
     pub(super) fn thread_began(&mut self) {
         self.had_threads = true;
         self.threads += 1;

@@ -143,6 +143,13 @@ impl Sampler {
         state.lives.insert(pid, life);
     }
 
+    /// What a process of one thread used before now is not told.
+    pub(crate) fn used_before(&mut self, pid: Tid, cpu_ns: u64, usage: ThreadUse) {
+        if let Some(life) = self.shared.lock().lives.get_mut(&pid) {
+            life.used_before(pid, cpu_ns, usage);
+        }
+    }
+
     /// A process is in a control group.
     pub(crate) fn is_in(&mut self, pid: Tid, group: &Membership) {
         if let Some(life) = self.shared.lock().lives.get_mut(&pid) {

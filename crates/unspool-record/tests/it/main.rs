@@ -1,6 +1,7 @@
 //! Records real processes and checks that the records tell what happened, and that the processes did not notice.
 
 mod attach;
+mod bpf;
 mod commands;
 mod reader;
 mod state;

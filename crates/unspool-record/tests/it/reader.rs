@@ -61,14 +61,18 @@ fn body_bytes(kind: u8) -> usize {
         11 => 16,
         12 => 0,
         14 => 32,
+        10 => 40,
+        18 => 8,
+        20 => 16,
         other => panic!("kind {other} is not written by this recorder"),
     }
 }
 
-fn call(bytes: &[u8]) -> (Call, usize) {
+/// `slots_at`: where the slots begin, behind the serial number of a call on a file.
+fn call(bytes: &[u8], slots_at: usize) -> (Call, usize) {
     let word = |at: usize| u16::from_le_bytes([bytes[at], bytes[at + 1]]);
     let (number, widths) = (word(4), word(6));
-    let mut at = 8;
+    let mut at = slots_at;
     let mut slots = Vec::new();
     for slot in 0..7 {
         let (value, len) = match widths >> (2 * slot) & 3 {
@@ -115,8 +119,8 @@ pub(crate) fn read(bytes: &[u8]) -> Vec<Record> {
         let record = &bytes[at..at + len];
         let body = &record[16..];
         let (call, start) = match kind {
-            2 | 3 => {
-                let (call, start) = call(body);
+            2 | 3 | 17 => {
+                let (call, start) = call(body, if kind == 17 { 12 } else { 8 });
                 (Some(call), start)
             }
             _ => (None, body_bytes(kind)),

@@ -14,10 +14,11 @@ const EXEC: u8 = 5;
 const EXIT: u8 = 6;
 const GROUP: u8 = 40;
 const AMOUNT: u8 = 42;
-const CPU: u8 = 0;
+pub(crate) const CPU: u8 = 0;
 const RSS: u8 = 3;
-const READ: u8 = 5;
-const WRITTEN: u8 = 6;
+pub(crate) const PEAK: u8 = 4;
+pub(crate) const READ: u8 = 5;
+pub(crate) const WRITTEN: u8 = 6;
 
 fn every(interval: Duration) -> RecordOptions {
     RecordOptions {
@@ -30,15 +31,20 @@ fn every(interval: Duration) -> RecordOptions {
 const TENTH: Duration = Duration::from_millis(100);
 
 /// A sample, taken apart.
-struct Sample<'r> {
+pub(crate) struct Sample<'r> {
     record: &'r Record,
-    duration_ns: u64,
-    pid: u32,
-    is_last: bool,
+    pub(crate) duration_ns: u64,
+    pub(crate) pid: u32,
+    pub(crate) is_last: bool,
 }
 
 impl Sample<'_> {
-    fn amount(&self, index: u8) -> Option<u64> {
+    /// All amounts, to be shown.
+    pub(crate) fn amounts(&self) -> Vec<(u8, Option<u64>)> {
+        (0..10).map(|index| (index, self.amount(index))).collect()
+    }
+
+    pub(crate) fn amount(&self, index: u8) -> Option<u64> {
         let item = self
             .record
             .items
@@ -50,7 +56,7 @@ impl Sample<'_> {
     }
 }
 
-fn samples(records: &[Record]) -> Vec<Sample<'_>> {
+pub(crate) fn samples(records: &[Record]) -> Vec<Sample<'_>> {
     of_kind(records, SAMPLE)
         .into_iter()
         .map(|record| Sample {
@@ -63,7 +69,7 @@ fn samples(records: &[Record]) -> Vec<Sample<'_>> {
 }
 
 /// Sum over the samples of a process.
-fn sum(samples: &[Sample<'_>], pid: u32, index: u8) -> u64 {
+pub(crate) fn sum(samples: &[Sample<'_>], pid: u32, index: u8) -> u64 {
     let own = samples.iter().filter(|sample| sample.pid == pid);
     own.filter_map(|sample| sample.amount(index)).sum()
 }

@@ -56,7 +56,9 @@ fn statements_and_requests_of_a_recorded_program() {
     if !has_tool("python3") || !has_tool("strace") {
         return;
     }
-    for recorder in ["ptrace", "strace"] {
+    let recorders = ["ptrace", "strace", "bpf"];
+    let is_there = |recorder: &&str| *recorder != "bpf" || crate::jobs::has_bpf();
+    for recorder in recorders.into_iter().filter(is_there) {
         let program = Program::new();
         recorded(&program, recorder);
         let sql = program.rows(&["sql"]);

@@ -57,6 +57,13 @@ impl Use {
         }
     }
 
+    /// What a process used before now is not told.
+    pub(crate) fn used_before(&mut self, tgid: Tid, cpu_ns: u64, usage: ThreadUse) {
+        if let Some(sampler) = &mut self.sampler {
+            sampler.used_before(tgid, cpu_ns, usage);
+        }
+    }
+
     /// A thread or process begins.
     pub(crate) fn began(&mut self, tid: Tid, tgid: Tid, parent: Tid, now: i64) {
         if tid == tgid

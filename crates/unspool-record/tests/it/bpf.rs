@@ -1,0 +1,160 @@
+//! The BPF recorder, where this machine allows it.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use unspool_record::bpf::{BpfOptions, record_command};
+use unspool_record::{Control, RecordError, RecordOptions, Wait};
+
+use crate::reader::{Record, read};
+use crate::tools::{command, of_kind};
+use crate::usage::{CPU, PEAK, READ, WRITTEN, samples, sum};
+
+const EXEC: u8 = 5;
+const CALL_KINDS: [u8; 2] = [2, 17];
+const BUFFER: u8 = 3;
+
+/// Records with BPF; `None`, and why on stderr, where that is not allowed.
+#[expect(clippy::print_stderr, reason = "says why it skips")]
+fn recorded(words: &[&str], options: &RecordOptions) -> Option<Vec<Record>> {
+    let mut bytes = Vec::new();
+    let outcome = record_command(
+        &command(words),
+        options,
+        BpfOptions::default(),
+        &mut bytes,
+        &Control::default(),
+    );
+    match outcome {
+        Ok(outcome) => {
+            assert_eq!((outcome.counts.folded, outcome.counts.lost), (0, 0));
+            Some(read(&bytes))
+        }
+        Err(RecordError::Bpf { source }) => {
+            eprintln!("skipped: {source}");
+            None
+        }
+        Err(error) => panic!("{error}"),
+    }
+}
+
+fn all() -> RecordOptions {
+    RecordOptions {
+        wait: Wait::All,
+        sample: None,
+        ..RecordOptions::default()
+    }
+}
+
+/// Frequent calls and the others come through two rings: what a thread did stands in the order in which it did it.
+#[test]
+fn calls_of_a_thread_stand_in_their_order() {
+    let script = "for round in 1 2 3; do for n in 1 2 3 4 5 6 7 8 9; do read line < /etc/hostname; echo $n $line; done | cat > /dev/null; done";
+    let Some(records) = recorded(&["sh", "-c", script], &all()) else {
+        return;
+    };
+    let mut last: BTreeMap<u32, u64> = BTreeMap::new();
+    let mut calls = 0;
+    for record in records
+        .iter()
+        .filter(|record| CALL_KINDS.contains(&record.kind))
+    {
+        let before = last.insert(record.tid, record.time_ns);
+        assert!(before <= Some(record.time_ns), "{record:?}");
+        calls += 1;
+    }
+    assert!(calls > 300, "{calls}");
+}
+
+/// Every one of many processes that live a few milliseconds is told, once, as the kernel counts it.
+#[test]
+fn short_lives_are_told() {
+    let script = "i=0; while [ $i -lt 20 ]; do /bin/true; i=$((i+1)); done; head -c 100000 /dev/zero > /dev/null";
+    let options = RecordOptions {
+        sample: Some(Duration::from_secs(3600)),
+        ..all()
+    };
+    let Some(records) = recorded(&["sh", "-c", script], &options) else {
+        return;
+    };
+    let samples = samples(&records);
+    let last: Vec<_> = samples.iter().filter(|sample| sample.is_last).collect();
+    assert_eq!(last.len(), 22);
+    for sample in &last {
+        assert!(sample.amount(CPU) > Some(0), "{:?}", sample.amounts());
+    }
+    assert!(
+        last.iter()
+            .all(|sample| sample.amount(CPU) <= Some(sample.duration_ns))
+    );
+    assert!(
+        last.iter()
+            .filter(|sample| sample.amount(PEAK) > Some(0))
+            .count()
+            >= 20
+    );
+    let head = of_kind(&records, EXEC)
+        .into_iter()
+        .find(|record| record.text(14).ends_with("/head"))
+        .expect("it was executed")
+        .tid;
+    assert_eq!(sum(&samples, head, WRITTEN), 100_000);
+    assert!(sum(&samples, head, READ) >= 100_000);
+}
+
+/// CPU time is exact though the scheduler adds it up at ticks only.
+#[test]
+fn cpu_of_a_short_life_is_exact() {
+    let script = "import time, sys\nwhile time.process_time_ns() < 60_000_000: pass\nsys.stdout.flush()\nimport os\nos._exit(0)";
+    let options = RecordOptions {
+        sample: Some(Duration::from_secs(3600)),
+        ..all()
+    };
+    let Some(records) = recorded(&["python3", "-c", script], &options) else {
+        return;
+    };
+    let samples = samples(&records);
+    let cpu_ns: u64 = samples
+        .iter()
+        .filter(|sample| sample.pid != 0)
+        .filter_map(|sample| sample.amount(CPU))
+        .sum();
+    // What it used before the execution is not told.
+    assert!((58_500_000..66_000_000).contains(&cpu_ns), "{cpu_ns}");
+}
+
+/// The same buffers as with ptrace, of calls with one buffer and with several, cut where asked.
+#[test]
+fn payload_is_kept_when_asked_for() {
+    let script = "import os, socket\nr, w = os.pipe()\nos.write(w, b'hello world')\nos.read(r, 100)\nos.writev(w, [b'ab', b'', b'cdefgh'])\na, b = socket.socketpair()\na.sendmsg([b'one', b'two'])\nb.recv(100)\nos.write(w, b'x' * 20000)\nos.read(r, 20000)";
+    let options = RecordOptions {
+        payload_bytes: 5,
+        ..all()
+    };
+    let words = ["python3", "-S", "-c", script];
+    let Some(records) = recorded(&words, &options) else {
+        return;
+    };
+    let buffers = |records: &[Record]| -> Vec<(u64, Vec<u8>)> {
+        records
+            .iter()
+            .filter_map(|record| record.item(BUFFER))
+            .map(|value| {
+                let (len, kept) = value.split_first_chunk::<8>().expect("a length");
+                (u64::from_le_bytes(*len), kept.to_vec())
+            })
+            .collect()
+    };
+    let own = buffers(&records);
+    for (len, kept, times) in [
+        (11, &b"hello"[..], 2),
+        (8, b"abcde", 1),
+        (6, b"onetw", 2),
+        (20_000, b"xxxxx", 1),
+    ] {
+        let found = own.iter().filter(|buffer| **buffer == (len, kept.to_vec()));
+        assert_eq!(found.count(), times, "{len} {own:?}");
+    }
+    let (_, by_ptrace) = crate::tools::record(&words, &options);
+    assert_eq!(own, buffers(&by_ptrace));
+}
