@@ -122,7 +122,7 @@ fn is_installed(path: &[u8]) -> bool {
 
 /// What the recorder says of a file in the subject and in every baseline that has it; `None` unless all say something.
 fn known<'p>(joint: &Joint<'p>, key: u32) -> Option<(&'p Content, Vec<&'p Content>)> {
-    let of = |side: usize| joint.key_of(key, side).map(|key| key.content.as_ref());
+    let of = |side: usize| joint.key_of(key, side).map(|key| key.content.as_deref());
     let now = of(joint.subject())??;
     let before: Option<Vec<&Content>> = (0..joint.subject()).filter_map(of).collect();
     before
@@ -346,8 +346,9 @@ fn written_again(joint: &Joint<'_>, first: &Content, now: &Content, touched: Tou
         weight,
         before: written(first, joint.runs[0]),
         words: format!(
-            "that was {after}, since the run before; it is {} long as it was (`record --hash` tells \
-             whether the content is the same)",
+            "that was written since the run before ({} before this one); it is {} long, as it was: \
+             `record --hash` tells whether the content is the same",
+            ago(subject.start_ns.saturating_sub(now.modified_ns)),
             size(now.size_bytes)
         ),
         after,

@@ -301,7 +301,7 @@ impl Profiler {
         }
         self.scratch.clear();
         step.args.print(&mut self.scratch);
-        key.content = super::contents::in_log(&self.scratch);
+        key.content = super::contents::in_log(&self.scratch).map(Box::new);
     }
 
     /// Where the time of the thread goes: from its last call to this one outside of calls, then in this one.
@@ -515,7 +515,8 @@ impl Profiler {
         let key = self.intern(kind, name, &resource.name);
         if let Some(found) = self.profile.keys.get_mut(key as usize) {
             found.resources += 1;
-            found.content = resource.content.filter(|_| found.resources == 1);
+            let is_only = found.resources == 1;
+            found.content = resource.content.filter(|_| is_only).map(Box::new);
             found.created |= resource.created;
             found.modified |= resource.modified;
             found.deleted |= resource.deleted;

@@ -13,6 +13,8 @@ use super::{Joint, is_system};
 
 /// Things of one role whose order is compared.
 const THINGS_MAX: usize = 400;
+/// Things of one role that are looked at.
+const TURNS_MAX: usize = 4 * THINGS_MAX;
 /// Things that turn up in another order at once from which on they have none: the entries of a folder, workers.
 const MOVED_MAX: usize = 3;
 /// Things that a moved one stands among, at the least.
@@ -45,11 +47,14 @@ pub(super) fn find(joint: &Joint<'_>, out: &mut Vec<Finding>) {
     }
     let mut keys: BTreeMap<u32, Vec<u32>> = BTreeMap::new();
     for ((role, key), sides) in &joint.uses {
-        if sides.iter().all(|used| used.is_some_and(is_turn)) && is_compared(joint, *key) {
+        if sides.iter().all(|used| used.is_some_and(is_turn)) {
             keys.entry(*role).or_default().push(*key);
         }
     }
-    for (role, keys) in &keys {
+    // Whoever turns to thousands of things has no order that people think of.
+    keys.retain(|role, keys| keys.len() <= TURNS_MAX && is_single(joint, *role));
+    for (role, keys) in &mut keys {
+        keys.retain(|key| is_compared(joint, *key));
         accesses(joint, *role, keys, out);
     }
 }
@@ -134,7 +139,7 @@ fn is_parallel(joint: &Joint<'_>, one: u32, other: u32) -> bool {
 }
 
 fn accesses(joint: &Joint<'_>, role: u32, keys: &[u32], out: &mut Vec<Finding>) {
-    if !is_single(joint, role) || has_threads(joint, role) || keys.len() > THINGS_MAX {
+    if has_threads(joint, role) || keys.len() > THINGS_MAX {
         return;
     }
     let used = |side: usize, key: u32| -> Option<&Use> {

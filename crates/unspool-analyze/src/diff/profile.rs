@@ -192,7 +192,7 @@ pub(super) struct Key {
     pub(super) modified: bool,
     pub(super) deleted: bool,
     /// What the file was when the run began, when there is one file of this role and somebody looked.
-    pub(super) content: Option<Content>,
+    pub(super) content: Option<Box<Content>>,
     /// Some process of the run opened it, or named it; else it was open before.
     pub(super) named: bool,
 }
