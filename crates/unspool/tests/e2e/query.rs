@@ -1,7 +1,10 @@
 //! `unspool query` on real runs, with its engine.
 
+use std::io::{Read as _, Write};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
@@ -357,9 +360,9 @@ fn unfinished_runs_are_answered() {
         .stdout(Stdio::piped())
         .spawn()
         .expect("the recorder starts");
-    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(30);
+    let deadline = Instant::now() + Duration::from_secs(30);
     let mut found = Value::Null;
-    while std::time::Instant::now() < deadline && found.is_null() {
+    while Instant::now() < deadline && found.is_null() {
         let output = program.run(&[
             "query",
             "--json",
@@ -386,6 +389,127 @@ fn unfinished_runs_are_answered() {
         answer["rows"][0]["n"].as_i64().is_some_and(|n| n > 10),
         "{answer}"
     );
+}
+
+/// Without its engine the command says how to get it.
+#[test]
+fn a_missing_engine_is_named() {
+    let program = Program::new();
+    program.ok(&["record", "-q", "--recorder", "ptrace", "--", "true"]);
+    let alone = program.work().join("unspool");
+    std::fs::copy(env!("CARGO_BIN_EXE_unspool"), &alone).expect("it can be copied");
+    let output = Command::new(&alone)
+        .args(["query", "select 1 from runs"])
+        .env_clear()
+        .envs(
+            program
+                .command(&["x"])
+                .get_envs()
+                .filter_map(|(name, value)| Some((name, value?))),
+        )
+        .env("PATH", "/nonexistent")
+        .output()
+        .expect("it starts");
+    assert_eq!(output.status.code(), Some(127));
+    let said = text(&output.stderr);
+    assert!(
+        said.contains("`cargo build --release -p unspool-query`"),
+        "{said}"
+    );
+}
+
+/// A query that does not end by itself.
+const ENDLESS: &str = "select count(*) from events a cross join events b cross join events c cross join events d where a.args < b.args;";
+
+/// What is typed, what is waited for, and what is typed again until it comes.
+const TYPED: [(&str, &str, &[u8]); 9] = [
+    ("", "", b""),
+    ("select 40 +", "...> ", b""),
+    ("2 as", "...> ", b""),
+    ("answer;", "42", b""),
+    ("\\d runs", "`complete`, `incomplete`, `recording`", b""),
+    ("select nam from events;", "did you mean `name`?", b""),
+    (ENDLESS, "the query was cancelled", b"\x03"),
+    ("\\timing", "timing is on", b""),
+    (":elk-chart-sessions", "1 rows in", b""),
+];
+
+/// The prompt on a terminal: statements over several lines, commands, errors, Ctrl-C, history.
+#[test]
+fn the_prompt_answers() {
+    let Some((program, work)) = recorded() else {
+        return;
+    };
+    if Command::new("script").arg("--version").output().is_err() {
+        assert!(
+            std::env::var_os("CI").is_none_or(|ci| ci != "true"),
+            "script of bsdutils"
+        );
+        eprintln!("skipped: no `script`, which makes a terminal");
+        return;
+    }
+    let line = format!("'{}' query one", env!("CARGO_BIN_EXE_unspool"));
+    let mut child = Command::new("script")
+        .args(["-qec", &line, "/dev/null"])
+        .envs(
+            program
+                .command(&["x"])
+                .get_envs()
+                .filter_map(|(name, value)| Some((name, value?))),
+        )
+        .env("XDG_STATE_HOME", &work)
+        .env("TERM", "xterm")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("it starts");
+    let mut stdin = child.stdin.take().expect("a pipe");
+    let mut stdout = child.stdout.take().expect("a pipe");
+    let (send, receive) = std::sync::mpsc::channel();
+    let reader = std::thread::spawn(move || {
+        let mut bytes = [0; 4096];
+        while let Ok(len @ 1..) = stdout.read(&mut bytes) {
+            if send.send(bytes[..len].to_vec()).is_err() {
+                return;
+            }
+        }
+    });
+    let mut seen = String::new();
+    let mut until = |wanted: &str, stdin: &mut dyn Write, again: &[u8]| {
+        let deadline = Instant::now() + Duration::from_secs(60);
+        while !seen.contains(wanted) {
+            assert!(Instant::now() < deadline, "no `{wanted}` in: {seen}");
+            match receive.recv_timeout(Duration::from_millis(200)) {
+                Ok(bytes) => seen.push_str(&String::from_utf8_lossy(&bytes)),
+                Err(_) => stdin.write_all(again).expect("it listens"),
+            }
+        }
+        let end = seen.find(wanted).expect("it was seen") + wanted.len();
+        seen.drain(..end);
+    };
+    // What is typed before the prompt is there is thrown away by the terminal.
+    for (line, answer, again) in TYPED {
+        if !line.is_empty() {
+            stdin.write_all(line.as_bytes()).expect("it listens");
+            stdin.write_all(b"\n").expect("it listens");
+        }
+        until(answer, &mut stdin, again);
+        if answer != "...> " {
+            until("unspool> ", &mut stdin, b"");
+        }
+    }
+    stdin.write_all(b"\\q\n").expect("it listens");
+    assert!(child.wait().expect("it ends").success());
+    drop(stdin);
+    reader.join().expect("it ends");
+    let history = work.join("unspool/query-history");
+    let mode = std::fs::metadata(&history)
+        .expect("the history is kept")
+        .permissions()
+        .mode();
+    assert_eq!(mode & 0o777, 0o600);
+    let history = std::fs::read_to_string(history).expect("text");
+    assert!(history.contains("select nam from events;"), "{history}");
 }
 
 /// The filter language and its SQL let the same events through, whatever the expression.

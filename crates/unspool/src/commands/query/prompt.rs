@@ -100,6 +100,11 @@ pub(super) fn run(
         },
         sources.about.runs
     ));
+    // A pager would take what was typed ahead.
+    let target = Target {
+        paged: false,
+        ..target
+    };
     let mut prompt = Prompt {
         settings,
         sources,
