@@ -25,7 +25,6 @@ exit 0
 const INSIDE: &str = r#"
 mount -t tmpfs tmpfs /run
 mount -t cgroup2 cgroup2 /sys/fs/cgroup
-ip link set lo up 2> /dev/null || true
 exec env -i container=unspool PATH="$PATH" SYSTEMD_UNIT_PATH="$PWD/units" SYSTEMD_GENERATOR_PATH= \
   SYSTEMD_ENVIRONMENT_GENERATOR_PATH= "$SYSTEMD" --system --unit=job.service --log-target=null --show-status=no
 "#;
@@ -44,7 +43,12 @@ struct Ended {
 impl Systemd {
     /// `None` where no systemd can be started; that is said.
     fn new() -> Option<Self> {
-        if !(Path::new(SYSTEMD).exists() && has_tool("unshare") && has_tool("ip")) {
+        if !Path::new(SYSTEMD).exists() {
+            assert!(!is_ci(), "systemd is missing in CI");
+            eprintln!("skipped: systemd is not installed");
+            return None;
+        }
+        if !has_tool("unshare") {
             return None;
         }
         let program = Program::new();
