@@ -127,8 +127,9 @@ impl<'run> Recorder<'run> {
 
     fn set_clocks(&self) {
         self.rings.set_clock();
-        if let Some(clock) = &self.scheduler_clock {
-            self.rings.set_scheduler_clock(clock.offset_ns());
+        let offset_ns = self.scheduler_clock.as_ref();
+        if let Some(offset_ns) = offset_ns.and_then(SchedulerClock::offset_ns) {
+            self.rings.set_scheduler_clock(offset_ns);
         }
     }
 

@@ -3,12 +3,12 @@
 
 #![expect(
     unsafe_code,
-    reason = "a page that the kernel fills, and the processor's counter; every block says who guarantees what"
+    reason = "pages that the kernel fills; every block says who guarantees what"
 )]
 
-use std::os::fd::{FromRawFd as _, OwnedFd, RawFd};
+use std::os::fd::{AsFd as _, FromRawFd as _, OwnedFd, RawFd};
 use std::ptr::NonNull;
-use std::sync::atomic::{AtomicU32, Ordering, fence};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::sys;
 
@@ -18,38 +18,40 @@ const DUMMY: u64 = 9;
 /// `PERF_ATTR_SIZE_VER0`, in bytes and words.
 const ATTRIBUTE_BYTES: u32 = 64;
 const ATTRIBUTE_WORDS: usize = 8;
+/// `PERF_SAMPLE_TIME`: records end in the scheduler's clock.
+const SAMPLE_TIME: u64 = 1 << 2;
 /// `exclude_kernel` and `exclude_hv`: with them the event needs no privilege.
 const USER_ONLY: u64 = 1 << 5 | 1 << 6;
+/// `comm` and `sample_id_all`: a record with its time whenever the thread takes a name.
+const NAMES: u64 = 1 << 9 | 1 << 18;
 const CLOSE_ON_EXEC: libc::c_ulong = 8;
 /// Where things stand in `struct perf_event_mmap_page`.
-const LOCK: usize = 8;
-const CAPABILITIES: usize = 40;
-const TIME_SHIFT: usize = 50;
-const TIME_MULT: usize = 52;
-const TIME_ZERO: usize = 64;
-/// `cap_user_time_zero`.
-const HAS_TIME_ZERO: u64 = 1 << 4;
+const HEAD: usize = 1024;
+const TAIL: usize = 1032;
+/// `TASK_COMM_LEN`.
+const NAME_BYTES: usize = 16;
+const TIME_BYTES: usize = 8;
 const READINGS: usize = 4;
-/// On other architectures the processor's counter is not read here.
-const HAS_COUNTER: bool = cfg!(target_arch = "x86_64");
 
-/// The page by which the kernel tells how its clock follows from the processor's counter.
+/// An event of this thread whose records carry the scheduler's clock (`perf_event_open(2)`). Taking its own name makes one.
 #[derive(Debug)]
 pub(super) struct SchedulerClock {
-    page: NonNull<u8>,
-    bytes: usize,
+    /// The page that says how far the records go, and a page of records.
+    pages: NonNull<u8>,
+    page_bytes: usize,
 }
 
-// SAFETY: the mapping belongs to this value alone and is only read.
+// SAFETY: the mapping belongs to this value alone.
 unsafe impl Send for SchedulerClock {}
 
 impl SchedulerClock {
-    /// `None` where the kernel does not tell, or not to us.
+    /// `None` where the kernel does not tell, or not to us. Only the thread that opens it can read it.
     pub(super) fn open() -> Option<Self> {
         let mut attributes = [0_u64; ATTRIBUTE_WORDS];
         attributes[0] = u64::from(TYPE_SOFTWARE) | u64::from(ATTRIBUTE_BYTES) << 32;
         attributes[1] = DUMMY;
-        attributes[5] = USER_ONLY;
+        attributes[3] = SAMPLE_TIME;
+        attributes[5] = USER_ONLY | NAMES;
         // SAFETY: the attributes are as long as they say; the other arguments are numbers: this thread, any processor, no group.
         let fd = unsafe {
             libc::syscall(
@@ -62,78 +64,65 @@ impl SchedulerClock {
             )
         };
         let fd = RawFd::try_from(fd).ok().filter(|fd| *fd >= 0)?;
-        // SAFETY: the kernel made it for us.
+        // SAFETY: the kernel made it for us. The mapping keeps the event alive.
         let fd = unsafe { OwnedFd::from_raw_fd(fd) };
-        let bytes = usize::try_from(sys::page_bytes()).ok()?;
-        let page =
-            super::rings::map_pages(std::os::fd::AsFd::as_fd(&fd), bytes, libc::PROT_READ, 0)
-                .ok()?;
-        let clock = Self { page, bytes };
-        (clock.read::<u64>(CAPABILITIES) & HAS_TIME_ZERO != 0 && HAS_COUNTER).then_some(clock)
+        let page_bytes = usize::try_from(sys::page_bytes()).ok()?;
+        let protection = libc::PROT_READ | libc::PROT_WRITE;
+        let pages = super::rings::map_pages(fd.as_fd(), 2 * page_bytes, protection, 0).ok()?;
+        let clock = Self { pages, page_bytes };
+        clock.offset_ns().is_some().then_some(clock)
     }
 
-    fn read<T: Copy>(&self, at: usize) -> T {
-        // SAFETY: all places are within the page.
-        let place = unsafe { self.page.add(at) };
-        // SAFETY: a number of the page, aligned as the kernel lays it out; it may change, which the lock tells.
-        unsafe { place.cast::<T>().as_ptr().read_volatile() }
+    fn position(&self, at: usize) -> &AtomicU64 {
+        // SAFETY: within the first page.
+        let place = unsafe { self.pages.add(at) };
+        // SAFETY: aligned, mapped as long as this value lives; the kernel and we use it as an atomic number.
+        unsafe { place.cast::<AtomicU64>().as_ref() }
     }
 
-    fn lock(&self) -> u32 {
-        // SAFETY: within the page.
-        let place = unsafe { self.page.add(LOCK) };
-        // SAFETY: aligned, mapped as long as this value lives.
-        unsafe { place.cast::<AtomicU32>().as_ref() }.load(Ordering::Acquire)
-    }
-
-    /// The scheduler's clock in ns.
-    fn now_ns(&self) -> u64 {
-        loop {
-            let lock = self.lock();
-            let (shift, mult): (u16, u32) = (self.read(TIME_SHIFT), self.read(TIME_MULT));
-            let (zero, counter) = (self.read::<u64>(TIME_ZERO), counter());
-            fence(Ordering::Acquire);
-            if lock & 1 == 0 && lock == self.lock() {
-                let product = (u128::from(counter) * u128::from(mult)) >> shift.min(63);
-                return zero.wrapping_add(u64::try_from(product).unwrap_or(0));
-            }
-            std::hint::spin_loop();
+    /// The scheduler's clock in ns: of the record that taking the own name again makes.
+    fn now_ns(&self) -> Option<u64> {
+        let before = self.position(HEAD).load(Ordering::Acquire);
+        let mut name = [0_u8; NAME_BYTES];
+        // SAFETY: the kernel writes at most 16 bytes there.
+        unsafe { libc::prctl(libc::PR_GET_NAME, name.as_mut_ptr()) };
+        // SAFETY: a name that ends in a zero byte.
+        unsafe { libc::prctl(libc::PR_SET_NAME, name.as_ptr()) };
+        let head = self.position(HEAD).load(Ordering::Acquire);
+        if head == before {
+            return None;
         }
+        let end = usize::try_from(head).ok()?;
+        // Records are a multiple of 8 bytes: a number never stands on both sides of the end.
+        let at = end.checked_sub(TIME_BYTES)? % self.page_bytes;
+        // SAFETY: within the second page.
+        let place = unsafe { self.pages.add(self.page_bytes + at) };
+        // SAFETY: aligned to 8 bytes, written before the head was moved.
+        let now = unsafe { place.cast::<u64>().as_ptr().read_volatile() };
+        self.position(TAIL).store(head, Ordering::Release);
+        Some(now)
     }
 
-    /// What has to be added to `CLOCK_MONOTONIC`, modulo 2 to the 64th.
-    pub(super) fn offset_ns(&self) -> u64 {
+    /// What has to be added to `CLOCK_MONOTONIC`, modulo 2 to the 64th; `None` in another thread than the one that opened it.
+    pub(super) fn offset_ns(&self) -> Option<u64> {
         let monotonic = || sys::clock_ns(libc::CLOCK_MONOTONIC);
         let read = |_| {
             let before = monotonic();
-            let now = self.now_ns();
+            let now = self.now_ns()?;
             let after = monotonic();
             let middle = u64::try_from(before.midpoint(after)).unwrap_or(0);
-            (after - before, now.wrapping_sub(middle))
+            Some((after - before, now.wrapping_sub(middle)))
         };
         (0..READINGS)
-            .map(read)
+            .filter_map(read)
             .min()
-            .map_or(0, |(_, offset)| offset)
+            .map(|(_, offset)| offset)
     }
 }
 
 impl Drop for SchedulerClock {
     fn drop(&mut self) {
         // SAFETY: a mapping of this value, ended once.
-        unsafe { libc::munmap(self.page.as_ptr().cast(), self.bytes) };
-    }
-}
-
-/// The processor's counter, where it is read here.
-fn counter() -> u64 {
-    #[cfg(target_arch = "x86_64")]
-    {
-        // SAFETY: an instruction that every such processor has.
-        unsafe { std::arch::x86_64::_rdtsc() }
-    }
-    #[cfg(not(target_arch = "x86_64"))]
-    {
-        0
+        unsafe { libc::munmap(self.pages.as_ptr().cast(), 2 * self.page_bytes) };
     }
 }

@@ -105,22 +105,26 @@ fn short_lives_are_told() {
 /// CPU time is exact though the scheduler adds it up at ticks only.
 #[test]
 fn cpu_of_a_short_life_is_exact() {
-    let script = "import time, sys\nwhile time.process_time_ns() < 60_000_000: pass\nsys.stdout.flush()\nimport os\nos._exit(0)";
+    let script = "python3 -c 'import time, os\nwhile time.process_time_ns() < 60_000_000: pass\nos._exit(0)'; true";
     let options = RecordOptions {
         sample: Some(Duration::from_secs(3600)),
         ..all()
     };
-    let Some(records) = recorded(&["python3", "-c", script], &options) else {
+    let Some(records) = recorded(&["sh", "-c", script], &options) else {
         return;
     };
     let samples = samples(&records);
-    let cpu_ns: u64 = samples
+    let most = samples
         .iter()
         .filter(|sample| sample.pid != 0)
-        .filter_map(|sample| sample.amount(CPU))
-        .sum();
-    // What it used before the execution is not told.
-    assert!((58_500_000..66_000_000).contains(&cpu_ns), "{cpu_ns}");
+        .map(|sample| sum(&samples, sample.pid, CPU))
+        .max();
+    // The program counts from its fork too; what it was kept from running by the machine below may be in.
+    let exact = 59_900_000..70_000_000;
+    assert!(
+        most.is_some_and(|cpu_ns| exact.contains(&cpu_ns)),
+        "{most:?}"
+    );
 }
 
 /// The same buffers as with ptrace, of calls with one buffer and with several, cut where asked.
