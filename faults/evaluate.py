@@ -6,6 +6,7 @@ import concurrent.futures
 import json
 import os
 import pathlib
+import shutil
 import subprocess
 import sys
 import time
@@ -40,6 +41,8 @@ def main():
     store = (options.store or target() / "faults" / options.recorder).absolute()
     counts = [1] if options.smoke else [int(number) for number in options.baselines.split(",")]
     jobs = suite.load(options.suite, options.job)
+    if options.smoke:
+        jobs = [job for job in jobs if any(fault.get("smoke") for fault in job.faults)]
     start = time.monotonic()
     with concurrent.futures.ThreadPoolExecutor(options.workers) as pool:
         results = [result for part in pool.map(lambda job: evaluate(job, options, store, counts), jobs) for result in part]
@@ -70,6 +73,9 @@ def evaluate(job, options, store, counts):
     if options.smoke:
         faults, cleans = [fault for fault in faults if fault.get("smoke")], cleans[:1]
     results = []
+    missing = [program for program in job.settings.get("needs", []) if shutil.which(program) is None]
+    if missing:
+        return [{"job": job.name, "run": "all", "skipped": f"no {' '.join(missing)} here"}]
     try:
         baselines = [runs(plan) for plan in job.baselines()[-max(counts):]]
     except record.CannotRecord as reason:
