@@ -11,6 +11,7 @@ pub mod ini;
 pub mod ltrace;
 pub mod merge;
 pub mod native;
+pub mod pydbg;
 pub mod strace;
 
 pub use decoder::{DecodeStats, Decoder, DecoderOptions, Features};

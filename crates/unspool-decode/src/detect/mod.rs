@@ -11,6 +11,7 @@ use crate::decoder::{DecodeStats, Decoder, DecoderOptions};
 use crate::ltrace;
 use crate::native::NativeDecoder;
 use crate::native::format::{HEAD_BYTES, VERSION, kind};
+use crate::pydbg;
 use crate::strace;
 
 /// Bytes of the head of an input that [`detect`] looks at.
@@ -48,6 +49,12 @@ pub static FORMATS: &[Format] = &[
         doc: "log of ltrace 0.5 to 0.7.9x, with any of its options",
         score: ltrace::score,
         decoder: |options| Box::new(ltrace::LtraceDecoder::new(options)),
+    },
+    Format {
+        name: "pydbg",
+        doc: "log of dockit's tracer for Windows: process and function of each call",
+        score: pydbg::score,
+        decoder: |options| Box::new(pydbg::PydbgDecoder::new(options)),
     },
 ];
 

@@ -356,7 +356,10 @@ fn every_log_of_the_corpus_in_every_form() {
         return;
     }
     let program = Program::new();
-    let logs = corpus("trace").into_iter().chain(corpus("sshd."));
+    let logs = corpus("trace")
+        .into_iter()
+        .chain(corpus("sshd."))
+        .chain(corpus("pydbg"));
     for (number, log) in logs.enumerate() {
         let name = log
             .file_name()
@@ -367,7 +370,10 @@ fn every_log_of_the_corpus_in_every_form() {
         if name.contains("jsonl") || name.contains("lnav") {
             continue;
         }
-        if !(name.contains("strace") || name.contains("ltrace") || name.contains("sshd")) {
+        if !["strace", "ltrace", "sshd", "pydbg"]
+            .iter()
+            .any(|part| name.contains(part))
+        {
             continue;
         }
         let xml = every_form(&program, &log, number);
@@ -378,13 +384,36 @@ fn every_log_of_the_corpus_in_every_form() {
             continue;
         }
         assert_eq!(ours["roots"], 1, "{name}");
-        if name.contains("ltrace") {
+        if name.contains("ltrace") || name.contains("pydbg") {
             continue;
         }
         let counter = root().join("crates/unspool/tests/count_log.py");
         let counted = json_of(Command::new("python3").arg(counter).arg(&log));
         assert_eq!(ours["numbers"], counted, "{name}");
     }
+}
+
+/// A log of dockit's tracer for Windows, which tells no more than processes and functions.
+#[test]
+fn a_log_of_pydbg_in_every_form() {
+    let program = Program::new();
+    let log = program.work().join("dir.pydbg.4588.log");
+    std::fs::write(
+        &log,
+        "4588 CreateFileW\r\n4588 WriteFile\r\n4588 WriteFile\r\n0 PYDBG_PROCESS_EXIT\r\n",
+    )
+    .expect("the log can be written");
+    let xml = std::fs::read_to_string(every_form(&program, &log, 1)).expect("it is there");
+    assert!(xml.contains("4588"), "{xml}");
+    let made = files(&program, "o1.");
+    let flow = made.iter().find(|name| name.ends_with("4588.txt"));
+    let flow = std::fs::read_to_string(program.work().join(flow.expect("a flow"))).expect("text");
+    assert!(
+        flow.contains("CreateFileW") && flow.contains("WriteFile"),
+        "{flow}"
+    );
+    let status = program.run(&["dockit", "-t", "pydbg", "true"]).status;
+    assert_eq!(status.code(), Some(1));
 }
 
 /// The summary of a stored run is the same as that of its log.

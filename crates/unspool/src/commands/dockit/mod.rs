@@ -145,9 +145,10 @@ fn tracer(args: &DockitArgs) -> Result<Option<&'static str>> {
         None => Ok(None),
         Some("strace") => Ok(Some("strace")),
         Some("ltrace") => Ok(Some("ltrace")),
+        Some("pydbg") if args.input.is_some() => Ok(Some("pydbg")),
         Some(name @ ("cdb" | "pydbg")) => Err(usage(
             &format!("tracer `{name}` is one of Windows"),
-            "here: strace, ltrace",
+            "here: strace, ltrace; a log of pydbg can be read with `-i`",
         )),
         Some(name) => Err(usage(
             &format!("there is no tracer `{name}`"),

@@ -274,7 +274,7 @@ fn format(log: &Path, tracer: Option<&'static str>) -> Result<&'static Format> {
     let name = log.file_name().unwrap_or_default().to_string_lossy();
     let by_name = tracer.or_else(|| {
         // `x.strace.4711.log`, `x.ltrace.log`.
-        ["strace", "ltrace"]
+        ["strace", "ltrace", "pydbg"]
             .into_iter()
             .find(|tracer| name.split('.').any(|part| part == *tracer))
     });
@@ -283,11 +283,14 @@ fn format(log: &Path, tracer: Option<&'static str>) -> Result<&'static Format> {
         None => detect(&head, &name),
     };
     format
-        .filter(|format| matches!(format.name, "strace" | "ltrace"))
+        .filter(|format| matches!(format.name, "strace" | "ltrace" | "pydbg"))
         .ok_or_else(|| {
-            Failure::input(format!("`{}` is no log of strace or ltrace", log.display()))
-                .hint("say which it is with `-t`; other formats: `unspool import`")
-                .into()
+            Failure::input(format!(
+                "`{}` is no log of strace, ltrace or pydbg",
+                log.display()
+            ))
+            .hint("say which it is with `-t`; other formats: `unspool import`")
+            .into()
         })
 }
 
