@@ -22,6 +22,7 @@ mod testing;
 #[cfg(test)]
 mod tests;
 pub mod time;
+pub mod totals;
 pub mod trace;
 pub mod tree;
 
@@ -34,6 +35,8 @@ use unspool_model::sample::Sample;
 use unspool_model::step::{Step, StepArgs, StepKind, StepSink};
 use unspool_model::totals::Totals;
 use unspool_model::world::World;
+
+use crate::totals::RunTotals;
 
 pub use filter::{Filter, FilterError};
 pub(crate) use unspool_model::totals::folded_counts as folded;
@@ -91,14 +94,9 @@ pub trait Analysis {
         ControlFlow::Continue(())
     }
 
-    /// Whether [`Analysis::totals`] may stand for all steps.
-    fn takes_totals(&self) -> bool {
-        false
-    }
-
-    /// Takes the totals of all steps in their place.
-    fn totals(&mut self, totals: Totals) {
-        drop(totals);
+    /// Where the totals of the run are taken in place of all steps, if they may be.
+    fn totals(&mut self) -> Option<&mut RunTotals> {
+        None
     }
 
     /// Whether it reads sessions or descriptors of the world.
@@ -300,13 +298,15 @@ impl<'o> View<'o> {
     }
 
     /// Whether the totals of the run may stand for all its steps: no filter chooses among them, and the view asks no more.
-    pub fn takes_totals(&self) -> bool {
-        self.filter.is_none() && self.analysis.takes_totals()
+    pub fn takes_totals(&mut self) -> bool {
+        self.filter.is_none() && self.analysis.totals().is_some()
     }
 
     /// Takes the totals of the whole run in place of its steps.
     pub fn take_totals(&mut self, totals: Totals) {
-        self.analysis.totals(totals);
+        if let Some(own) = self.analysis.totals() {
+            own.tell(totals);
+        }
     }
 
     /// Whether the sessions and descriptors of the world are read.

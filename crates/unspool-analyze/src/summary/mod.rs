@@ -6,11 +6,12 @@ use std::ops::ControlFlow;
 
 use unspool_model::report::{Cell, Layout, RowSink, Shape, Shown, Unit};
 use unspool_model::step::{Action, Step};
-use unspool_model::totals::{Total, Totals, TotalsFold};
+use unspool_model::totals::{Total, Totals};
 use unspool_model::world::{Process, World};
 
 use crate::accesses::Accesses;
 use crate::files::{self, FileUse};
+use crate::totals::RunTotals;
 use crate::tree::exit_of;
 use crate::{Analysis, RunFacts, ViewOptions, column, net};
 
@@ -132,8 +133,7 @@ pub(crate) fn new(options: &ViewOptions) -> Box<dyn Analysis> {
         filtered: options.filtered,
         run: options.run.clone(),
         accesses: Accesses::default(),
-        fold: TotalsFold::default(),
-        totals: None,
+        totals: RunTotals::default(),
         matching: Vec::new(),
     })
 }
@@ -142,16 +142,14 @@ struct Summary {
     filtered: bool,
     run: RunFacts,
     accesses: Accesses,
-    fold: TotalsFold,
-    /// Those of the tables, which stand for all steps.
-    totals: Option<Totals>,
+    totals: RunTotals,
     /// Whether a step of the process came.
     matching: Vec<bool>,
 }
 
 impl Analysis for Summary {
     fn step(&mut self, step: &Step<'_>, _: &World, _: &mut dyn RowSink) -> ControlFlow<()> {
-        self.fold.add(step);
+        self.totals.add(step);
         if self.filtered {
             self.accesses.add(step);
             let index = step.process.index();
@@ -165,12 +163,8 @@ impl Analysis for Summary {
         ControlFlow::Continue(())
     }
 
-    fn takes_totals(&self) -> bool {
-        true
-    }
-
-    fn totals(&mut self, totals: Totals) {
-        self.totals = Some(totals);
+    fn totals(&mut self) -> Option<&mut RunTotals> {
+        Some(&mut self.totals)
     }
 
     fn needs_sessions(&self) -> bool {
@@ -178,10 +172,7 @@ impl Analysis for Summary {
     }
 
     fn rows(&mut self, world: &World, out: &mut dyn RowSink) -> Vec<String> {
-        let totals = match self.totals.take() {
-            Some(totals) => totals,
-            None => self.fold.totals(),
-        };
+        let totals = self.totals.take();
         let cells = self.cells(world, &totals);
         // One row: nothing follows that could be stopped.
         let _flow: ControlFlow<()> = out.row(&cells);

@@ -8,10 +8,11 @@ use std::ops::ControlFlow;
 use unspool_model::ids::ProcessId;
 use unspool_model::report::{Cell, RowSink, Shape, Shown, Unit};
 use unspool_model::step::{Step, StepKind};
+use unspool_model::totals::Total;
 pub use unspool_model::totals::{Durations, SAMPLES_MAX};
-use unspool_model::totals::{Total, Totals, TotalsFold};
 use unspool_model::world::World;
 
+use crate::totals::RunTotals;
 use crate::{Analysis, ViewOptions, column, process_label, table};
 
 /// Shape of the rows.
@@ -60,18 +61,12 @@ pub(crate) fn new(options: &ViewOptions) -> Box<dyn Analysis> {
 /// Rows by call.
 #[derive(Default)]
 struct ByCall {
-    fold: TotalsFold,
-    /// Those of the tables, which stand for all steps.
-    totals: Option<Totals>,
+    totals: RunTotals,
 }
 
 impl Analysis for ByCall {
-    fn takes_totals(&self) -> bool {
-        true
-    }
-
-    fn totals(&mut self, totals: Totals) {
-        self.totals = Some(totals);
+    fn totals(&mut self) -> Option<&mut RunTotals> {
+        Some(&mut self.totals)
     }
 
     fn needs_sessions(&self) -> bool {
@@ -79,15 +74,12 @@ impl Analysis for ByCall {
     }
 
     fn step(&mut self, step: &Step<'_>, _: &World, _: &mut dyn RowSink) -> ControlFlow<()> {
-        self.fold.add(step);
+        self.totals.add(step);
         ControlFlow::Continue(())
     }
 
     fn rows(&mut self, _: &World, out: &mut dyn RowSink) -> Vec<String> {
-        let totals = match self.totals.take() {
-            Some(totals) => totals,
-            None => self.fold.totals(),
-        };
+        let totals = self.totals.take();
         let mut rows: Vec<Row> = totals
             .names
             .into_iter()

@@ -38,13 +38,7 @@ impl Tables {
     /// Reads the tables that others refer to: `strings`, `resources`, `processes`, `images`.
     pub fn lookup(&self) -> Result<Lookup> {
         let strings = self.strings()?;
-        let mut world = World {
-            clock: self.clock,
-            ..World::default()
-        };
-        self.read_resources(&strings, &mut world)?;
-        self.read_processes(&strings, &mut world)?;
-        self.read_images(&strings, &mut world)?;
+        let world = self.named_world(&strings)?;
         let args_names = self.args_names()?;
         Ok(Lookup {
             strings,

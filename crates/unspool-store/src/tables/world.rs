@@ -42,14 +42,7 @@ impl Tables {
 
     /// The world without its sessions and descriptors, which are most of it.
     pub fn world_without_sessions(&self) -> Result<World> {
-        let strings = self.strings()?;
-        let mut world = World {
-            clock: self.clock,
-            ..World::default()
-        };
-        self.read_resources(&strings, &mut world)?;
-        self.read_processes(&strings, &mut world)?;
-        self.read_images(&strings, &mut world)?;
+        let mut world = self.named_world(&self.strings()?)?;
         self.each(TableId::Accesses, |table, batch| {
             let rows = AccessReader::new(batch).map_err(|name| wrong_column(table, name))?;
             world
@@ -58,6 +51,18 @@ impl Tables {
             Ok(())
         })?;
         self.read_links(&mut world)?;
+        Ok(world)
+    }
+
+    /// What others refer to: resources, processes with their images.
+    pub(super) fn named_world(&self, strings: &Strings) -> Result<World> {
+        let mut world = World {
+            clock: self.clock,
+            ..World::default()
+        };
+        self.read_resources(strings, &mut world)?;
+        self.read_processes(strings, &mut world)?;
+        self.read_images(strings, &mut world)?;
         Ok(world)
     }
 
@@ -93,7 +98,7 @@ impl Tables {
         Ok(())
     }
 
-    pub(super) fn read_processes(&self, strings: &Strings, world: &mut World) -> Result<()> {
+    fn read_processes(&self, strings: &Strings, world: &mut World) -> Result<()> {
         self.each(TableId::Processes, |table, batch| {
             let rows = ProcessReader::new(batch).map_err(|name| wrong_column(table, name))?;
             for at in 0..batch.num_rows() {
@@ -107,7 +112,7 @@ impl Tables {
         })
     }
 
-    pub(super) fn read_images(&self, strings: &Strings, world: &mut World) -> Result<()> {
+    fn read_images(&self, strings: &Strings, world: &mut World) -> Result<()> {
         self.each(TableId::Images, |table, batch| {
             let rows = ImageReader::new(batch).map_err(|name| wrong_column(table, name))?;
             let list = |ids: &[u32]| -> Result<Vec<Vec<u8>>> {
@@ -141,7 +146,7 @@ impl Tables {
         })
     }
 
-    pub(super) fn read_resources(&self, strings: &Strings, world: &mut World) -> Result<()> {
+    fn read_resources(&self, strings: &Strings, world: &mut World) -> Result<()> {
         let mut resources = Vec::new();
         self.each(TableId::Resources, |table, batch| {
             let rows = ResourceReader::new(batch).map_err(|name| wrong_column(table, name))?;

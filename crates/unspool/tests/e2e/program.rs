@@ -92,3 +92,15 @@ pub(crate) fn has_tool(name: &str) -> bool {
     }
     found
 }
+
+/// Whether the engine of `unspool query` was built beside the program. In CI it has to be.
+pub(crate) fn has_engine() -> bool {
+    let beside = Path::new(env!("CARGO_BIN_EXE_unspool")).with_file_name("unspool-query");
+    let found = beside.is_file();
+    if !found {
+        let hint = "`cargo build --profile ci -p unspool-query` makes it";
+        assert!(!is_ci(), "{} is missing in CI; {hint}", beside.display());
+        eprintln!("skipped: there is no engine; {hint}");
+    }
+    found
+}

@@ -2,28 +2,13 @@
 
 use std::io::{Read as _, Write};
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use crate::program::{Program, text};
-
-/// Whether the engine was built beside the program. A machine that tests everything must have it.
-fn has_engine() -> bool {
-    let beside = Path::new(env!("CARGO_BIN_EXE_unspool")).with_file_name("unspool-query");
-    if beside.is_file() {
-        return true;
-    }
-    assert!(
-        std::env::var_os("CI").is_none_or(|ci| ci != "true"),
-        "`cargo build --profile ci -p unspool-query` makes {}",
-        beside.display()
-    );
-    eprintln!("skipped: there is no engine; `cargo build --profile ci -p unspool-query` makes it");
-    false
-}
+use crate::program::{Program, has_engine, text};
 
 /// A store with a run that reads, writes, fails and talks.
 fn recorded() -> Option<(Program, PathBuf)> {
@@ -448,7 +433,11 @@ fn the_prompt_answers() {
         eprintln!("skipped: no `script`, which makes a terminal");
         return;
     }
-    let line = format!("'{}' query one", env!("CARGO_BIN_EXE_unspool"));
+    // Else a Ctrl-C throws away what the terminal still holds, an answer just written among it.
+    let line = format!(
+        "stty noflsh; exec '{}' query one",
+        env!("CARGO_BIN_EXE_unspool")
+    );
     let mut child = Command::new("script")
         .args(["-qec", &line, "/dev/null"])
         .envs(
@@ -476,10 +465,10 @@ fn the_prompt_answers() {
     });
     let mut seen = String::new();
     let mut until = |wanted: &str, stdin: &mut dyn Write, again: &[u8]| {
-        let deadline = Instant::now() + Duration::from_secs(60);
+        let deadline = Instant::now() + Duration::from_secs(120);
         while !seen.contains(wanted) {
             assert!(Instant::now() < deadline, "no `{wanted}` in: {seen}");
-            match receive.recv_timeout(Duration::from_millis(200)) {
+            match receive.recv_timeout(Duration::from_millis(500)) {
                 Ok(bytes) => seen.push_str(&String::from_utf8_lossy(&bytes)),
                 Err(_) => stdin.write_all(again).expect("it listens"),
             }

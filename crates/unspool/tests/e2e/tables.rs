@@ -5,22 +5,13 @@ use std::process::Command;
 use serde_json::Value;
 
 use crate::export_whole::{reader, script};
-use crate::program::{Program, text};
+use crate::program::{Program, has_engine, text};
 
 const JOB: &str = "cat /etc/passwd | wc -l > n; cat /nonexistent; printf 'a,\"b\"\\n' > 'odd, \"name\"'; ls -l / > /dev/null";
 
 /// A recorded run; nothing where the engine is not built.
 fn recorded() -> Option<Program> {
-    let beside =
-        std::path::Path::new(env!("CARGO_BIN_EXE_unspool")).with_file_name("unspool-query");
-    if !beside.is_file() {
-        assert!(
-            !std::env::vars_os().any(|(key, _)| key == "CI"),
-            "`cargo build --profile ci -p unspool-query` makes the engine"
-        );
-        eprintln!(
-            "skipped: there is no engine; `cargo build --profile ci -p unspool-query` makes it"
-        );
+    if !has_engine() {
         return None;
     }
     let program = Program::new();

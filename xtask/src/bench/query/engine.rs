@@ -10,6 +10,20 @@ use serde_json::{Value, json};
 /// Memory that a query of ours may use.
 const MEMORY_BYTES: u64 = 4 << 30;
 
+/// Starts a program that is asked on its standard input and answers on its standard output.
+fn piped(command: &mut Command) -> std::io::Result<(Child, ChildStdin, BufReader<ChildStdout>)> {
+    let mut child = command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()?;
+    let (input, output) = child
+        .stdin
+        .take()
+        .zip(child.stdout.take())
+        .ok_or_else(|| std::io::Error::other("it has no pipes"))?;
+    Ok((child, input, BufReader::new(output)))
+}
+
 /// `unspool-query`, spoken to as `unspool query` does.
 pub(super) struct Ours {
     child: Child,
@@ -20,21 +34,12 @@ pub(super) struct Ours {
 impl Ours {
     /// Starts it and opens the run in a folder.
     pub(super) fn start(program: &Path, run: &Path, threads: usize) -> Result<Self, String> {
-        let mut child = Command::new(program)
-            .arg("--serve")
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
+        let (child, input, output) = piped(Command::new(program).arg("--serve"))
             .map_err(|error| format!("start `{}`: {error}", program.display()))?;
-        let (input, output) = child
-            .stdin
-            .take()
-            .zip(child.stdout.take())
-            .ok_or("no pipes to the engine")?;
         let mut engine = Self {
             child,
             input,
-            output: BufReader::new(output),
+            output,
         };
         let manifest = std::fs::read_to_string(run.join("run.json"))
             .map_err(|error| format!("read the manifest of `{}`: {error}", run.display()))?;
@@ -135,23 +140,17 @@ pub(super) struct Found {
 impl Duck {
     /// Starts it over the tables of a run.
     pub(super) fn start(python: &str, run: &Path, threads: usize) -> Result<Self, String> {
-        let mut child = Command::new(python)
+        let mut command = Command::new(python);
+        command
             .args(["-c", include_str!("duck.py")])
             .arg(run.join("tables"))
-            .arg(threads.to_string())
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .map_err(|error| format!("start `{python}`: {error}"))?;
-        let (input, output) = child
-            .stdin
-            .take()
-            .zip(child.stdout.take())
-            .ok_or("no pipes to DuckDB")?;
+            .arg(threads.to_string());
+        let (child, input, output) =
+            piped(&mut command).map_err(|error| format!("start `{python}`: {error}"))?;
         let mut duck = Self {
             child,
             input,
-            output: BufReader::new(output),
+            output,
             version: String::new(),
         };
         let begun = duck.line()?;

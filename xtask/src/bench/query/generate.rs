@@ -345,7 +345,7 @@ fn path_of(path: u64) -> String {
         _ => "dat",
     };
     format!(
-        "/work/area{}/module{:03}/file{path:05}.{ending}",
+        "/data/area{}/module{:03}/file{path:05}.{ending}",
         path % 7,
         path % 311
     )

@@ -70,16 +70,25 @@ fn engine_beside(binary: &Path) -> Result<PathBuf, String> {
     ))
 }
 
+/// Where a run of this name is kept, and whether it is whole there; what is left of a broken attempt is removed.
+fn place(name: &str) -> Result<(PathBuf, bool), String> {
+    let run = folder()?.join(name);
+    let is_made = run.join("run.json").is_file();
+    if !is_made {
+        clear(&run)?;
+    }
+    Ok((run, is_made))
+}
+
 fn generated(binary: &Path, size: Size) -> Result<PathBuf, String> {
     let calls = match size {
         Size::Full => CALLS,
         Size::Smoke => CALLS_SMOKE,
     };
-    let run = folder()?.join(format!("query-{calls}"));
-    if run.join("run.json").is_file() {
+    let (run, is_made) = place(&format!("query-{calls}"))?;
+    if is_made {
         return Ok(run);
     }
-    clear(&run)?;
     let mut import = Command::new(binary)
         .args([
             "import", "--quiet", "--redact", "none", "--format", "strace", "-o",
@@ -111,11 +120,10 @@ fn recorded(binary: &Path, size: Size) -> Result<PathBuf, String> {
         Size::Full => JOB_FILES,
         Size::Smoke => JOB_FILES_SMOKE,
     };
-    let run = folder()?.join(format!("query-recorded-{files}"));
-    if run.join("run.json").is_file() {
+    let (run, is_made) = place(&format!("query-recorded-{files}"))?;
+    if is_made {
         return Ok(run);
     }
-    clear(&run)?;
     let status = Command::new(binary)
         .args(["record", "--quiet", "-o"])
         .arg(&run)

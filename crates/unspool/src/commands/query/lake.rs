@@ -210,16 +210,7 @@ fn day(clock: &str, start_ns: i64) -> Option<String> {
 
 /// A value as names of folders have it: what has a meaning there is `%XX`.
 fn escaped(text: &str) -> String {
-    let mut escaped = String::new();
-    for byte in text.bytes() {
-        match byte {
-            b'-' | b'_' | b'.' | b'0'..=b'9' | b'a'..=b'z' | b'A'..=b'Z' => {
-                escaped.push(char::from(byte));
-            }
-            _ => escaped.push_str(&format!("%{byte:02X}")),
-        }
-    }
-    escaped
+    sources::percent_encoded(text.as_bytes(), b"")
 }
 
 fn make_folder(folder: &Path) -> Result<()> {

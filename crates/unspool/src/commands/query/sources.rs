@@ -234,16 +234,22 @@ fn url(folder: &Path) -> Result<String> {
         .canonicalize()
         .with_context(|| format!("cannot find `{}`", folder.display()))?;
     let mut url = String::from("file://");
-    for byte in folder.as_os_str().as_bytes() {
-        match byte {
-            b'/' | b'-' | b'_' | b'.' | b'~' | b'0'..=b'9' | b'a'..=b'z' | b'A'..=b'Z' => {
-                url.push(char::from(*byte));
-            }
-            _ => url.push_str(&format!("%{byte:02X}")),
-        }
-    }
+    url.push_str(&percent_encoded(folder.as_os_str().as_bytes(), b"/~"));
     url.push('/');
     Ok(url)
+}
+
+/// Bytes with `%XX` for all that have a meaning in URLs or names of folders, but for those that are `kept`.
+pub(super) fn percent_encoded(bytes: &[u8], kept: &[u8]) -> String {
+    let mut encoded = String::with_capacity(bytes.len());
+    for byte in bytes {
+        if byte.is_ascii_alphanumeric() || b"-_.".contains(byte) || kept.contains(byte) {
+            encoded.push(char::from(*byte));
+        } else {
+            encoded.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    encoded
 }
 
 /// A folder for tables that live as long as the query.
