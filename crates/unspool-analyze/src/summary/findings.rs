@@ -74,45 +74,75 @@ fn failing_calls(world: &World, totals: &Totals, sentences: &mut Vec<Vec<u8>>) {
     }
 }
 
-/// Failed processes: the first one and what made it fail, then the others in the order of their starts.
+/// Failed processes: the first one and what made it fail, then the others in the order of their starts; those that ran the
+/// same program and ended alike in one sentence.
 fn failed_processes(
     world: &World,
     processes: &[&Process],
     blamed: &[&Process],
     sentences: &mut Vec<Vec<u8>>,
 ) {
-    let others = processes.iter().copied().filter(|process| {
-        has_failed(process) && !blamed.iter().any(|blamed| blamed.id == process.id)
-    });
-    let failed: Vec<&Process> = blamed.iter().copied().chain(others).collect();
     // The chain is told whole: its end is the cause.
-    let told = EACH_MAX.max(blamed.len());
-    for (index, process) in failed.iter().take(told).enumerate() {
+    for (index, process) in blamed.iter().enumerate() {
+        let above = index.checked_sub(1).and_then(|above| blamed.get(above));
         let mut sentence = process_label(world, process.id);
-        if let Some(above) = index.checked_sub(1).and_then(|above| blamed.get(above))
-            && index < blamed.len()
-        {
+        if let Some(above) = above {
             sentence.extend_from_slice(b", the last that ");
             sentence.extend_from_slice(&process_label(world, above.id));
             sentence.extend_from_slice(b" ran,");
         }
-        let how = match exit_of(process) {
-            (Some(code), _) => format!(" exited with status {code}"),
-            (None, Some(signal)) => {
-                format!(" was killed by {}", unspool_model::signal::name(signal))
-            }
-            (None, None) => String::new(),
-        };
-        sentence.extend_from_slice(how.as_bytes());
-        let argv = process.image().map_or(&[][..], |image| &image.argv);
-        for (index, arg) in argv.iter().enumerate() {
-            sentence.extend_from_slice(if index == 0 { b": " } else { b" " });
-            sentence.extend_from_slice(arg);
-        }
+        push_end(&mut sentence, process);
+        push_argv(&mut sentence, process);
         sentences.push(sentence);
     }
-    if let Some(more) = failed.len().checked_sub(told).filter(|more| *more > 0) {
+    let mut places: HashMap<(&[u8], Option<u32>), usize> = HashMap::new();
+    let mut alike: Vec<Vec<&Process>> = Vec::new();
+    for process in processes {
+        if !has_failed(process) || blamed.iter().any(|blamed| blamed.id == process.id) {
+            continue;
+        }
+        let exe = process.image().map_or(&[][..], |image| &image.exe);
+        let place = *places
+            .entry((exe, shell_status(process)))
+            .or_insert(alike.len());
+        match alike.get_mut(place) {
+            Some(group) => group.push(process),
+            None => alike.push(vec![process]),
+        }
+    }
+    let told = EACH_MAX.saturating_sub(blamed.len());
+    for group in alike.iter().take(told) {
+        let Some(process) = group.first() else {
+            continue;
+        };
+        let mut sentence = process_label(world, process.id);
+        if let Some(others) = group.len().checked_sub(1).filter(|others| *others > 0) {
+            sentence.extend_from_slice(format!(" and {others} more").as_bytes());
+        }
+        push_end(&mut sentence, process);
+        push_argv(&mut sentence, process);
+        sentences.push(sentence);
+    }
+    let more: usize = alike.iter().skip(told).map(Vec::len).sum();
+    if more > 0 {
         sentences.push(format!("{more} more processes failed").into_bytes());
+    }
+}
+
+fn push_end(sentence: &mut Vec<u8>, process: &Process) {
+    let how = match exit_of(process) {
+        (Some(code), _) => format!(" exited with status {code}"),
+        (None, Some(signal)) => format!(" was killed by {}", unspool_model::signal::name(signal)),
+        (None, None) => String::new(),
+    };
+    sentence.extend_from_slice(how.as_bytes());
+}
+
+fn push_argv(sentence: &mut Vec<u8>, process: &Process) {
+    let argv = process.image().map_or(&[][..], |image| &image.argv);
+    for (index, arg) in argv.iter().enumerate() {
+        sentence.extend_from_slice(if index == 0 { b": " } else { b" " });
+        sentence.extend_from_slice(arg);
     }
 }
 

@@ -486,6 +486,7 @@ fn the_summary_names_what_a_script_failed_with_first() {
             "exited with status 1: cat /etc/unspool-is-not-there",
         ],
     );
+    begins(3, &["sh[", "] and 6 more exited with status 3: sh -c"]);
     assert!(!findings[3].contains("the last that"), "{findings:#?}");
     let missing = findings
         .iter()
