@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use crate::program::{Program, has_tool, root, text};
+use crate::program::{Program, has_tool, is_ci, root, text};
 
 /// Processes, pipes, threads, failures, signals, sockets, and names that formats trip over.
 const JOB: &str = r#"
@@ -31,8 +31,7 @@ pub(crate) fn reader(path: &str) -> Option<PathBuf> {
     if found.exists() {
         return Some(found);
     }
-    let in_ci = std::env::vars_os().any(|(key, _)| key == "CI");
-    assert!(!in_ci, "the reader `{path}` is missing in CI");
+    assert!(!is_ci(), "the reader `{path}` is missing in CI");
     eprintln!(
         "skipped: there is no reader `{}`; `.ci/run` installs it",
         found.display()

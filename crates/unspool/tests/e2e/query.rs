@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use crate::program::{Program, has_engine, text};
+use crate::program::{Program, has_engine, is_ci, text};
 
 /// A store with a run that reads, writes, fails and talks.
 fn recorded() -> Option<(Program, PathBuf)> {
@@ -426,10 +426,7 @@ fn the_prompt_answers() {
         return;
     };
     if Command::new("script").arg("--version").output().is_err() {
-        assert!(
-            std::env::var_os("CI").is_none_or(|ci| ci != "true"),
-            "script of bsdutils"
-        );
+        assert!(!is_ci(), "script of bsdutils");
         eprintln!("skipped: no `script`, which makes a terminal");
         return;
     }
