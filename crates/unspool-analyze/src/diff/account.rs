@@ -3,6 +3,8 @@
 
 use std::collections::BTreeMap;
 
+use unspool_model::event::Errno;
+
 use super::Joint;
 use super::finding::{Finding, FindingKind};
 use super::phrases::{duration, say, waiting, who};
@@ -254,6 +256,12 @@ fn in_calls(joint: &Joint<'_>, role: u32, key: u32, sides: &[Option<&Use>]) -> O
         (Wait::Lock, _) if most_ns > FLOOR_NS / 3 && used.time_ns < most_ns.saturating_mul(8) => {
             0.3
         }
+        // Whoever finds locks taken on every day sleeps until they are free, as long as it takes.
+        (Wait::Sleep, _)
+            if is_contended(joint, role) && used.time_ns < most_ns.saturating_mul(8) =>
+        {
+            0.25
+        }
         (
             Wait::Other,
             KeyKind::Call | KeyKind::File | KeyKind::Folder | KeyKind::Device | KeyKind::Anonymous,
@@ -261,32 +269,28 @@ fn in_calls(joint: &Joint<'_>, role: u32, key: u32, sides: &[Option<&Use>]) -> O
         (Wait::Transfer, KeyKind::File) if super::is_system(&found.raw) => 0.2,
         _ => 1.0,
     };
-    let name: Vec<u8> = match found.kind {
-        KeyKind::Peer | KeyKind::Call => found
-            .name
-            .split(|byte| *byte == b' ')
-            .next_back()
-            .map(<[u8]>::to_vec)
-            .unwrap_or_default(),
-        _ => found.raw.clone(),
+    let name = match found.kind {
+        KeyKind::Peer | KeyKind::Call => found.name.rsplit(|byte| *byte == b' ').next(),
+        _ => Some(found.raw.as_slice()),
     };
+    let name = name.unwrap_or_default();
     let kind = if wait == Wait::Lock {
         FindingKind::Lock
     } else {
         FindingKind::Slower
     };
+    let time = duration(used.time_ns);
     let what = match (wait, found.kind) {
-        (Wait::Sleep, _) => say!("slept ", duration(used.time_ns)),
-        (Wait::Lock, _) => say!("waited ", duration(used.time_ns), " for a lock on ", name),
-        (_, KeyKind::Peer) => say!("waited ", duration(used.time_ns), " for ", name),
-        (_, KeyKind::Call) => say!("spent ", duration(used.time_ns), " in ", name),
-        _ => say!("spent ", duration(used.time_ns), " on ", name),
+        (Wait::Sleep, _) => say!("slept ", time),
+        (Wait::Lock, _) => say!("waited ", time, " for a lock on ", name),
+        (_, KeyKind::Peer) => say!("waited ", time, " for ", name),
+        (_, KeyKind::Call) => say!("spent ", time, " in ", name),
+        _ => say!("spent ", time, " on ", name),
     };
     // The longest call may have begun long before its end: what it waited for happened in between.
-    let at_ns = used.first_ns;
-    let finding = Finding::new(kind, 0.0, &name)
-        .values(duration(most_ns), duration(used.time_ns))
-        .at(at_ns, Some(used.longest_seq))
+    let finding = Finding::new(kind, 0.0, name)
+        .values(duration(most_ns), time)
+        .at(used.first_ns, Some(used.longest_seq))
         .of(role, Some(key))
         .evidence(format!("longest call: {}", duration(used.longest_ns)))
         .says(say!(
@@ -301,6 +305,24 @@ fn in_calls(joint: &Joint<'_>, role: u32, key: u32, sides: &[Option<&Use>]) -> O
         weight,
         finding,
     })
+}
+
+/// Whether processes of the role found locks taken, in every run.
+fn is_contended(joint: &Joint<'_>, role: u32) -> bool {
+    let finds_locks = |side: usize| {
+        joint
+            .uses
+            .range((role, 0)..=(role, u32::MAX))
+            .filter_map(|(_, sides)| sides.get(side).copied().flatten())
+            .flat_map(|used| &used.errors)
+            .any(|failures| {
+                failures.errno == Errno(11)
+                    && matches!(failures.call, "fcntl" | "flock" | "fcntl64")
+            })
+    };
+    (0..joint.runs.len())
+        .filter(|side| joint.role_of(role, *side).is_some())
+        .all(finds_locks)
 }
 
 /// Most that time outside of calls may weigh when nobody measured what it was: another job on the same processor looks

@@ -272,6 +272,48 @@ impl Judge<'_, '_> {
             && kind_of(cause) == Some(KeyKind::Peer)
     }
 
+    /// Whether nothing was asked of another end because the role failed of something else after it had connected: who is
+    /// not let in does not go on.
+    fn is_broken_off(&self, cause: &Finding, effect: &Finding) -> bool {
+        effect.kind == FindingKind::ConnectionError
+            && effect.after == b"no connection"
+            && cause.role == effect.role
+            && (matches!(cause.kind, FindingKind::Error | FindingKind::FileMissing)
+                && cause.score >= 2.5
+                || self.is_input_less(cause))
+            && cause.at_ns > effect.at_ns + self.slack_ns
+            && !super::is_system(&cause.subject)
+    }
+
+    /// Whether an input is shorter than before.
+    fn is_input_less(&self, finding: &Finding) -> bool {
+        let file = finding
+            .key
+            .and_then(|key| self.joint.keys.get(key as usize))
+            .is_some_and(|key| key.kind == KeyKind::File);
+        file && (finding.kind == FindingKind::Content
+            || finding.kind == FindingKind::Less && !self.is_output(finding))
+            && finding.score >= 1.6
+    }
+
+    /// Whether a lookup fails because the file that says what to look for, or that holds it, is another one.
+    fn is_read_in_vain(&self, cause: &Finding, effect: &Finding) -> bool {
+        let is_lookup = matches!(effect.kind, FindingKind::FileMissing | FindingKind::Error)
+            && effect.before != b"there"
+            && effect.before != b"worked";
+        is_lookup
+            && cause.role == effect.role
+            && cause.at_ns <= effect.at_ns
+            && self.is_input_less(cause)
+            && self
+                .joint
+                .any_role(cause.role.unwrap_or(u32::MAX))
+                .is_some_and(|role| {
+                    // A script that is another one is told by what it does.
+                    role.label != super::roles::base(&cause.subject)
+                })
+    }
+
     /// Whether new input is as much as what an output has more.
     fn is_fed(&self, cause: &Finding, effect: &Finding) -> bool {
         let used = |finding: &Finding, side: usize| {
@@ -289,8 +331,14 @@ impl Judge<'_, '_> {
         let (Some(from), Some(to)) = (cause.role, effect.role) else {
             return false;
         };
-        if self.is_pause(cause, effect) {
+        if self.is_pause(cause, effect) || self.is_broken_off(cause, effect) {
             return true;
+        }
+        if self.is_read_in_vain(cause, effect) {
+            return true;
+        }
+        if self.is_broken_off(effect, cause) {
+            return false;
         }
         if effect.kind == FindingKind::Machine || cause.score < 1.6 {
             return false;

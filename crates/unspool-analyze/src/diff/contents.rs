@@ -55,9 +55,12 @@ impl Touched {
             if now.inode == UNKNOWN {
                 continue;
             }
+            // What is made anew for each run says nothing of what people change.
+            let was_old =
+                |one: &Content| joint.runs.first().is_some_and(|run| is_settled(one, run));
             if before.iter().any(|one| is_untouched(now, one)) {
                 counts.untouched += 1;
-            } else {
+            } else if before.first().is_some_and(|one| was_old(one)) {
                 counts.touched += 1;
             }
         }

@@ -82,10 +82,19 @@ struct Thread {
     process: ProcessId,
     role: u32,
     last_end_ns: i64,
-    /// Time in the last call that waits for several things, and its key: what the next call touches was waited for.
-    pending: Option<(u32, i64)>,
+    /// Time in the last calls that wait for several things: what the next call touches was waited for.
+    pending: Option<Pending>,
     /// Since when it is in a call that has not returned.
     unfinished: Option<(u32, i64, Wait)>,
+}
+
+/// Waiting for any of several things.
+#[derive(Clone, Copy, Debug)]
+struct Pending {
+    key: u32,
+    ns: i64,
+    /// Whether something was ready in the end; else it was a sleep, until something else is waited for.
+    is_ready: bool,
 }
 
 impl Profiler {
@@ -306,16 +315,13 @@ impl Profiler {
 
     /// Where the time of the thread goes: from its last call to this one outside of calls, then in this one.
     fn account(&mut self, step: &Step<'_>, role: u32, key: u32, wait: Wait, end_ns: i64) {
-        let moves = self.profile.keys.get(key as usize).is_some_and(|key| {
-            matches!(
-                key.kind,
-                KeyKind::Peer
-                    | KeyKind::Listener
-                    | KeyKind::Pipe
-                    | KeyKind::LocalSocket
-                    | KeyKind::Device
-            )
-        });
+        let kind = self.profile.keys.get(key as usize).map(|key| key.kind);
+        // Other ends are waited for with time limits, again and again.
+        let is_socket = matches!(
+            kind,
+            Some(KeyKind::Peer | KeyKind::Listener | KeyKind::LocalSocket)
+        );
+        let moves = is_socket || matches!(kind, Some(KeyKind::Pipe | KeyKind::Device));
         let thread = self.thread(step, role);
         let since_ns = thread.last_end_ns;
         let gap_ns = step.time_ns.saturating_sub(since_ns).max(0);
@@ -328,12 +334,20 @@ impl Profiler {
             Wait::Ready => {
                 let so_far = thread
                     .pending
-                    .filter(|(of, _)| *of == key)
-                    .map_or(0, |(_, ns)| ns);
-                thread.pending = Some((key, so_far + step.duration_ns.unwrap_or(0)));
+                    .filter(|pending| pending.key == key)
+                    .map_or(0, |pending| pending.ns);
+                thread.pending = Some(Pending {
+                    key,
+                    ns: so_far + step.duration_ns.unwrap_or(0),
+                    is_ready: step.outcome != Outcome::Returned(0),
+                });
             }
             // What comes over a connection or a pipe is what was waited for; files are always ready.
             Wait::Transfer if moves => waited = thread.pending.take(),
+            // Nothing came, and the thread went on with a file.
+            Wait::Transfer if thread.pending.is_some_and(|pending| !pending.is_ready) => {
+                waited = thread.pending.take();
+            }
             _ => {}
         }
         thread.unfinished = match step.outcome {
@@ -344,17 +358,22 @@ impl Profiler {
             found.outside_ns = found.outside_ns.saturating_add(gap_ns);
             found.thread_ns = found.thread_ns.saturating_add(life_ns);
         }
-        if let Some((waited, ns)) = waited
-            && waited != key
-            && ns > 0
-        {
-            self.move_time(role, waited, key, ns, step);
+        let Some(waited) = waited.filter(|waited| waited.ns > 0 && waited.key != key) else {
+            return;
+        };
+        if waited.is_ready || is_socket {
+            self.move_time(role, waited, (key, Wait::Transfer), step);
+        } else {
+            // `select` without descriptors, or nothing came: the time went by and nothing was waited for.
+            let sleep = self.intern(KeyKind::Call, b"sleep".to_vec(), b"sleep");
+            self.move_time(role, waited, (sleep, Wait::Sleep), step);
         }
     }
 
     /// What a thread waited for is what it touched when the waiting was over.
-    fn move_time(&mut self, role: u32, from: u32, to: u32, ns: i64, step: &Step<'_>) {
-        if let Some(place) = self.use_ids.get(&(role, from)).copied()
+    fn move_time(&mut self, role: u32, from: Pending, to: (u32, Wait), step: &Step<'_>) {
+        let ns = from.ns;
+        if let Some(place) = self.use_ids.get(&(role, from.key)).copied()
             && let Some(used) = self.uses.get_mut(place as usize)
         {
             used.time_ns -= ns;
@@ -362,10 +381,10 @@ impl Profiler {
                 *waited -= ns;
             }
         }
-        let place = self.use_of(role, to, step);
+        let place = self.use_of(role, to.0, step);
         if let Some(used) = self.uses.get_mut(place) {
             used.time_ns = used.time_ns.saturating_add(ns);
-            if let Some(waited) = used.waits.get_mut(Wait::Transfer as usize) {
+            if let Some(waited) = used.waits.get_mut(to.1 as usize) {
                 *waited = waited.saturating_add(ns);
             }
             if ns > used.longest_ns {
@@ -776,6 +795,7 @@ fn count(used: &mut Use, step: &Step<'_>, touch: Option<Touch>, group: Group) {
     let bytes = touch.and_then(|touch| touch.bytes).unwrap_or(0);
     match group {
         Group::Read => {
+            used.empty_reads += u32::from(step.outcome == Outcome::Returned(0));
             used.bytes_read = used.bytes_read.saturating_add(bytes);
             used.most_read = used.most_read.max(bytes);
         }

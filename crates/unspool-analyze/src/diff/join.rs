@@ -181,6 +181,10 @@ impl<'p> Joint<'p> {
     /// A word or path of a baseline as the subject would have it: folders that only have another name are renamed.
     pub(super) fn renamed(&self, side: usize, word: &[u8]) -> Vec<u8> {
         let mut word = word.to_vec();
+        // A name by itself was chosen by whoever wrote the command.
+        if !word.contains(&b'/') {
+            return word;
+        }
         for folder in self.folders.get(side).into_iter().flatten() {
             let (from, to) = (
                 super::roles::base(&folder.from),

@@ -14,15 +14,19 @@ mod families;
 mod finding;
 mod fold;
 mod join;
+mod lists;
 mod messages;
 mod names;
 mod order;
+mod peers;
 mod phrases;
 mod processes;
 mod profile;
 mod rank;
 mod resources;
 mod roles;
+mod siblings;
+mod telling;
 #[cfg(test)]
 mod tests;
 mod words;
@@ -95,6 +99,7 @@ pub fn compare(baselines: &[&Profile], subject: &Profile) -> Difference {
     let mut findings = Vec::new();
     processes::find(&joint, &mut findings);
     resources::find(&joint, &mut findings);
+    siblings::find(&joint, &mut findings);
     account::find(&joint, &mut findings);
     order::find(&joint, &mut findings);
     messages::find(&joint, &mut findings);

@@ -1,7 +1,7 @@
 //! What resources are called in every run, and what the names of a run depend on.
 
 use unspool_model::event::ClockKind;
-use unspool_model::normalize::{Context, DateCount, EPHEMERAL_PORT_MIN, Kind};
+use unspool_model::normalize::{Context, DateCount, EPHEMERAL_PORT_MIN, Hashes, Kind};
 use unspool_model::world::{Resource, ResourceKind, World};
 
 use super::fold::{NameRules, RunIdentity};
@@ -149,7 +149,22 @@ pub(super) fn context(world: &World, identity: &RunIdentity, rules: &mut NameRul
         pids,
         ports,
         patterns: rules.patterns.clone(),
+        hashes: hashes(world),
     }
+}
+
+/// What the names of files and the words of command lines show of hashes.
+fn hashes(world: &World) -> Hashes {
+    let files = world
+        .resources
+        .iter()
+        .map(|resource| resource.name.as_slice());
+    let words = world
+        .iter_processes()
+        .flat_map(|process| &process.images)
+        .filter(|image| !image.inherited)
+        .flat_map(|image| image.argv.iter().map(Vec::as_slice));
+    Hashes::learn(files.chain(words))
 }
 
 fn port_of(address: &[u8]) -> Option<u16> {

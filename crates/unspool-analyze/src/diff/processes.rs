@@ -6,6 +6,7 @@ use unspool_model::signal;
 
 use super::Joint;
 use super::finding::{Finding, FindingKind};
+use super::lists::{self, Lists};
 use super::phrases::{exit, say, times, who};
 use super::profile::{Command, ExitKey, Profile, Role};
 
@@ -418,24 +419,27 @@ fn commands(
         })
         .collect();
     let known: BTreeSet<&Vec<Vec<u8>>> = renamed.iter().flat_map(BTreeMap::keys).collect();
-    let in_order = |found: Vec<(&'_ Vec<Vec<u8>>, &'_ Command)>| {
-        let mut found = found;
-        found.sort_by_key(|(_, command)| (command.first_ns, command.first_seq));
-        found
-            .into_iter()
-            .map(|(words, command)| (words.clone(), command.clone()))
-            .collect::<Vec<_>>()
-    };
+    if subject.commands.keys().all(|words| known.contains(words)) {
+        return;
+    }
+    let lists = sides
+        .first()
+        .map(|before| Lists::learn(before, subject))
+        .unwrap_or_default();
+    let known_signatures: BTreeSet<_> = known.iter().map(|words| lists.signature(words)).collect();
     let new = in_order(
         subject
             .commands
             .iter()
             .filter(|(words, _)| !known.contains(words))
+            .filter(|(words, _)| !known_signatures.contains(&lists.signature(words)))
             .collect(),
     );
-    if new.is_empty() {
-        return;
-    }
+    let ours: BTreeSet<_> = subject
+        .commands
+        .keys()
+        .map(|words| lists.signature(words))
+        .collect();
     let lost = in_order(
         renamed
             .first()
@@ -443,6 +447,7 @@ fn commands(
             .flatten()
             .filter(|(words, _)| {
                 !subject.commands.contains_key(*words)
+                    && !ours.contains(&lists.signature(words))
                     && renamed.iter().all(|commands| commands.contains_key(*words))
             })
             .map(|(words, command)| (words, *command))
@@ -451,43 +456,72 @@ fn commands(
     // Many commands that differ are the job's data, not its configuration.
     let many = new.len() > 4;
     let one = new.len() == 1;
+    let is_derived = is_derived(joint, role, subject);
     let mut lost: Vec<_> = lost.into_iter().collect();
     for (words, command) in new.into_iter().take(4) {
+        let signature: BTreeSet<_> = lists.signature(&words).into_iter().collect();
         let alike = lost
             .iter()
             .enumerate()
-            .map(|(place, (other, _))| (place, likeness(&words, other)))
+            .map(|(place, (other, _))| {
+                let other: BTreeSet<_> = lists.signature(other).into_iter().collect();
+                (place, other.intersection(&signature).count())
+            })
             .max_by_key(|(place, alike)| (*alike, std::cmp::Reverse(*place)));
         let pair = match alike {
-            Some((place, alike)) if alike > 0 || one => Some(lost.remove(place)),
+            // The name of the program is in both.
+            Some((place, alike)) if alike > 1 || one => Some(lost.remove(place)),
             _ => None,
         };
-        let Some(finding) = argument(joint, role, &words, &command, pair.as_ref()) else {
+        let Some(finding) = argument(joint, role, (&words, &command), pair.as_ref(), &lists) else {
             continue;
         };
         let mut finding = finding;
         if many {
             finding.score *= 0.4;
         }
+        if is_derived {
+            finding.score *= DERIVED;
+        }
         out.push(finding);
     }
 }
 
-fn likeness(one: &[Vec<u8>], other: &[Vec<u8>]) -> usize {
-    let words: BTreeSet<&Vec<u8>> = one.iter().skip(1).collect();
-    other
-        .iter()
-        .skip(1)
-        .filter(|word| words.contains(word))
-        .count()
+/// Weight of an argument that another program made up, in comparison to one that somebody wrote.
+const DERIVED: f64 = 0.38;
+
+/// Programs that make command lines of what they read or find.
+const MAKERS: &[&[u8]] = &[b"xargs", b"find", b"parallel"];
+
+/// Whether a program makes up the arguments, not the job: a helper in the folder of another program's parts, what is
+/// given to `xargs`.
+fn is_derived(joint: &Joint<'_>, role: u32, subject: &Role) -> bool {
+    let is_helper = subject
+        .programs
+        .keys()
+        .all(|program| program.windows(9).any(|part| part == b"/libexec/"));
+    let parent = joint.roles.get(role as usize).and_then(|role| role.parent);
+    let of_maker = parent
+        .and_then(|parent| joint.any_role(parent))
+        .is_some_and(|parent| MAKERS.contains(&parent.label.as_slice()));
+    of_maker || is_helper && !subject.programs.is_empty() && parent.is_some()
+}
+
+/// Commands by when they ran.
+fn in_order(mut found: Vec<(&Vec<Vec<u8>>, &Command)>) -> Vec<(Vec<Vec<u8>>, Command)> {
+    found.sort_by_key(|(_, command)| (command.first_ns, command.first_seq));
+    found
+        .into_iter()
+        .map(|(words, command)| (words.clone(), command.clone()))
+        .collect()
 }
 
 fn argument(
     joint: &Joint<'_>,
     role: u32,
-    words: &[Vec<u8>],
-    command: &Command,
+    (words, command): (&[Vec<u8>], &Command),
     before: Option<&(Vec<Vec<u8>>, Command)>,
+    lists: &Lists,
 ) -> Option<Finding> {
     let raw = command.raw.join(&b' ');
     let Some((old_words, old)) = before else {
@@ -501,8 +535,8 @@ fn argument(
                 .says(say!(who(joint, role), " ran with other arguments: ", raw)),
         );
     };
-    let gone = words_only_in(old_words, words, &old.raw);
-    let come = words_only_in(words, old_words, &command.raw);
+    let gone = words_only_in(old_words, words, &old.raw, lists);
+    let come = words_only_in(words, old_words, &command.raw, lists);
     let (only_old, only_new) = (gone.clone(), come.clone());
     let (gone, come) = (gone.join(&b' '), come.join(&b' '));
     if gone == come {
@@ -545,17 +579,32 @@ fn argument(
     )
 }
 
-/// Raw words whose normalised form the other side does not have.
-fn words_only_in(words: &[Vec<u8>], other: &[Vec<u8>], raw: &[Vec<u8>]) -> Vec<Vec<u8>> {
-    let mut have: BTreeMap<&Vec<u8>, usize> = BTreeMap::new();
-    for word in other {
-        *have.entry(word).or_default() += 1;
+/// Raw words whose normalised form the other side does not have; of lists, whether there is such a list.
+fn words_only_in(
+    words: &[Vec<u8>],
+    other: &[Vec<u8>],
+    raw: &[Vec<u8>],
+    lists: &Lists,
+) -> Vec<Vec<u8>> {
+    let role = |word: &[u8]| lists.member(word).unwrap_or_else(|| word.to_vec());
+    let mut have: BTreeMap<Vec<u8>, usize> = BTreeMap::new();
+    for word in other.iter().flat_map(|word| lists::parts(word)) {
+        *have.entry(role(word)).or_default() += 1;
     }
     let mut only = Vec::new();
     for (word, raw) in words.iter().zip(raw) {
-        match have.get_mut(word) {
-            Some(count) if *count > 0 => *count -= 1,
-            _ => only.push(raw.clone()),
+        let parts: Vec<&[u8]> = lists::parts(word).collect();
+        let mut raw_parts: Vec<&[u8]> = lists::parts(raw).collect();
+        // A time of day with a blank in it became one placeholder.
+        if parts.len() != raw_parts.len() {
+            raw_parts.clone_from(&parts);
+        }
+        for (word, raw) in parts.into_iter().zip(raw_parts) {
+            match have.get_mut(&role(word)) {
+                Some(_) if lists.member(word).is_some() => {}
+                Some(count) if *count > 0 => *count -= 1,
+                _ => only.push(raw.to_vec()),
+            }
         }
     }
     only

@@ -223,6 +223,8 @@ pub(super) struct Use {
     pub(super) bytes_written: u64,
     /// Most bytes that one call read: the size of a small file.
     pub(super) most_read: u64,
+    /// Reads that gave nothing: the end of a file, or another end that closed.
+    pub(super) empty_reads: u32,
     pub(super) errors: Vec<Failures>,
     /// In calls on it, and waiting for it.
     pub(super) time_ns: i64,

@@ -48,8 +48,10 @@ pub(super) fn rank(joint: &Joint<'_>, mut findings: Vec<Finding>) -> Vec<Finding
         let position = ((finding.at_ns - subject.start_ns) as f64 / length).clamp(0.0, 1.0);
         finding.score *= 1.0 + 0.25 * (1.0 - position);
     }
-    sort(&mut findings);
+    findings.sort_by(in_order);
     findings.truncate(CONSIDERED_MAX);
+    super::telling::temper(joint, &mut findings);
+    sort(&mut findings);
     causes(joint, &mut findings);
     contents::temper(joint, &mut findings);
     findings.retain(|finding| finding.score >= SCORE_MIN);

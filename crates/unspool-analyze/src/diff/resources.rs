@@ -102,7 +102,7 @@ pub(super) struct Place<'a, 'p> {
 }
 
 impl<'p> Place<'_, 'p> {
-    fn kind(&self) -> KeyKind {
+    pub(super) fn kind(&self) -> KeyKind {
         self.joint
             .keys
             .get(self.key as usize)
@@ -126,7 +126,7 @@ impl<'p> Place<'_, 'p> {
     }
 
     /// When the role ended in the subject.
-    fn end_ns(&self) -> i64 {
+    pub(super) fn end_ns(&self) -> i64 {
         let subject = self.joint.subject();
         self.joint
             .role_of(self.role, subject)
@@ -245,6 +245,23 @@ impl<'p> Place<'_, 'p> {
 
     fn missing(&self, used: &Use, failures: &Failures, out: &mut Vec<Finding>) {
         let name = self.name();
+        // What every run makes for itself was not there before: what kept it from being made is told by another finding.
+        let is_made = (0..self.joint.subject())
+            .filter_map(|side| self.joint.key_of(self.key, side))
+            .any(|key| key.created);
+        let refused = used
+            .errors
+            .iter()
+            .any(|other| HARD.contains(&other.errno.0) && other.group == Group::Change);
+        if is_made && refused {
+            return;
+        }
+        if let Some(name) = super::words::probed(&name) {
+            if !name.is_empty() {
+                self.no_rule(&name, failures, out);
+            }
+            return;
+        }
         let was_there = self.before().any(|before| before.effective() > 0);
         let elsewhere = !was_there && self.used_before_by_any();
         let found_later = used.effective() > 0;
@@ -294,12 +311,56 @@ impl<'p> Place<'_, 'p> {
                 who(self.joint, self.role),
                 call,
                 name,
-                if was_there || elsewhere {
-                    ": it was there before"
-                } else {
-                    ": it was not asked for before"
+                match (was_there || elsewhere, is_made) {
+                    (true, true) => b": before, it was made".to_vec(),
+                    (true, false) => self.name_before(),
+                    (false, _) => b": it was not asked for before".to_vec(),
                 }
             )),
+        );
+    }
+
+    /// That it was there, by the name that it had.
+    fn name_before(&self) -> Vec<u8> {
+        let before = (0..self.joint.subject())
+            .rev()
+            .find_map(|side| self.joint.key_of(self.key, side));
+        let is_of_day = self
+            .joint
+            .keys
+            .get(self.key as usize)
+            .is_some_and(|key| key.name.windows(2).any(|part| part == b"<D"));
+        match before {
+            Some(before) if is_of_day && before.raw != self.name() => {
+                say!(": before, there was ", before.raw)
+            }
+            _ => b": it was there before".to_vec(),
+        }
+    }
+
+    /// `make` looks where version control systems kept files: it has no file of that name, and no rule to make it.
+    fn no_rule(&self, name: &[u8], failures: &Failures, out: &mut Vec<Finding>) {
+        let before = (0..self.joint.subject()).any(|side| {
+            self.joint.runs.get(side).is_some_and(|run| {
+                run.keys
+                    .iter()
+                    .any(|key| key.raw == name || key.raw.ends_with(&say!("/", name)))
+            })
+        });
+        let score = if before { 3.6 } else { 0.6 };
+        out.push(
+            Finding::new(FindingKind::FileMissing, score, name)
+                .values(if before { "there" } else { "not asked for" }, "not found")
+                .at(failures.first_ns, Some(failures.first_seq))
+                .of(self.role, None)
+                .evidence(failure_text(failures, &self.name()))
+                .says(say!(
+                    who(self.joint, self.role),
+                    " has no ",
+                    name,
+                    " and no rule to make it",
+                    if before { ": it was there before" } else { "" }
+                )),
         );
     }
 
@@ -581,6 +642,7 @@ impl<'p> Place<'_, 'p> {
         let written = series(|used| used.bytes_written);
         if contents::find(self, used, baselines, self.touched, out)
             || self.unanswered(used, baselines, out)
+            || super::peers::find(self, used, baselines, out)
         {
             return;
         }
@@ -616,7 +678,10 @@ impl<'p> Place<'_, 'p> {
         }
         let name = self.name();
         let (after, words) = if used.bytes_written == 0 {
-            ("no connection", " got no connection to ")
+            (
+                "no connection",
+                " got no connection to, or asked nothing of, ",
+            )
         } else {
             ("no answer", " got no answer from ")
         };

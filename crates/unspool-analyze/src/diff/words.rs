@@ -35,6 +35,28 @@ pub(super) fn stem(path: &[u8]) -> &[u8] {
     }
 }
 
+/// The file that is looked for when an archive of old version control systems is: `src/SCCS/s.main.c`, `src/RCS/main.c,v`;
+/// empty when that is a folder of such archives.
+pub(super) fn probed(path: &[u8]) -> Option<Vec<u8>> {
+    let base = super::roles::base(path);
+    let folder = path.get(..path.len() - base.len())?;
+    if matches!(base, b"SCCS" | b"RCS") {
+        return Some(Vec::new());
+    }
+    let in_archive = |name: &[u8]| {
+        let own = folder
+            .strip_suffix(b"SCCS/")
+            .or_else(|| folder.strip_suffix(b"RCS/"))
+            .unwrap_or(folder);
+        say!(own, name)
+    };
+    if let Some(name) = base.strip_suffix(b",v").filter(|name| !name.is_empty()) {
+        return Some(in_archive(name));
+    }
+    let name = base.strip_prefix(b"s.").filter(|name| !name.is_empty())?;
+    folder.ends_with(b"SCCS/").then(|| in_archive(name))
+}
+
 /// Whether what is written there is said, not made: a log grows when there is something to say.
 pub(super) fn is_said(path: &[u8]) -> bool {
     let base = super::roles::base(path);

@@ -6,6 +6,7 @@
 
 mod anchor;
 mod dates;
+pub mod hashes;
 pub mod learn;
 pub mod pattern;
 mod scan;
@@ -13,6 +14,7 @@ mod scan;
 mod tests;
 
 pub use anchor::{Anchor, DateCount, days_of};
+pub use hashes::Hashes;
 pub use pattern::{Pattern, PatternError};
 
 /// What a run is, as far as its names depend on it.
@@ -38,6 +40,8 @@ pub struct Context {
     pub ports: Vec<u16>,
     /// Patterns of the user, the first that matches wins.
     pub patterns: Vec<Pattern>,
+    /// Hashes that the names of the run show to be such.
+    pub hashes: Hashes,
 }
 
 /// What a name is.

@@ -11,8 +11,10 @@ const NEAR_EPOCH_DAYS: i64 = 400;
 const HASH_LEN_MIN: usize = 16;
 /// Shortest one that is taken for a hash when digits and letters are mixed well.
 const MIXED_HASH_LEN_MIN: usize = 12;
+/// Shortest one that is taken for a hash when it goes from digits to letters and back, as the short names of commits do.
+const SHORT_HASH_LEN_MIN: usize = 7;
 /// Shortest one between a name and its ending.
-const SHORT_HASH_LEN_MIN: usize = 8;
+const BUILD_HASH_LEN_MIN: usize = 8;
 /// Decimal numbers of so many digits are no counters.
 const NUMBER_LEN_MIN: usize = 15;
 
@@ -130,6 +132,7 @@ impl Place<'_> {
         if open {
             let found = Self::uuid(rest)
                 .or_else(|| self.hash(rest))
+                .or_else(|| self.fan(rest))
                 .or_else(|| self.temporary(rest))
                 .or_else(|| self.who(rest));
             if found.is_some() {
@@ -221,18 +224,62 @@ impl Place<'_> {
             return None;
         }
         let word = rest.get(..len)?;
+        if self.context.hashes.is_hash(word) || self.is_behind_date() && date(rest).is_none() {
+            return Found::new(len, *b"<HASH>", Rule::Hash);
+        }
         let numbers = word.iter().filter(|byte| byte.is_ascii_digit()).count();
         let letters = len - numbers;
         // `main.2feb9ea4.js`: what builders put between name and ending.
         let between =
             matches!(self.before, Some(b'.' | b'-' | b'_')) && rest.get(len) == Some(&b'.');
+        if len < HASH_LEN_MIN && super::hashes::is_random(word) {
+            return Found::new(len, *b"<HASH>", Rule::Hash);
+        }
         if len < MIXED_HASH_LEN_MIN {
-            let short = between && numbers >= 2 && letters >= 1;
+            let short = len >= BUILD_HASH_LEN_MIN && between && numbers >= 2 && letters >= 1;
             return short.then(|| Found::new(len, *b"<HASH>", Rule::Hash))?;
         }
         let mixed = numbers >= 2 && letters >= 2;
         let is_hash = mixed || len >= HASH_LEN_MIN && letters > 0;
         is_hash.then(|| Found::new(len, *b"<HASH>", Rule::Hash))?
+    }
+
+    /// Whether a date that was replaced stands before it: `<D+0>-1234567`.
+    fn is_behind_date(&self) -> bool {
+        let before = self.name.get(..self.at).unwrap_or_default();
+        let Some((b'-' | b'_' | b'.', before)) = before.split_last() else {
+            return false;
+        };
+        let start = before.iter().rposition(|byte| *byte == b'<');
+        let last = start.and_then(|start| before.get(start..));
+        last.is_some_and(|last| {
+            placeholder(last) == Some(last.len())
+                && (last.starts_with(b"<D") || last == b"<TIME>" || last.starts_with(b"<M"))
+        })
+    }
+
+    /// A folder of two hexadecimal digits above names that are hashes: `objects/65/37e9...`.
+    fn fan(&self, rest: &[u8]) -> Option<Found> {
+        if self.before != Some(b'/') || hex_len(rest) != 2 || !super::hashes::is_fan(rest.get(..2)?)
+        {
+            return None;
+        }
+        let above = self.name.get(..self.at.saturating_sub(1))?;
+        let fits = match rest.get(2) {
+            None => self.context.hashes.is_fan_folder(above),
+            Some(b'/') => {
+                let below = rest.get(3..)?;
+                let len = hex_len(below);
+                below.starts_with(b"<HASH>")
+                    || below.starts_with(b"<HH>/")
+                    || len >= SHORT_HASH_LEN_MIN
+                        && ends_word(below, len)
+                        && super::hashes::is_random(below.get(..len)?)
+                    || self.context.hashes.is_fan_folder(above)
+            }
+            _ => false,
+        };
+        fits.then(|| Found::new(2, *b"<HH>", Rule::Hash))?
     }
 
     fn date(&self, rest: &[u8]) -> Option<Found> {
@@ -257,7 +304,12 @@ impl Place<'_> {
                 Some(b'T' | b'_' | b'-' | b' ' | b'.') => 1,
                 _ => 0,
             };
-            if let Some(time) = rest.get(len + gap..).and_then(time) {
+            // `2026-03-15-1234abc` has no time of day.
+            let time = rest.get(len + gap..).and_then(|rest| {
+                let ends = |time: &usize| !rest.get(*time).is_some_and(u8::is_ascii_alphanumeric);
+                time(rest).filter(ends)
+            });
+            if let Some(time) = time {
                 to.push_str("<TIME>");
                 return Found::new(len + gap + time, to, rule);
             }

@@ -1,4 +1,4 @@
-use super::{Anchor, Context, DateCount, Kind, Pattern, learn};
+use super::{Anchor, Context, DateCount, Hashes, Kind, Pattern, learn};
 
 /// 2026-11-20.
 const DAY: i64 = 20_777;
@@ -57,7 +57,7 @@ fn paths_that_survive_days() {
     check("/v/550e8400-e29b-41d4-a716-446655440000/x", "/v/<UUID>/x");
     check(
         "/o/ab/0123456789abcdef0123456789abcdef012345",
-        "/o/ab/<HASH>",
+        "/o/<HH>/<HASH>",
     );
     check(
         "/nix/store/0c7c6pd8wm0sr5q3v3l9p1zj8n3xj5dm-zlib-1.3",
@@ -125,4 +125,78 @@ fn counters_pair_and_versions_do_not() {
     let to: Vec<(u64, &[u8])> = vec![(1, b"/l/libz.so.1.2.13"), (1, b"/d/order_9876.json")];
     assert_eq!(learn::pairs(&from, &to), vec![(0, 1)]);
     assert_eq!(learn::skeleton(b"/usr/lib/python3.11/os.py"), None);
+}
+
+#[test]
+fn short_hashes() {
+    let check = |name, expect| check(Kind::Path, name, expect);
+    check("/srv/pub/2026-11-20-aab0edc/x", "/srv/pub/<D+0>-<HASH>/x");
+    check("/srv/pub/2026-11-20-1234abc", "/srv/pub/<D+0>-<HASH>");
+    check("/srv/pub/2026-11-20-1234567", "/srv/pub/<D+0>-<HASH>");
+    check("/srv/pub/2026-11-20_0315", "/srv/pub/<D+0><TIME>");
+    check("/x/release-3f9c01e", "/x/release-<HASH>");
+    check("/v/3606952438e1.z", "/v/<HASH>.z");
+    check("/r/.git/objects/65/37e9a1c", "/r/.git/objects/<HH>/<HASH>");
+    check("/r/c/ab/0d/37e9a1c", "/r/c/<HH>/<HH>/<HASH>");
+    // Words with a counter, names, numbers.
+    check("/x/feed2024/bed0012", "/x/feed2024/bed0012");
+    check("/x/facade/effaced", "/x/facade/effaced");
+    check("/x/20e0001/1234567", "/x/20e0001/1234567");
+    check("/usr/lib/ca/certs", "/usr/lib/ca/certs");
+}
+
+/// Checks names under what was learnt from all of them.
+#[track_caller]
+fn check_learnt(names: &[&str], expect: &[&str]) {
+    let context = Context {
+        hashes: Hashes::learn(names.iter().map(|name| name.as_bytes())),
+        ..context()
+    };
+    for (name, expect) in names.iter().zip(expect) {
+        let text = context.normalize(Kind::Path, name.as_bytes()).text;
+        assert_eq!(String::from_utf8_lossy(&text), *expect, "{name}");
+        assert_eq!(context.normalize(Kind::Path, &text).text, text, "{name}");
+    }
+}
+
+#[test]
+fn hashes_are_known_by_their_company() {
+    check_learnt(
+        &[
+            "/v/12345678.z",
+            "/v/1a2b3c4d.z",
+            "/v/abcd1234.z",
+            "/v/9f8e7d6c.z",
+            "/w/12345678.txt",
+        ],
+        &[
+            "/v/<HASH>.z",
+            "/v/<HASH>.z",
+            "/v/<HASH>.z",
+            "/v/<HASH>.z",
+            "/w/<HASH>.txt",
+        ],
+    );
+    check_learnt(
+        &[
+            "/v/bed0001.z",
+            "/v/bed0002.z",
+            "/v/bed0003.z",
+            "/v/1234567.z",
+        ],
+        &[
+            "/v/bed0001.z",
+            "/v/bed0002.z",
+            "/v/bed0003.z",
+            "/v/1234567.z",
+        ],
+    );
+    check_learnt(
+        &["/r/.git/objects/pack", "/r/.git/objects/3f", "/r/src/3f"],
+        &["/r/.git/objects/pack", "/r/.git/objects/<HH>", "/r/src/3f"],
+    );
+    check_learnt(
+        &["/o/12/345670123456789abcdef0123456789abcdef01", "1234567"],
+        &["/o/<HH>/<HASH>", "<HASH>"],
+    );
 }

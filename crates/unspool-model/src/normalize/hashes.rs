@@ -1,0 +1,196 @@
+//! Names that are hashes though no grammar can tell: a short hash may be all digits. The names beside it tell: a folder in
+//! which all names are hexadecimal and as long, a longer hash that begins with it, a date to which it is glued; and folders
+//! of two hexadecimal digits above hashes.
+
+use super::dates::digits;
+use crate::map::{Map, Set};
+
+/// Shortest hexadecimal word that may be a hash.
+const LEN_MIN: usize = 7;
+/// Longest short one; what is longer needs no company.
+const LEN_MAX: usize = 15;
+/// Shortest hash of which a shorter one may be the beginning.
+const WHOLE_LEN_MIN: usize = 32;
+/// Names of one form in one folder from which on they say what they are.
+const COMPANY_MIN: usize = 3;
+/// Words that are kept.
+const WORDS_MAX: usize = 100_000;
+
+/// Hashes of a run, learnt from all its names.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Hashes {
+    /// Sorted.
+    words: Vec<Vec<u8>>,
+    /// Folders whose folders of two hexadecimal digits have hashes in them, sorted.
+    fans: Vec<Vec<u8>>,
+}
+
+/// Words in one place of names of one form, and how many of them look random.
+#[derive(Debug, Default)]
+struct Company<'n> {
+    words: Set<&'n [u8]>,
+    random: usize,
+}
+
+impl Hashes {
+    /// Learns from paths and words of command lines.
+    pub fn learn<'n>(names: impl Iterator<Item = &'n [u8]>) -> Self {
+        let mut companies: Map<Vec<u8>, Company<'n>> = Map::default();
+        let mut fans: Set<&[u8]> = Set::default();
+        // Longer hashes by their beginning; those in folders of two digits have it there.
+        let mut beginnings: Set<Vec<u8>> = Set::default();
+        let mut kept = 0;
+        for name in names {
+            if let Some(folder) = objects_of_git(name) {
+                fans.insert(folder);
+            }
+            each_word(name, |at, word| {
+                let folder = fan_above(name, at);
+                if word.len() > LEN_MAX {
+                    if let Some(folder) = folder {
+                        fans.insert(folder);
+                        let first = name.get(at - 3..at - 1).unwrap_or_default();
+                        beginnings
+                            .insert([first, word.get(..LEN_MIN - 2).unwrap_or_default()].concat());
+                    } else if word.len() >= WHOLE_LEN_MIN {
+                        beginnings.insert(word.get(..LEN_MIN).unwrap_or_default().to_vec());
+                    }
+                    return;
+                }
+                if let Some(folder) = folder.filter(|_| is_random(word)) {
+                    fans.insert(folder);
+                }
+                if kept < WORDS_MAX {
+                    let company = companies.entry(place(name, at, word.len())).or_default();
+                    if company.words.insert(word) {
+                        kept += 1;
+                        company.random += usize::from(is_random(word));
+                    }
+                }
+            });
+        }
+        let mut words: Vec<Vec<u8>> = Vec::new();
+        for company in companies.into_values() {
+            let count = company.words.len();
+            let all = count >= COMPANY_MIN && company.random * 2 >= count;
+            #[expect(clippy::iter_over_hash_type, reason = "the words are sorted below")]
+            for word in company.words {
+                let begins = || beginnings.contains(word.get(..LEN_MIN).unwrap_or_default());
+                // What looks random is known by its look.
+                if !is_random(word) && (all || begins()) {
+                    words.push(word.to_vec());
+                }
+            }
+        }
+        words.sort_unstable();
+        words.dedup();
+        let mut fans: Vec<Vec<u8>> = fans.into_iter().map(<[u8]>::to_vec).collect();
+        fans.sort_unstable();
+        Self { words, fans }
+    }
+
+    /// Whether the word is a hash by the company it keeps.
+    pub(super) fn is_hash(&self, word: &[u8]) -> bool {
+        !self.words.is_empty()
+            && self
+                .words
+                .binary_search_by(|other| other.as_slice().cmp(word))
+                .is_ok()
+    }
+
+    /// Whether folders of two hexadecimal digits in this folder have hashes in them.
+    pub(super) fn is_fan_folder(&self, folder: &[u8]) -> bool {
+        !self.fans.is_empty()
+            && self
+                .fans
+                .binary_search_by(|other| other.as_slice().cmp(folder))
+                .is_ok()
+    }
+}
+
+/// Whether digits turn into letters and back in a hexadecimal word, as they hardly do in words with a counter.
+pub(super) fn is_random(word: &[u8]) -> bool {
+    let is_lower = |byte: &u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(byte);
+    if word.len() < LEN_MIN || !word.iter().all(is_lower) {
+        return false;
+    }
+    let turns = word.windows(2).filter(
+        |pair| matches!(pair, [one, other] if one.is_ascii_digit() != other.is_ascii_digit()),
+    );
+    // `1e10000`, `2e00001`: numbers.
+    let exponent = digits(word) > 0
+        && word.get(digits(word)) == Some(&b'e')
+        && word
+            .get(digits(word) + 1..)
+            .is_some_and(|rest| digits(rest) == rest.len())
+        && digits(word) < 3;
+    turns.count() >= 2 && !exponent
+}
+
+/// Two lower-case hexadecimal digits.
+pub(super) fn is_fan(word: &[u8]) -> bool {
+    word.len() == 2
+        && word
+            .iter()
+            .all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(byte))
+}
+
+/// Gives each hexadecimal word that may be a hash, with its place.
+fn each_word<'n>(name: &'n [u8], mut word: impl FnMut(usize, &'n [u8])) {
+    let mut at = 0;
+    while at < name.len() {
+        let rest = name.get(at..).unwrap_or_default();
+        let len = rest
+            .iter()
+            .take_while(|byte| byte.is_ascii_alphanumeric())
+            .count();
+        let found = rest.get(..len).unwrap_or_default();
+        let is_hex = len >= LEN_MIN
+            && found
+                .iter()
+                .all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(byte));
+        if is_hex {
+            word(at, found);
+        }
+        at += len.max(1);
+    }
+}
+
+/// The folder above a folder of two hexadecimal digits in which the word at `at` begins a name.
+fn fan_above(name: &[u8], at: usize) -> Option<&[u8]> {
+    let folder = name.get(..at)?.strip_suffix(b"/")?;
+    let above = folder.len().checked_sub(3)?;
+    let (above, two) = (folder.get(..above)?, folder.get(above..)?);
+    (two.first() == Some(&b'/') && is_fan(two.get(1..)?)).then_some(above)
+}
+
+/// The folder in which git keeps objects, of a name that shows it.
+fn objects_of_git(name: &[u8]) -> Option<&[u8]> {
+    [&b"/pack"[..], b"/info"]
+        .iter()
+        .filter_map(|end| name.strip_suffix(*end))
+        .find(|folder| folder.ends_with(b"/objects"))
+}
+
+/// What stands around a word, with numbers and folders of two digits made alike, and its length.
+fn place(name: &[u8], at: usize, len: usize) -> Vec<u8> {
+    let mut out = Vec::with_capacity(name.len());
+    let before = match fan_above(name, at) {
+        Some(folder) => folder,
+        None => name.get(..at).unwrap_or_default(),
+    };
+    for byte in before {
+        match byte {
+            b'0'..=b'9' if out.last() == Some(&b'#') => {}
+            b'0'..=b'9' => out.push(b'#'),
+            other => out.push(*other),
+        }
+    }
+    let after = name.get(at + len..).unwrap_or_default();
+    let end = after.iter().position(|byte| *byte == b'/');
+    out.push(b'%');
+    out.extend_from_slice(len.to_string().as_bytes());
+    out.push(b'%');
+    out.extend_from_slice(after.get(..end.unwrap_or(after.len())).unwrap_or_default());
+    out
+}
