@@ -16,6 +16,7 @@ mod fold;
 mod join;
 mod lists;
 mod messages;
+mod missing;
 mod names;
 mod order;
 mod peers;
