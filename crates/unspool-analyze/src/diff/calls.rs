@@ -1,9 +1,10 @@
 //! What calls are for.
 
-use unspool_model::step::Action;
+use unspool_model::event::Outcome;
+use unspool_model::step::{Action, Step, Touch};
 use unspool_model::syscalls::Syscall;
 
-use super::profile::{Group, Wait};
+use super::profile::{Failures, Group, Use, Wait};
 
 /// The group that an action is counted in.
 pub(super) fn group_of(action: Action) -> Group {
@@ -68,5 +69,40 @@ fn wait_of(name: &[u8]) -> Wait {
         | b"sendmmsg" | b"sendfile" | b"splice" | b"connect" | b"accept" | b"accept4"
         | b"getsockopt" | b"fsync" | b"fdatasync" | b"copy_file_range" => Wait::Transfer,
         _ => Wait::Other,
+    }
+}
+
+/// Counts what a step did to what it touched.
+pub(super) fn count(used: &mut Use, step: &Step<'_>, touch: Option<Touch>, group: Group) {
+    if let Outcome::Failed(errno) = step.outcome {
+        let found = used
+            .errors
+            .iter_mut()
+            .find(|failures| failures.group == group && failures.errno == errno);
+        match found {
+            Some(failures) => failures.count += 1,
+            None => used.errors.push(Failures {
+                group,
+                errno,
+                call: step.syscall.map_or("", Syscall::name),
+                count: 1,
+                first_ns: step.time_ns,
+                first_seq: step.seq,
+            }),
+        }
+        return;
+    }
+    if let Some(calls) = used.calls.get_mut(group as usize) {
+        *calls += 1;
+    }
+    let bytes = touch.and_then(|touch| touch.bytes).unwrap_or(0);
+    match group {
+        Group::Read => {
+            used.empty_reads += u32::from(step.outcome == Outcome::Returned(0));
+            used.bytes_read = used.bytes_read.saturating_add(bytes);
+            used.most_read = used.most_read.max(bytes);
+        }
+        Group::Write => used.bytes_written = used.bytes_written.saturating_add(bytes),
+        _ => {}
     }
 }

@@ -6,16 +6,15 @@ use unspool_model::event::Outcome;
 use unspool_model::ids::{ProcessId, ResourceId, Tid};
 use unspool_model::map::Map;
 use unspool_model::normalize::{Anchor, Context, Kind, Pattern};
-use unspool_model::step::{Step, StepKind, Touch};
-use unspool_model::syscalls::Syscall;
+use unspool_model::step::{Step, StepKind};
 use unspool_model::world::{Image, LinkKind, Process, Resource, World};
 
-use super::calls::{family, group_of, waits};
+use super::calls::{count, family, group_of, waits};
 use super::messages::Collector;
 use super::names::{Name, context, key_name};
 use super::profile::{
-    Command, Counted, Ended, ExitKey, FailedCommand, Failures, Group, Key, KeyKind, Profile, Role,
-    RoleLink, USES_MAX, Use, VALUES_MAX, Wait,
+    Command, Counted, Ended, ExitKey, FailedCommand, Group, Key, KeyKind, Profile, Role, RoleLink,
+    USES_MAX, Use, VALUES_MAX, Wait,
 };
 use super::roles::{Lineage, Stint, images_with_roles, label, parents_first};
 
@@ -766,40 +765,5 @@ fn ended(role: &mut Role, process: &Process, context: &Context) {
                 first_ns: end_ns,
             })
             .count += 1;
-    }
-}
-
-/// Counts what a step did to what it touched.
-fn count(used: &mut Use, step: &Step<'_>, touch: Option<Touch>, group: Group) {
-    if let Outcome::Failed(errno) = step.outcome {
-        let found = used
-            .errors
-            .iter_mut()
-            .find(|failures| failures.group == group && failures.errno == errno);
-        match found {
-            Some(failures) => failures.count += 1,
-            None => used.errors.push(Failures {
-                group,
-                errno,
-                call: step.syscall.map_or("", Syscall::name),
-                count: 1,
-                first_ns: step.time_ns,
-                first_seq: step.seq,
-            }),
-        }
-        return;
-    }
-    if let Some(calls) = used.calls.get_mut(group as usize) {
-        *calls += 1;
-    }
-    let bytes = touch.and_then(|touch| touch.bytes).unwrap_or(0);
-    match group {
-        Group::Read => {
-            used.empty_reads += u32::from(step.outcome == Outcome::Returned(0));
-            used.bytes_read = used.bytes_read.saturating_add(bytes);
-            used.most_read = used.most_read.max(bytes);
-        }
-        Group::Write => used.bytes_written = used.bytes_written.saturating_add(bytes),
-        _ => {}
     }
 }
