@@ -68,6 +68,16 @@ INLINE u64 first_argument(struct pt_regs *regs)
 #endif
 }
 
+// The same at its beginning.
+INLINE u64 first_argument_given(struct pt_regs *regs)
+{
+#ifdef __TARGET_ARCH_x86
+	return regs->di;
+#else
+	return regs->regs[0];
+#endif
+}
+
 INLINE void keep_arguments(struct thread *thread, struct pt_regs *regs, u32 architecture)
 {
 	u64 *to = thread->arguments;
@@ -161,12 +171,42 @@ INLINE int write_plain(struct thread *thread, u32 kind, u32 count, u32 serial, s
 	return put_event(&thread->stamp, at, now);
 }
 
+// Counts such a call as `record_quick` records, whatever it gave.
+INLINE int fold_quick(struct near *near, u32 flags, u64 enter_ns, u64 now, u32 fd, u32 serial, s64 result)
+{
+	struct ends *ends = ends_of_shorts();
+	struct folded_call folded = {
+		.ticks = near->enter_ticks,
+		.result = result,
+		.tid = near->tid,
+		.serial = serial,
+		.fd = fd,
+		.moves_bytes = flags & CALL_MOVES_BYTES,
+		.number = near->number,
+		.architecture = OWN_ARCHITECTURE,
+	};
+	if (!ends)
+		return 0;
+	folded.took = now - enter_ns;
+	if (enter_ns == UNTIMED) {
+		u64 ticks = bpf_jiffies64() - near->enter_ticks;
+		if (fold_untimed_call(near->folds, &folded, ticks))
+			return 1;
+		now = bpf_ktime_get_ns();
+		folded.took = ticks * tick_ns;
+	}
+	folded.now = now + ends->boot_ns;
+	fold_call(near->folds, &folded);
+	return 1;
+}
+
 // Records a call of the machine's own architecture with three arguments, the first a descriptor, of which nothing is read: the
 // most frequent of all. Whether it could.
 INLINE int record_quick(struct near *near, struct call *call, struct pt_regs *regs, u64 enter_ns, s64 result)
 {
 	struct ends *ends = ends_of_shorts();
-	u64 took = bpf_ktime_get_ns() - enter_ns;
+	u64 now = enter_ns == UNTIMED ? 0 : bpf_ktime_get_ns();
+	u64 took = now - enter_ns;
 	u64 fd = first_argument(regs);
 #ifdef __TARGET_ARCH_x86
 	u64 address = regs->si, count = regs->dx;
@@ -174,34 +214,19 @@ INLINE int record_quick(struct near *near, struct call *call, struct pt_regs *re
 	u64 address = regs->regs[1], count = regs->regs[2];
 #endif
 	u32 flags = call->flags;
-	if (!ends || !(flags & CALL_QUICK) || result != (s32)result || took >= LONG_DURATION || (fd | count) >> 32)
+	if (!ends || !(flags & CALL_QUICK))
 		return 0;
-	u64 time = enter_ns + ends->boot_ns;
 	u32 serial = serial_of(near->cache, near->tid, fd);
-	struct short_call *record = NULL;
+	if (flags & CALL_FOLDED)
+		return fold_quick(near, flags, enter_ns, now, fd, serial, result);
+	if (result != (s32)result || took >= LONG_DURATION || (fd | count) >> 32)
+		return 0;
 	u64 turn = 0;
-	if (!(flags & CALL_FOLDED)) {
-		record = begin_short(ends, &turn);
-		if (!record && wait_from)
-			return 0;
-	}
-	if (!record) {
-		struct folded_call folded = {
-			.now = time + took,
-			.took = took,
-			.result = result,
-			.tid = near->tid,
-			.serial = serial,
-			.fd = fd,
-			.moves_bytes = flags & CALL_MOVES_BYTES,
-			.number = near->number,
-			.architecture = OWN_ARCHITECTURE,
-		};
-		fold_call(near->folds, &folded);
-		return 1;
-	}
+	struct short_call *record = begin_short(ends, &turn);
+	if (!record)
+		return wait_from ? 0 : fold_quick(near, flags, enter_ns, now, fd, serial, result);
 	record->tid = near->tid;
-	record->time = time;
+	record->time = enter_ns + ends->boot_ns;
 	record->took = took;
 	record->number = near->number;
 	// u32, u64, u32, nothing, nothing, nothing, i32.
@@ -507,8 +532,8 @@ SEPARATE int write_rich(u32 serial, s64 result, u64 now)
 	return put_event(&s->stamp, len, now);
 }
 
-// A call that was entered and that nobody saw returning.
-SEPARATE int write_unfinished(u64 now)
+// A call that has not returned: that it began, or (`call`) that nobody saw it returning.
+SEPARATE int write_entered(u32 kind, u64 now)
 {
 	struct thread *thread = bpf_task_storage_get(&threads, bpf_get_current_task_btf(), NULL, 0);
 	if (!thread)
@@ -517,8 +542,10 @@ SEPARATE int write_unfinished(u64 now)
 	u64 at = put_call(thread->record, thread, call ? call->arguments : 6, 0, 0, now);
 	OPAQUE(at);
 	at &= 127;
-	*(u32 *)(thread->record + at) = TAG_NO_RESULT | INDEX_NONE << 8;
-	at += 4;
-	*(u32 *)thread->record = first_word(KIND_CALL, at);
-	return put_event(&thread->stamp, at, now);
+	if (kind == KIND_CALL) {
+		*(u32 *)(thread->record + at) = TAG_NO_RESULT | INDEX_NONE << 8;
+		at += 4;
+	}
+	*(u32 *)thread->record = first_word(kind, at);
+	return kind == KIND_CALL ? put_event(&thread->stamp, at, now) : put_stamped(&thread->stamp, at);
 }

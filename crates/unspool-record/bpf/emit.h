@@ -203,6 +203,8 @@ INLINE void flush_fold(u32 tid, struct fold *fold)
 		.len = 8,
 		.serial = fold->serial,
 	};
+	if (fold->untimed && fold->sampled)
+		record.total_ns += fold->untimed * (fold->sampled_ns / fold->sampled);
 	long failed = put_stamped(&record.stamp, sizeof(record) - 12);
 	totals = counters();
 	if (totals) {
@@ -240,6 +242,7 @@ SEPARATE int flush_folds(void)
 struct folded_call {
 	u64 now;
 	u64 took;
+	u64 ticks; // at its entry
 	s64 result;
 	u32 tid;
 	u32 serial;
@@ -251,28 +254,78 @@ struct folded_call {
 
 #define FOLD_NS 1000000000ull
 
+// Calls of a fold that are all timed, and of how many of the others one is.
+#define TIMED_EXACTLY 64
+#define TIMED_ONE_OF_BITS 3
+// A call that began and ended in ticks this far apart is measured by them.
+#define TICKS_LONG 2
+
+INLINE struct fold *fold_of(struct fold *folds, u32 serial, u32 number)
+{
+	return &folds[(serial * 2 + number) & (FOLDS - 1)];
+}
+
+// Whether a call that will be counted has to be timed: the first of each fold, later one of eight, by chance.
+INLINE int is_timed(struct near *near, u32 number, u32 fd)
+{
+	struct cached *cached = &near->cache[fd & (CACHED - 1)];
+	struct fold *fold = fold_of(near->folds, cached->serial, number);
+	if (fold->calls < TIMED_EXACTLY || fold->number != number || fold->serial != cached->serial || cached->fd != fd ||
+	    cached->changes != changes + 1 || near->enter_ticks - fold->first_ticks >= ticks_per_second)
+		return 1;
+	near->random = near->random * 0x5851f42d4c957f2dull + 0x14057b7ef767814full;
+	return near->random >> (64 - TIMED_ONE_OF_BITS) == 0;
+}
+
+INLINE void add_result(struct fold *fold, struct folded_call *call)
+{
+	fold->calls++;
+	if (call->result < 0)
+		fold->errors++;
+	else if (call->moves_bytes)
+		fold->bytes += call->result;
+}
+
 // Counts a call instead of writing it.
 INLINE void fold_call(struct fold *folds, struct folded_call *call)
 {
-	struct fold *fold = &folds[(call->serial * 2 + call->number) & (FOLDS - 1)];
+	struct fold *fold = fold_of(folds, call->serial, call->number);
 	u64 first_ns = call->now - call->took;
 	if (fold->calls && (fold->serial != call->serial || fold->fd != call->fd || fold->number != call->number ||
 			    fold->architecture != call->architecture || call->now - fold->first_ns > FOLD_NS))
 		flush_fold(call->tid, fold);
 	if (!fold->calls) {
 		fold->first_ns = first_ns;
+		fold->first_ticks = call->ticks;
 		fold->errors = 0;
 		fold->bytes = 0;
 		fold->total_ns = 0;
+		fold->sampled_ns = 0;
+		fold->sampled = 0;
+		fold->untimed = 0;
 		fold->serial = call->serial;
 		fold->fd = call->fd;
 		fold->number = call->number;
 		fold->architecture = call->architecture;
 	}
-	fold->calls++;
 	fold->total_ns += call->took;
-	if (call->result < 0)
-		fold->errors++;
-	else if (call->moves_bytes)
-		fold->bytes += call->result;
+	if (call->took < TICKS_LONG * tick_ns) {
+		fold->sampled_ns += call->took;
+		fold->sampled++;
+	}
+	add_result(fold, call);
+}
+
+// The same for a call whose time is not known but for the ticks that it took. Whether its fold is the one that it was entered for.
+INLINE int fold_untimed_call(struct fold *folds, struct folded_call *call, u64 ticks)
+{
+	struct fold *fold = fold_of(folds, call->serial, call->number);
+	if (!fold->calls || fold->serial != call->serial || fold->fd != call->fd || fold->number != call->number)
+		return 0;
+	if (ticks < TICKS_LONG)
+		fold->untimed++;
+	else
+		fold->total_ns += ticks * tick_ns;
+	add_result(fold, call);
+	return 1;
 }

@@ -53,15 +53,25 @@ INLINE void take_near(struct thread *thread, u64 key)
 {
 	u32 place = near_place(key);
 	struct near *near = near_at(place);
-	if (!near || thread->near || thread->flags || near->registers)
+	if (!near || thread->near || thread->flags)
 		return;
-	if (__sync_val_compare_and_swap(&near->registers, 0, key))
+	u64 held = near->registers;
+	// Strangers make room.
+	if ((held && !(held & 1)) || __sync_val_compare_and_swap(&near->registers, held, key) != held)
 		return;
 	near->enter_ns = 0;
 	near->tid = thread->tid;
 	for (int at = 0; at < CACHED; at++)
 		near->cache[at].changes = 0;
 	thread->near = place + 1;
+}
+
+// Remembers that the thread that runs is not recorded, as it was when `mark` was made.
+INLINE void note_stranger(struct near *near, u64 mark)
+{
+	u64 held = near->registers;
+	if (!held || held & 1)
+		__sync_val_compare_and_swap(&near->registers, held, mark);
 }
 
 // The call at which the thread stands in its place becomes one that any call is.
@@ -71,25 +81,13 @@ INLINE void leave_near(struct thread *thread, struct near *near, struct pt_regs 
 	thread->number = near->number;
 	thread->architecture = architecture;
 	thread->is_in_call = 1;
+	if (enter_ns == UNTIMED)
+		enter_ns = bpf_ktime_get_ns() - (bpf_jiffies64() - near->enter_ticks) * tick_ns;
 	thread->enter_ns = enter_ns + (ends ? ends->boot_ns : 0);
 	keep_arguments(thread, regs, architecture);
 #ifndef __TARGET_ARCH_x86
 	thread->arguments[0] = first_argument(regs);
 #endif
-}
-
-SEPARATE int begin_call(u64 now)
-{
-	struct thread *thread = bpf_task_storage_get(&threads, bpf_get_current_task_btf(), NULL, 0);
-	if (!thread)
-		return 0;
-	struct call *call = call_of(thread->architecture, thread->number);
-	u64 at = put_call(thread->record, thread, call ? call->arguments : 6, 0, 0, now);
-	OPAQUE(at);
-	at &= 127;
-	*(u32 *)thread->record = first_word(KIND_CALL_BEGIN, at);
-	put_stamped(&thread->stamp, at);
-	return 0;
 }
 
 SEC("tp_btf/sys_enter")
@@ -101,20 +99,26 @@ int enter_call(u64 *context)
 	u32 judged = number < CALLS_PER_ARCHITECTURE ? numbers[number] : 0;
 	if (is_passed_over(judged, regs))
 		return 0;
-	if (judged & NUMBER_QUICK) {
-		struct near *near = own_near(key);
-		if (near) {
-			near->number = number;
-			near->enter_ns = bpf_ktime_get_ns();
-			return 0;
-		}
+	struct near *near = near_at(near_place(key));
+	if (!near || is_stranger(near, key))
+		return 0;
+	if (judged & NUMBER_QUICK && near->registers == key) {
+		near->number = number;
+		near->enter_ticks = bpf_jiffies64();
+		near->enter_ns = judged & NUMBER_FOLDED && !is_timed(near, number, first_argument_given(regs)) ? UNTIMED : bpf_ktime_get_ns();
+		return 0;
 	}
+	struct ends *ends = ends_of_shorts();
+	// As it is before the look at what is known of the thread.
+	u64 mark = ends && ends->strangers ? stranger_of(key, ends) : 0;
 	struct task_struct *task = bpf_get_current_task_btf();
 	u32 architecture = architecture_of(task, number);
 	struct call *call = call_of(architecture, number);
 	if (!call || !(call->flags & CALL_WANTED))
 		return 0;
 	struct thread *thread = current_thread(task);
+	if (!thread && mark)
+		note_stranger(near, mark);
 	if (!thread || thread->flags & THREAD_PROBES)
 		return 0;
 	thread->number = number;
@@ -127,7 +131,7 @@ int enter_call(u64 *context)
 	if (!(call->flags & (CALL_OF_PROCESS | CALL_CLOSES)))
 		return 0;
 	if (call->flags & CALL_OF_PROCESS && !(thread->flags & THREAD_WAITS))
-		begin_call(now);
+		write_entered(KIND_CALL_BEGIN, now);
 	flush_folds();
 	return 0;
 }
@@ -148,11 +152,14 @@ int exit_call(u64 *context)
 	u32 judged = number < CALLS_PER_ARCHITECTURE ? numbers[number] : 0;
 	if (is_passed_over(judged, regs))
 		return 0;
-	struct near *near = own_near(key_of(regs));
-	u64 enter_ns = near ? near->enter_ns : 0;
+	u64 key = key_of(regs);
+	struct near *near = near_at(near_place(key));
+	if (!near || is_stranger(near, key))
+		return 0;
+	u64 enter_ns = near->registers == key ? near->enter_ns : 0;
 	u32 architecture = OWN_ARCHITECTURE;
 	struct task_struct *task;
-	if (near && enter_ns) {
+	if (enter_ns) {
 		near->enter_ns = 0;
 		if (!(judged & NUMBER_OWN_BY_CODE && is_own_code(regs)))
 			architecture = architecture_of(bpf_get_current_task_btf(), near->number);
@@ -165,7 +172,7 @@ int exit_call(u64 *context)
 	u32 serial = 0;
 	if (!thread)
 		return 0;
-	if (near && enter_ns)
+	if (enter_ns)
 		leave_near(thread, near, regs, enter_ns, architecture);
 	if (!thread->is_in_call)
 		return 0;
@@ -414,11 +421,23 @@ int replace_image(u64 *context)
 	return 0;
 }
 
+// Its stack may become another thread's.
+INLINE void forget_stranger(struct task_struct *task)
+{
+	u64 key = key_of(bpf_task_pt_regs(task));
+	struct near *near = near_at(near_place(key));
+	u64 held = near ? near->registers : 0;
+	if (near && held & 1 && is_stranger(near, key))
+		__sync_val_compare_and_swap(&near->registers, held, 0);
+}
+
 SEC("tp_btf/sched_process_exit")
 int end_thread(u64 *context)
 {
 	struct task_struct *task = (struct task_struct *)context[0];
 	struct thread *thread = thread_of(task);
+	if (!thread)
+		forget_stranger(task);
 	if (!thread || thread->flags & THREAD_STRANGER)
 		return 0;
 	if (thread->flags & THREAD_PROBES) {
@@ -439,7 +458,7 @@ int end_thread(u64 *context)
 	}
 	if (!(thread->flags & THREAD_WAITS)) {
 		if (thread->is_in_call)
-			write_unfinished(now);
+			write_entered(KIND_CALL, now);
 		// A leader whose place an exec takes lives on under its number.
 		u64 signal = POINTER(struct task_struct, task, signal);
 		u64 executes = POINTER(struct signal_struct, signal, group_exec_task);

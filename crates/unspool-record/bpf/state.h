@@ -121,6 +121,8 @@ struct call {
 #define NUMBER_OWN_BY_CODE 4
 // Nothing is recorded when the code segment is the machine's own.
 #define NUMBER_PASSED_OVER_BY_CODE 8
+// Always counted, never written.
+#define NUMBER_FOLDED 16
 
 // Calls counted on one file.
 struct fold {
@@ -134,6 +136,11 @@ struct fold {
 	u16 number;
 	u8 architecture;
 	u8 unused[5];
+	// Of calls that may go without readings of the clock (`is_timed`): those that do, and those by which their time is judged.
+	u64 first_ticks;
+	u64 sampled_ns;
+	u32 sampled;
+	u32 untimed;
 };
 
 #define FOLDS 8
@@ -150,15 +157,18 @@ struct cached {
 // What the frequent calls of one thread need, found by where its registers are kept: at the same address in every call, the end
 // of its kernel stack, which is no other thread's while it lives. Costs no call into the kernel, as a task's storage does.
 struct near {
-	u64 registers; // as `key_of` has it; 0: no thread's
-	u64 enter_ns; // of CLOCK_MONOTONIC; 0: in no such call
+	u64 registers; // as `key_of` has it; odd: as `stranger_of` has it; 0: no thread's
+	u64 enter_ns; // of CLOCK_MONOTONIC; 0: in no such call; UNTIMED: only `enter_ticks` is known
 	u32 tid;
 	u32 number;
+	u64 enter_ticks;
+	u64 random;
 	struct cached cache[CACHED];
 	struct fold folds[FOLDS];
 };
 
 #define NEAR 4096
+#define UNTIMED 1
 
 #define THREAD_WAITS 1 // for its exec: nothing of it is recorded before
 #define THREAD_PROBES 2 // a child of the recorder that ends at once: tells the recorder's place
@@ -242,7 +252,8 @@ struct ends {
 	u64 tail; // short records that the recorder has taken
 	u64 boot_ns; // to be added to CLOCK_MONOTONIC, which is quicker to read, to get CLOCK_BOOTTIME
 	u64 scheduler_ns; // the same for the scheduler's clock; 0: not known
-	u64 unused2[5];
+	u64 strangers; // another number whenever the recorder has told of a thread; 0: strangers are not remembered
+	u64 unused2[4];
 };
 
 // Set by the recorder before loading.
@@ -269,6 +280,9 @@ const volatile u64 shorts_wait_from = ~0ull;
 const volatile u64 payload_bytes = 0;
 // Whether the use of resources is told at the end of threads.
 const volatile u32 is_sampled = 0;
+// Length of a tick, and how many there are in a second.
+const volatile u64 tick_ns = 4000000;
+const volatile u64 ticks_per_second = 250;
 const volatile u64 cgroup = 0;
 const volatile u32 cgroup_level = 0;
 
@@ -412,11 +426,20 @@ INLINE struct near *near_at(u32 place)
 	return bpf_map_lookup_elem(&nears, &place);
 }
 
-// Of the thread that runs; NULL: it has none.
-INLINE struct near *own_near(u64 key)
+// What stands in a thread's place if it is known not to be recorded: keys are even.
+INLINE u64 stranger_of(u64 key, struct ends *ends)
 {
-	struct near *near = near_at(near_place(key));
-	return near && near->registers == key ? near : NULL;
+	return (key ^ ends->strangers) | 1;
+}
+
+INLINE int is_stranger(struct near *near, u64 key)
+{
+	u64 held = near->registers;
+	struct ends *ends;
+	if (!(held & 1))
+		return 0;
+	ends = ends_of_shorts();
+	return ends && ends->strangers && held == stranger_of(key, ends);
 }
 
 INLINE struct scratch *scratch(void)

@@ -36,6 +36,7 @@ mod judged {
     pub(super) const QUICK: u8 = 2;
     pub(super) const OWN_BY_CODE: u8 = 4;
     pub(super) const PASSED_OVER_BY_CODE: u8 = 8;
+    pub(super) const FOLDED: u8 = 16;
 }
 
 /// Calls of i386 that do not return, do nothing, or are not there in any kernel: whoever makes their number from code of the
@@ -115,11 +116,14 @@ pub(super) fn numbers(detail: Detail, payload: Payload) -> [u8; CALLS_PER_ARCHIT
         let own_by_code = cfg!(not(target_arch = "x86_64"))
             || name.is_some_and(|name| EMPTY_CALLS.contains(&name));
         let mut judged = 0;
+        let is_folded = own & flag::FOLDED != 0;
         let mut set = |bit: u8, on: bool| judged |= if on { bit } else { 0 };
         let is_wanted = own & flag::WANTED != 0;
         set(judged::PASSED_OVER, !is_wanted && other & flag::WANTED == 0);
         set(judged::PASSED_OVER_BY_CODE, !is_wanted && own_by_code);
         set(judged::OWN_BY_CODE, own_by_code);
+        // Of the other architecture it may be another call, whose time is needed.
+        set(judged::FOLDED, is_folded && own_by_code);
         set(
             judged::QUICK,
             own & flag::QUICK != 0 && (own_by_code || other & special == 0),

@@ -5,7 +5,7 @@ use std::os::fd::AsFd as _;
 
 use unspool_decode::native::format::{INDEX_NONE, LONG_DURATION, SLOT_RESULT, kind, tag};
 
-use super::kernel::{look_up_by_fd, pidfd, thread_pidfd};
+use super::kernel::{look_up_by_fd, pidfd, thread_pidfd, tick_ns};
 use super::recorder::Recorder;
 use crate::native::stream::CLOCK;
 use crate::native::writer::push_item;
@@ -23,9 +23,12 @@ const FOLDS: usize = 152;
 /// Where things stand in `struct near`.
 const NEAR_ENTER_NS: usize = 8;
 const NEAR_NUMBER: usize = 20;
-const NEAR_FOLDS: usize = 88;
+const NEAR_ENTER_TICKS: usize = 24;
+const NEAR_FOLDS: usize = 104;
 const FOLD_COUNT: usize = 8;
-const FOLD_BYTES: usize = 56;
+const FOLD_BYTES: usize = 80;
+/// `UNTIMED`: a call of which only the tick is known.
+const UNTIMED: u64 = 1;
 /// Bits of `flags` that say: not recorded.
 const FLAGS: usize = 8;
 
@@ -61,6 +64,14 @@ impl Kept {
 
     fn u8(&self, at: usize) -> u8 {
         self.0.get(at).copied().unwrap_or(0)
+    }
+
+    /// The time of a tick, of the clock of the stream, by the newest fold: it knows one tick and its time.
+    fn by_ticks(&self, ticks: u64) -> u64 {
+        let folds = (0..FOLD_COUNT).map(|fold| NEAR_FOLDS + fold * FOLD_BYTES);
+        let newest = folds.map(|at| (self.u64(at + 56), self.u64(at))).max();
+        let (first_ticks, first_ns) = newest.unwrap_or_default();
+        first_ns + ticks.saturating_sub(first_ticks) * tick_ns()
     }
 
     fn bytes<const N: usize>(&self, at: usize) -> Option<[u8; N]> {
@@ -113,9 +124,13 @@ impl Recorder<'_> {
         self.writer.bytes(&kept.u16(at + 48).to_le_bytes());
         self.writer.bytes(&[kept.u8(at + 50), 0]);
         self.writer.u32(kept.u32(at + 44));
-        for place in [8, 16, 24, 32] {
+        for place in [8, 16, 24] {
             self.writer.u64(kept.u64(at + place));
         }
+        // Calls that were not timed took as long as those that were, like in `flush_fold`.
+        let (sampled, untimed) = (u64::from(kept.u32(at + 72)), u64::from(kept.u32(at + 76)));
+        let mean_ns = kept.u64(at + 64).checked_div(sampled).unwrap_or(0);
+        self.writer.u64(kept.u64(at + 32) + untimed * mean_ns);
         let serial = u64::from(kept.u32(at + 40));
         push_item(self.writer.items(), tag::IDENTITY, 0, &serial.to_le_bytes());
         self.writer.end();
@@ -130,10 +145,11 @@ impl Recorder<'_> {
         for fold in 0..FOLD_COUNT {
             self.write_fold(tid, &near, NEAR_FOLDS + fold * FOLD_BYTES);
         }
-        let entered_ns = near.u64(NEAR_ENTER_NS);
-        if entered_ns == 0 {
-            return;
-        }
+        let entered_ns = match near.u64(NEAR_ENTER_NS) {
+            0 => return,
+            UNTIMED => near.by_ticks(near.u64(NEAR_ENTER_TICKS)),
+            entered_ns => entered_ns + self.rings.boot_ns(),
+        };
         let number = u16::try_from(near.u32(NEAR_NUMBER)).unwrap_or(u16::MAX);
         // What it was given stands in its registers; a thread that runs just now shows none.
         let call = procfs::call(tid).filter(|call| call.number == number);
@@ -141,12 +157,7 @@ impl Recorder<'_> {
             number,
             arguments: [0; 6],
         });
-        self.write_unfinished(
-            tid,
-            OWN_ARCHITECTURE,
-            entered_ns + self.rings.boot_ns(),
-            &call,
-        );
+        self.write_unfinished(tid, OWN_ARCHITECTURE, entered_ns, &call);
     }
 
     fn write_unfinished(

@@ -86,12 +86,14 @@ pub fn bystander_cost() -> Result<BystanderCost, RecordError> {
         BpfOptions::default(),
         Scope::Tree,
     )?;
+    let failed = |source| RecordError::Bpf { source };
     let plain_ns = kernel::cheapest_call_ns();
-    programs
-        .attach()
-        .map_err(|source| RecordError::Bpf { source })?;
+    // Strangers are remembered in memory that the rings share.
+    let rings = programs.rings().map_err(failed)?;
+    programs.attach().map_err(failed)?;
     let recording_ns = kernel::cheapest_call_ns();
     programs.detach();
+    drop(rings);
     Ok(BystanderCost {
         plain_ns,
         recording_ns,

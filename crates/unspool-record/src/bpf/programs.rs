@@ -10,7 +10,7 @@ use aya::{Btf, Ebpf, EbpfLoader, Endianness};
 
 use super::calls::{self, Payload};
 use super::kernel::processors;
-use super::rings::{Rings, Room};
+use super::rings::{Rings, Room, Strangers};
 use crate::options::Detail;
 
 #[cfg(target_arch = "x86_64")]
@@ -38,7 +38,11 @@ const OF_RINGS: [(&str, &str); 2] = [
 const VARIABLE_BYTES: usize = 36;
 
 /// Bytes of `struct near` in `bpf/state.h`.
-pub(super) const NEAR_BYTES: usize = 536;
+pub(super) const NEAR_BYTES: usize = 744;
+
+/// Since this kernel a look at a task's storage always tells the truth; before, it says `nothing` when a processor is in the middle of
+/// another look.
+const STRANGERS_ARE_SURE: (u32, u32) = (6, 2);
 
 /// Which processes are recorded besides those that are told.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -116,6 +120,7 @@ pub(super) struct Loaded {
     names: Vec<(&'static str, &'static str)>,
     thread_bytes: usize,
     room: Room,
+    strangers: Strangers,
 }
 
 impl fmt::Debug for Loaded {
@@ -181,6 +186,7 @@ impl Loaded {
         let shorts_fold_from = places.saturating_sub(spare);
         let numbers = calls::numbers(setting.detail, setting.payload());
         let is_sampled = u32::from(setting.is_sampled);
+        let tick_ns = super::kernel::tick_ns();
         let payload_bytes = u64::try_from(setting.payload_bytes).unwrap_or(u64::MAX);
         let mut ebpf = EbpfLoader::new()
             .btf(Some(btf))
@@ -192,6 +198,8 @@ impl Loaded {
             .override_global("numbers", &numbers[..], true)
             .override_global("payload_bytes", &payload_bytes, true)
             .override_global("is_sampled", &is_sampled, true)
+            .override_global("tick_ns", &tick_ns, true)
+            .override_global("ticks_per_second", &(1_000_000_000 / tick_ns), true)
             .override_global("shorts_places", &places, true)
             .override_global("shorts_fold_from", &shorts_fold_from, true)
             .override_global("shorts_wait_from", &shorts_wait_from, true)
@@ -231,6 +239,7 @@ impl Loaded {
             names,
             thread_bytes,
             room: setting.room,
+            strangers: strangers(setting.scope),
         })
     }
 
@@ -238,6 +247,18 @@ impl Loaded {
     fn variables(&self) -> Option<[u8; VARIABLE_BYTES]> {
         let map = Array::<_, [u8; VARIABLE_BYTES]>::try_from(self.ebpf.map(".bss")?).ok()?;
         map.get(&0, 0).ok()
+    }
+}
+
+/// Whether threads that are not recorded may be remembered: only when none joins but by birth or because it is told.
+fn strangers(scope: Scope) -> Strangers {
+    let (_, release) = crate::sys::host_and_kernel();
+    let is_sure = crate::native::kernel_version(&release)
+        .is_some_and(|version| version >= STRANGERS_ARE_SURE);
+    if is_sure && scope == Scope::Tree {
+        Strangers::Remembered
+    } else {
+        Strangers::LookedAt
     }
 }
 
@@ -296,7 +317,9 @@ impl Programs for Loaded {
 
     fn rings(&self) -> io::Result<Rings> {
         let map = |name| map_fd(&self.ebpf, name);
-        Rings::map(map("ring")?, map("shorts")?, map("ends")?, self.room)
+        let rings = Rings::map(map("ring")?, map("shorts")?, map("ends")?, self.room)?;
+        rings.set_strangers(self.strangers);
+        Ok(rings)
     }
 
     fn near(&self, place: u32) -> Option<[u8; NEAR_BYTES]> {

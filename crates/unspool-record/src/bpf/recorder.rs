@@ -156,6 +156,7 @@ impl<'run> Recorder<'run> {
             }
         }
         super::kernel::update_by_fd(self.programs.threads()?, key.as_fd(), &state)?;
+        self.rings.forget_strangers();
         if flags & THREAD_PROBES == 0 {
             self.seeded += 1;
             self.living.began(tid);

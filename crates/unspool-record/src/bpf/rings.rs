@@ -32,7 +32,10 @@ const SHORT_TURN: u32 = 0x40;
 const TAIL: usize = 8;
 const BOOT_NS: usize = 9;
 const SCHEDULER_NS: usize = 10;
+const STRANGERS: usize = 11;
 const END_WORDS: usize = 16;
+/// Added to the number that `stranger_of` mixes into what it remembers; even, since the lowest bit is not compared.
+const STRANGERS_STEP: u64 = 0x9e37_79b9_7f4a_7c16;
 /// Clocks this much apart are one clock: reading two takes some time.
 const SAME_CLOCK_NS: i64 = 100_000;
 
@@ -53,6 +56,15 @@ impl Room {
             places: bytes / 64,
         }
     }
+}
+
+/// What is done about threads that are not recorded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Strangers {
+    /// The kernel's side remembers them, until the next thread is told.
+    Remembered,
+    /// It looks at them at every call.
+    LookedAt,
 }
 
 /// How far the rings were read.
@@ -140,6 +152,27 @@ impl Rings {
         self.short
             .end(SCHEDULER_NS)
             .store(offset_ns, Ordering::Relaxed);
+    }
+
+    /// Tells the kernel's side what to do about strangers. Before any thread is told.
+    pub(super) fn set_strangers(&self, strangers: Strangers) {
+        let number = match strangers {
+            Strangers::Remembered => STRANGERS_STEP,
+            Strangers::LookedAt => 0,
+        };
+        self.short.end(STRANGERS).store(number, Ordering::Release);
+    }
+
+    /// Has the kernel's side forget who is a stranger: a thread was told that may be among them.
+    pub(super) fn forget_strangers(&self) {
+        let number = self.short.end(STRANGERS);
+        let former = number.load(Ordering::Relaxed);
+        if former != 0 {
+            number.store(
+                former.wrapping_add(STRANGERS_STEP).max(2),
+                Ordering::Release,
+            );
+        }
     }
 
     /// How far the clock of the stream is before the one that the kernel's side reads.
