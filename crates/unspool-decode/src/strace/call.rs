@@ -258,6 +258,9 @@ impl Lines {
         self.threads.open += 1;
         self.threads.open_bytes += text.len();
         self.last_half = Some(tid);
+        if is_write(name.as_bytes()) {
+            self.announce(tid, text);
+        }
     }
 
     /// Gives the open call of a thread as one that never returned.
@@ -280,6 +283,7 @@ impl Lines {
         Self::give(tid, thread.time_ns, Kind::Call(call), sink);
         self.stats.calls += 1;
         self.threads.close(tid);
+        self.announced_is_over(tid);
         self.report(reason, excerpt.get(..len).unwrap_or(&[]), sink);
     }
 
@@ -408,6 +412,7 @@ impl Lines {
         sink: &mut dyn EventSink,
     ) {
         let now = self.stamp(time, sink);
+        self.announced_is_over(tid);
         self.stats.half_lines += 1;
         self.stats.resumed += 1;
         self.last_half = None;

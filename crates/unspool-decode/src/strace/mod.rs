@@ -16,6 +16,7 @@ mod call;
 mod clock;
 mod head;
 mod key;
+mod mixed;
 mod other;
 mod pids;
 mod prefix;
@@ -33,6 +34,7 @@ use crate::decoder::{DecodeStats, Decoder, DecoderOptions, Features};
 use clock::Clock;
 pub use head::{HEAD_BYTES_MAX, score};
 pub use key::{LineKey, Tie};
+pub use mixed::PENDING_WRITES_MAX;
 use pids::Pids;
 use threads::{NO_TID, Threads};
 pub use threads::{OPEN_BYTES_MAX, OPEN_CALLS_MAX};
@@ -77,6 +79,10 @@ struct Lines {
     threads: Threads,
     pids: Pids,
     held: Held,
+    /// Output of open writes that may stand anywhere.
+    pending: Vec<mixed::Pending>,
+    /// The thread whose output stood in the line that is held.
+    printed_by: Option<u32>,
     /// Whether a torn line may be held: not while lines are read again after that has failed.
     may_hold: bool,
     stats: DecodeStats,
@@ -109,6 +115,8 @@ impl StraceDecoder {
                 threads: Threads::default(),
                 pids: Pids::new(given.map(|tid| tid.0)),
                 held: Held::default(),
+                pending: Vec::new(),
+                printed_by: None,
                 may_hold: true,
                 stats: DecodeStats::default(),
                 features: Features::default(),

@@ -35,6 +35,13 @@ pub(super) struct Held {
     offset: u64,
 }
 
+impl Held {
+    /// Whether there is one.
+    pub(super) fn is_open(&self) -> bool {
+        self.lines > 0
+    }
+}
+
 /// Whether the third argument is something else than the count of bytes that it ought to be.
 #[inline]
 pub(super) fn has_torn_count(args: &Args<'_>) -> bool {
@@ -50,6 +57,8 @@ enum Mended<'a> {
     Whole(&'a [u8], &'a [u8], Tail<'a>),
     /// Arguments and bytes of the program of a first half.
     First(&'a [u8], &'a [u8]),
+    /// The same, and a message of the tracer about a thread behind.
+    Told(&'a [u8], &'a [u8], u32),
     /// So many bytes are needed at least.
     More(usize),
     /// It cannot be.
@@ -79,6 +88,13 @@ fn mend_write(text: &[u8]) -> Mended<'_> {
             break;
         }
         let (args, output) = (text.get(..at).unwrap_or(&[]), text.get(at..close));
+        if text
+            .get(at..)
+            .and_then(message)
+            .is_some_and(|(start, _)| start == 0)
+        {
+            return Mended::No;
+        }
         match (output, text.get(close..)) {
             (Some(output), Some([b')', after @ ..])) => {
                 if let Some(tail) = tail::parse(after) {
@@ -86,7 +102,11 @@ fn mend_write(text: &[u8]) -> Mended<'_> {
                 }
             }
             (Some(output), Some(b" <unfinished ...>")) => return Mended::First(args, output),
-            (Some(_), Some([_, ..])) => {}
+            (Some(output), Some(rest @ [_, ..])) => {
+                if let Some((0, tid)) = message(rest) {
+                    return Mended::Told(args, output, tid);
+                }
+            }
             _ => {
                 let wanted = close + 1;
                 need = Some(need.map_or(wanted, |need: usize| need.min(wanted)));
@@ -129,9 +149,15 @@ fn mend_at(text: &[u8], close: usize) -> Option<(&[u8], &[u8], Tail<'_>)> {
     Some((args, output.strip_suffix(b"\n").unwrap_or(output), tail))
 }
 
+/// Whether a line begins something new, and cannot be the rest of a call.
+fn is_fresh(line: &[u8]) -> bool {
+    let body = line.get(super::prefix::parse(line).body..).unwrap_or(&[]);
+    super::mixed::begins_call(line) || body.starts_with(b"+++ ") || body.starts_with(b"--- ")
+}
+
 /// Place of a message of the tracer at the end of a text, and the thread it is about:
 /// `strace: Process 1781 attached`, of old versions `Process 1781 attached (waiting for parent)`.
-fn message(text: &[u8]) -> Option<(usize, u32)> {
+pub(super) fn message(text: &[u8]) -> Option<(usize, u32)> {
     let at = memchr::memmem::rfind(text, b"Process ")?;
     let rest = text.get(at + 8..)?;
     let len = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
@@ -170,7 +196,16 @@ impl Lines {
                     self.output_inside(tid, time_ns, output, sink);
                     self.stats.half_lines += 1;
                     self.enter(tid, time_ns, name, args, sink);
+                    self.announced_is_over(tid);
                     return Verdict::Done;
+                }
+                Mended::Told(args, output, attached) => {
+                    let tid = self.tid_of(prefix);
+                    let time_ns = self.stamp(prefix.time, sink);
+                    self.output_inside(tid, time_ns, output, sink);
+                    self.attached_inside(time_ns, attached, sink);
+                    self.printed_by = Some(tid);
+                    return Verdict::MoreFrom(args.len());
                 }
                 Mended::More(bytes) => need = bytes,
                 Mended::No => {}
@@ -184,14 +219,18 @@ impl Lines {
         }
         if is_cut && let Some((at, tid)) = message(text) {
             let time_ns = self.stamp(prefix.time, sink);
-            self.pids.attached(tid);
-            Self::give(tid, time_ns, Kind::Attached, sink);
+            self.attached_inside(time_ns, tid, sink);
             return Verdict::MoreFrom(at);
         }
         if is_cut && self.may_begin(prefix) {
             return Verdict::More(0);
         }
         Verdict::Foreign
+    }
+
+    fn attached_inside(&mut self, time_ns: i64, tid: u32, sink: &mut dyn EventSink) {
+        self.pids.attached(tid);
+        Self::give(tid, time_ns, Kind::Attached, sink);
     }
 
     /// Whether a line that looks like a call could be one of this log: a program may print `f(x` too.
@@ -242,7 +281,7 @@ impl Lines {
             match mend_write(half.text) {
                 Mended::Whole(args, output, tail) => mended = Some((args, output, tail)),
                 Mended::More(bytes) => need = bytes,
-                Mended::First(..) | Mended::No => {}
+                Mended::First(..) | Mended::Told(..) | Mended::No => {}
             }
         }
         let mended = mended.or_else(|| mend_at(half.text, half.closed_at?));
@@ -262,7 +301,9 @@ impl Lines {
     /// Takes one line of the log.
     #[inline]
     pub(super) fn take(&mut self, line: &[u8], sink: &mut dyn EventSink) {
-        if self.held.lines > 0 {
+        if !self.pending.is_empty() {
+            self.take_mixed(line, sink);
+        } else if self.held.is_open() {
             self.take_after_held(line, sink);
         } else {
             self.take_fresh(line, sink);
@@ -270,7 +311,7 @@ impl Lines {
     }
 
     #[inline]
-    fn take_fresh(&mut self, line: &[u8], sink: &mut dyn EventSink) {
+    pub(super) fn take_fresh(&mut self, line: &[u8], sink: &mut dyn EventSink) {
         let line = match line.strip_suffix(b"\r") {
             Some(line) => {
                 self.features.insert(crate::Features::CARRIAGE_RETURN);
@@ -289,11 +330,13 @@ impl Lines {
     }
 
     #[inline]
-    fn take_plain(&mut self, line: &[u8], sink: &mut dyn EventSink) {
+    pub(super) fn take_plain(&mut self, line: &[u8], sink: &mut dyn EventSink) {
         let last_half = self.last_half;
         let verdict = self.read(line, None, sink);
         match verdict {
             Verdict::Done => {}
+            Verdict::More(_) | Verdict::Foreign
+                if !self.pending.is_empty() && self.mixed(line, sink) => {}
             Verdict::More(_) | Verdict::MoreFrom(_) if self.may_hold => {
                 self.hold(line, verdict);
             }
@@ -304,7 +347,7 @@ impl Lines {
         }
     }
 
-    fn hold(&mut self, line: &[u8], verdict: Verdict) {
+    pub(super) fn hold(&mut self, line: &[u8], verdict: Verdict) {
         let held = &mut self.held;
         held.text.clear();
         held.lines = 1;
@@ -326,24 +369,24 @@ impl Lines {
         }
     }
 
-    fn take_after_held(&mut self, line: &[u8], sink: &mut dyn EventSink) {
+    pub(super) fn take_after_held(&mut self, line: &[u8], sink: &mut dyn EventSink) {
         let mut held = std::mem::take(&mut self.held);
         let fits = held.text.len() + line.len() < HELD_BYTES_MAX && held.lines < HELD_LINES_MAX;
         let goes_on = held.need > 0
             || line.starts_with(b")")
             || line.starts_with(b", ")
             || line.starts_with(b" <unfinished ...>")
-            || (held.is_glued && line.starts_with(b"|"));
+            || (held.is_glued && !is_fresh(line));
         if !fits || !goes_on {
             self.held = held;
             self.release(sink);
             self.take(line, sink);
             return;
         }
-        if !held.is_glued {
+        let was_glued = std::mem::replace(&mut held.is_glued, false);
+        if !was_glued {
             held.text.push(b'\n');
         }
-        held.is_glued = false;
         let at = held.text.len();
         held.text
             .extend_from_slice(line.strip_suffix(b"\r").unwrap_or(line));
@@ -354,12 +397,30 @@ impl Lines {
         }
         let closed_at = line.starts_with(b")").then_some(at);
         match self.read(&held.text, closed_at, sink) {
-            Verdict::Done => self.stats.joined_lines += held.lines - 1,
+            Verdict::Done => {
+                self.stats.joined_lines += held.lines - 1;
+                if let Some(tid) = self.printed_by.take() {
+                    self.announced_is_over(tid);
+                }
+            }
             Verdict::More(need) if need > held.text.len() => {
                 held.need = need;
                 self.held = held;
             }
-            Verdict::More(_) | Verdict::MoreFrom(_) | Verdict::Foreign => {
+            Verdict::MoreFrom(place) => {
+                held.text.truncate(place);
+                held.need = 0;
+                held.is_glued = true;
+                self.held = held;
+            }
+            Verdict::More(_) | Verdict::Foreign if was_glued => {
+                held.text.truncate(at);
+                held.lines -= 1;
+                self.held = held;
+                self.release(sink);
+                self.take(line, sink);
+            }
+            Verdict::More(_) | Verdict::Foreign => {
                 self.held = held;
                 self.release(sink);
             }
