@@ -30,6 +30,16 @@ PY
 wait
 "#;
 
+/// Finds over many folders, with pipes of filters behind them: names are most of the log.
+const FINDS: &str = r#"
+cd "$1" || exit 1
+for top in /usr/share /usr/include /usr/lib; do
+  ( find "$top" -type f 2>/dev/null | grep -v '[.]gz$' | sort | head -n "$2" | wc -l ) &
+  ( find "$top" -name '*.h' -size +1 2>/dev/null | head -n "$2" | xargs -n 100 grep -l define | sort -u | wc -c ) &
+done
+wait
+"#;
+
 /// How far process numbers of one copy lie from those of the next; above the default `pid_max`.
 const PID_STRIDE: u64 = 40_000;
 
@@ -39,25 +49,38 @@ pub(super) fn make(size: Size) -> Result<PathBuf, String> {
         Size::Full => (400, 512 << 20),
         Size::Smoke => (40, 8 << 20),
     };
+    make_of(LOAD, "", files, bytes)
+}
+
+/// Makes a log of finds and pipes and gives its path.
+pub(super) fn make_finds(size: Size) -> Result<PathBuf, String> {
+    let (files, bytes) = match size {
+        Size::Full => (20_000, 300 << 20),
+        Size::Smoke => (40, 8 << 20),
+    };
+    make_of(FINDS, "finds-", files, bytes)
+}
+
+fn make_of(load: &str, name: &str, files: u32, bytes: u64) -> Result<PathBuf, String> {
     if !installed("strace") {
         return Err("no `strace` here\nhint: install it (`apt-get install strace`)".to_owned());
     }
     let folder = folder()?;
-    let seed = folder.join("seed.log");
-    record(&folder, &seed, files)?;
-    let log = folder.join("large.log");
+    let seed = folder.join(format!("{name}seed.log"));
+    record(&folder, load, &seed, files)?;
+    let log = folder.join(format!("{name}large.log"));
     multiply(&seed, &log, bytes)?;
     Ok(log)
 }
 
-fn record(folder: &Path, seed: &Path, files: u32) -> Result<(), String> {
+fn record(folder: &Path, load: &str, seed: &Path, files: u32) -> Result<(), String> {
     let scratch = folder.join("scratch");
     std::fs::create_dir_all(&scratch)
         .map_err(|error| format!("make `{}`: {error}", scratch.display()))?;
     let status = Command::new("strace")
         .args(["-f", "-T", "-ttt", "-y", "-yy", "-o"])
         .arg(seed)
-        .args(["sh", "-c", LOAD, "load"])
+        .args(["sh", "-c", load, "load"])
         .arg(&scratch)
         .arg(files.to_string())
         .stdout(Stdio::null())

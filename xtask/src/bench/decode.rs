@@ -52,20 +52,28 @@ const PEERS: &[(&str, &[&str], &str)] = &[
     ),
 ];
 
-/// Prints the figures.
+/// Prints the figures of two logs: a busy one, whose calls are mostly in halves, and one of finds and pipes.
 pub(crate) fn run(size: Size) -> Result<(), String> {
     let log = corpus::make(size)?;
-    let bytes = std::fs::metadata(&log)
+    figures(&log, size)?;
+    if size == Size::Full {
+        peers(&log)?;
+    }
+    figures(&corpus::make_finds(size)?, size)
+}
+
+fn figures(log: &Path, size: Size) -> Result<(), String> {
+    let bytes = std::fs::metadata(log)
         .map_err(|error| format!("look at `{}`: {error}", log.display()))?
         .len();
-    let lines = each_chunk(&log, line_ends)?;
+    let lines = each_chunk(log, line_ends)?;
     println!("{}: {} MB, {lines} lines", log.display(), bytes >> 20);
     println!(
         "{:<34} {:>8} {:>8} {:>10} {:>7} {:>9}",
         "stage, one thread", "s", "GB/s", "M lines/s", "ratio", "peak MB"
     );
-    let floor = best(|| each_chunk(&log, line_ends))?;
-    let format = format_of(&log)?;
+    let floor = best(|| each_chunk(log, line_ends))?;
+    let format = format_of(log)?;
     let print = |name: &str, (time, peak): (Duration, u64)| {
         let seconds = time.as_secs_f64().max(1e-9);
         let (bytes, lines) = (as_f64(bytes), as_f64(lines));
@@ -77,12 +85,9 @@ pub(crate) fn run(size: Size) -> Result<(), String> {
         );
     };
     print("line ends (memchr)", floor);
-    print("decode", best(|| decode(&log, format))?);
-    print("decode + track", best(|| track(&log, format))?);
-    if size == Size::Full {
-        peers(&log)?;
-    }
-    print("whole import (its own process)", import(&log, size)?);
+    print("decode", best(|| decode(log, format))?);
+    print("decode + track", best(|| track(log, format))?);
+    print("whole import (its own process)", import(log, size)?);
     Ok(())
 }
 
