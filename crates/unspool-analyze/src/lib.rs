@@ -34,7 +34,7 @@ use unspool_model::report::{Column, Layout, Report, RowSink, Shape, Shown, Unit}
 use unspool_model::sample::Sample;
 use unspool_model::step::{Step, StepArgs, StepKind, StepSink};
 use unspool_model::totals::Totals;
-use unspool_model::world::World;
+use unspool_model::world::{Access, World};
 
 use crate::totals::RunTotals;
 
@@ -102,6 +102,16 @@ pub trait Analysis {
     /// Whether it reads sessions or descriptors of the world.
     fn needs_sessions(&self) -> bool {
         true
+    }
+
+    /// Whether it takes the accesses of a run one by one: those of the world may be absent then.
+    fn takes_accesses(&self) -> bool {
+        false
+    }
+
+    /// Takes an access of the run.
+    fn access(&mut self, access: &Access, world: &World) {
+        let _ = (access, world);
     }
 
     /// Takes a sample of resource use that counts, after all steps.
@@ -307,6 +317,16 @@ impl<'o> View<'o> {
         if let Some(own) = self.analysis.totals() {
             own.tell(totals);
         }
+    }
+
+    /// Whether the accesses of the run may be given one by one in place of those of the world.
+    pub fn takes_accesses(&self) -> bool {
+        self.filter.is_none() && self.analysis.takes_accesses()
+    }
+
+    /// Takes an access of the run.
+    pub fn take_access(&mut self, access: &Access, world: &World) {
+        self.analysis.access(access, world);
     }
 
     /// Whether the sessions and descriptors of the world are read.

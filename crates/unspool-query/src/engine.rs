@@ -9,6 +9,7 @@ use datafusion::common::{DataFusionError, ParamValues, Result, ScalarValue};
 use datafusion::dataframe::DataFrame;
 use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
 use datafusion::execution::memory_pool::{FairSpillPool, TrackConsumersPool};
+use datafusion::execution::object_store::ObjectStoreUrl;
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use datafusion::execution::session_state::SessionStateBuilder;
 use datafusion::logical_expr::LogicalPlan;
@@ -17,9 +18,10 @@ use datafusion::sql::sqlparser::parser::ParserError;
 use object_store::ObjectStore;
 use object_store::path::Path as ObjectPath;
 
+use crate::bucket::{Bucket, below};
 use crate::catalog::Catalog;
 use crate::functions;
-use crate::protocol::{Open, RunSpec};
+use crate::protocol::{Open, Problem, RunSpec};
 use crate::run::Run;
 use crate::views::{self, VIEWS};
 
@@ -29,12 +31,17 @@ const TOP_CONSUMERS: NonZeroUsize = NonZeroUsize::MIN;
 /// Tables, functions and limits.
 pub(crate) struct Engine {
     context: SessionContext,
+    bucket: Option<Bucket>,
 }
 
 impl Engine {
     /// Opens the runs. Nothing is read yet.
-    pub(crate) fn open(open: &Open) -> Result<Self> {
+    pub(crate) fn open(open: &Open, bucket: Option<&Bucket>) -> Result<Self> {
         let environment = environment(open.memory_bytes)?;
+        if let Some(bucket) = bucket {
+            let url = ObjectStoreUrl::parse(format!("s3://{}", bucket.name()))?;
+            environment.register_object_store(url.as_ref(), bucket.store());
+        }
         let mut runs = Vec::new();
         for (index, spec) in open.runs.iter().enumerate() {
             let (store, folder) = store_of(spec, &environment)?;
@@ -60,7 +67,14 @@ impl Engine {
             }
         }
         context.register_table("runs", views::runs(&runs)?)?;
-        Ok(Self { context })
+        let bucket = bucket.cloned();
+        Ok(Self { context, bucket })
+    }
+
+    /// What the bucket said, where an error of a query comes from it.
+    pub(crate) fn bucket_problem(&self, error: &DataFusionError) -> Option<Problem> {
+        let bucket = self.bucket.as_ref()?;
+        Some(bucket.problem(below(error)?))
     }
 
     /// Plans a statement. Only reading is allowed.

@@ -7,6 +7,7 @@
 )]
 
 mod answer;
+mod bucket;
 mod catalog;
 mod confine;
 mod dictionary;
@@ -18,6 +19,7 @@ mod protocol;
 mod rules;
 mod run;
 mod serve;
+mod transfer;
 mod views;
 
 use std::process::ExitCode;

@@ -2,7 +2,7 @@
 //!
 //! Each line of standard input is a [`Request`] as JSON. Standard output is a sequence of frames: a byte that says what it is, the
 //! length of the rest as four bytes (little end first), the rest. `J` is a [`Reply`] as JSON, `D` are bytes of the answer. An answer
-//! is any number of `D` frames and one `J` frame.
+//! is any number of `D` frames and one `J` frame. The bytes of a [`Request::Part`] follow its line.
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
@@ -10,7 +10,7 @@ use std::io::{self, Write};
 use serde::{Deserialize, Serialize};
 
 /// Number of this protocol; parent and engine must have the same.
-pub(crate) const PROTOCOL: u32 = 1;
+pub(crate) const PROTOCOL: u32 = 2;
 
 /// Bytes of a data frame, at most.
 const FRAME_BYTES_MAX: usize = 64 << 10;
@@ -27,6 +27,31 @@ pub(crate) enum Request {
     Catalog,
     /// Ends the query that runs.
     Cancel,
+    /// Names and lengths of the objects of the bucket below a prefix.
+    List {
+        /// Whole names of folders; empty for all.
+        prefix: String,
+    },
+    /// The bytes of objects, one behind the other.
+    Get {
+        /// Their names in the bucket.
+        paths: Vec<String>,
+    },
+    /// Begins an object; its bytes come in parts.
+    Put {
+        /// Its name in the bucket.
+        path: String,
+        /// Its length.
+        bytes: u64,
+    },
+    /// A part of the object that was begun. Each but the last has the same length, of 5 MiB at least.
+    Part {
+        /// Length of what follows this line.
+        bytes: u64,
+        /// What follows it.
+        #[serde(skip)]
+        data: Vec<u8>,
+    },
 }
 
 /// Runs and limits.
@@ -41,9 +66,25 @@ pub(crate) struct Open {
     /// Threads; 0 for one per core.
     #[serde(default)]
     pub(crate) threads: usize,
-    /// Whether tables may be read over the network; without it the kernel refuses connections.
+    /// What may be reached over the network; without it the kernel refuses connections.
     #[serde(default)]
-    pub(crate) network: bool,
+    pub(crate) bucket: Option<BucketSpec>,
+}
+
+/// A bucket of an object store.
+#[derive(Clone, Deserialize)]
+pub(crate) struct BucketSpec {
+    /// Its name.
+    pub(crate) name: String,
+    /// Variables `AWS_*`: endpoint, region, keys.
+    pub(crate) options: BTreeMap<String, String>,
+}
+
+/// Without the options: keys are among them.
+impl std::fmt::Debug for BucketSpec {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "s3://{}", self.name)
+    }
 }
 
 /// A run.
@@ -129,10 +170,31 @@ pub(crate) enum Reply {
         /// What is to be said beside them.
         notes: Vec<String>,
     },
+    /// To [`Request::List`].
+    Listed {
+        /// What is there.
+        objects: Vec<Object>,
+    },
+    /// To [`Request::Get`], behind the bytes.
+    Sent {
+        /// Lengths of the objects.
+        lens: Vec<u64>,
+    },
+    /// To [`Request::Put`] and [`Request::Part`]; to the last part, once the object is there.
+    Taken,
     /// To [`Request::Catalog`].
     Catalog(crate::catalog::Catalog),
     /// It failed.
     Error(Problem),
+}
+
+/// An object of a bucket.
+#[derive(Debug, Serialize)]
+pub(crate) struct Object {
+    /// Its name in the bucket.
+    pub(crate) path: String,
+    /// Its length.
+    pub(crate) bytes: u64,
 }
 
 /// Why something failed, and where.

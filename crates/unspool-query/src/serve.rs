@@ -1,6 +1,6 @@
 //! Takes requests and gives answers until the parent goes away.
 
-use std::io::{BufRead as _, BufWriter, Write as _};
+use std::io::{BufRead as _, BufWriter, Read as _, Write as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -9,11 +9,13 @@ use datafusion::common::DataFusionError;
 use tokio::sync::mpsc;
 
 use crate::answer;
+use crate::bucket::{self, Bucket};
 use crate::catalog::Catalog;
 use crate::confine::confine;
 use crate::engine::Engine;
 use crate::errors::problem;
 use crate::protocol::{Frames, Open, PROTOCOL, Problem, Query, Reply, Request};
+use crate::transfer::{PART_BYTES_MAX, Transfer};
 
 /// Longest request.
 const REQUEST_BYTES_MAX: u64 = 64 << 20;
@@ -21,7 +23,7 @@ const REQUEST_BYTES_MAX: u64 = 64 << 20;
 /// Status where the parent did not speak as it should.
 const MISUNDERSTOOD: u8 = 3;
 
-type Out = Frames<BufWriter<std::io::Stdout>>;
+pub(crate) type Out = Frames<BufWriter<std::io::Stdout>>;
 
 /// Writes text for a person.
 pub(crate) fn print(text: &str) {
@@ -56,18 +58,23 @@ fn serve(out: &mut Out) -> Result<(), Problem> {
             "build or install both of one version",
         ));
     }
-    let confined = confine(&folders(&open), open.network).map_err(|why| Problem {
+    let ports = match &open.bucket {
+        Some(spec) => bucket::ports(spec)?,
+        None => Vec::new(),
+    };
+    let confined = confine(&folders(&open), &ports).map_err(|why| Problem {
         message: why,
         ..Problem::default()
     })?;
+    let bucket = open.bucket.as_ref().map(Bucket::open).transpose()?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .thread_name("query")
         .build()
         .map_err(|error| misunderstood(&format!("cannot start threads: {error}")))?;
     runtime.block_on(async {
-        let engine =
-            Engine::open(&open).map_err(|error| problem(&error, "", &Catalog::new(Vec::new())))?;
+        let engine = Engine::open(&open, bucket.as_ref())
+            .map_err(|error| problem(&error, "", &Catalog::new(Vec::new())))?;
         let ready = Reply::Ready {
             protocol: PROTOCOL,
             version: env!("CARGO_PKG_VERSION"),
@@ -87,13 +94,19 @@ fn serve(out: &mut Out) -> Result<(), Problem> {
                 }
             })
             .map_err(|error| misunderstood(&format!("cannot start a thread: {error}")))?;
-        requests(&engine, receive, out).await
+        let transfer = bucket.clone().map(Transfer::new);
+        requests(&engine, transfer, receive, out).await
     })
 }
 
 type Requests = mpsc::UnboundedReceiver<Result<Option<Request>, Problem>>;
 
-async fn requests(engine: &Engine, mut receive: Requests, out: &mut Out) -> Result<(), Problem> {
+async fn requests(
+    engine: &Engine,
+    mut transfer: Option<Transfer>,
+    mut receive: Requests,
+    out: &mut Out,
+) -> Result<(), Problem> {
     loop {
         let reply = match receive.recv().await {
             None | Some(Ok(None)) => return Ok(()),
@@ -101,6 +114,18 @@ async fn requests(engine: &Engine, mut receive: Requests, out: &mut Out) -> Resu
             Some(Ok(Some(Request::Open(_)))) => return Err(misunderstood("`open` comes once")),
             Some(Ok(Some(Request::Cancel))) => continue,
             Some(Ok(Some(Request::Catalog))) => Reply::Catalog(engine.catalog().await),
+            Some(Ok(Some(
+                request @ (Request::List { .. }
+                | Request::Get { .. }
+                | Request::Put { .. }
+                | Request::Part { .. }),
+            ))) => match &mut transfer {
+                Some(transfer) => transfer
+                    .answered(request, out)
+                    .await
+                    .unwrap_or_else(Reply::Error),
+                None => return Err(misunderstood("there is no bucket to transfer with")),
+            },
             Some(Ok(Some(Request::Query(query)))) => {
                 let cancelled = async {
                     loop {
@@ -163,7 +188,10 @@ async fn answered(engine: &Engine, query: &Query, out: &mut Out) -> Result<u64, 
 }
 
 async fn tell(engine: &Engine, error: &DataFusionError, sql: &str) -> Problem {
-    problem(error, sql, &engine.catalog().await)
+    match engine.bucket_problem(error) {
+        Some(problem) => problem,
+        None => problem(error, sql, &engine.catalog().await),
+    }
 }
 
 /// Folders that hold the tables.
@@ -199,17 +227,31 @@ fn decoded(path: &str) -> std::ffi::OsString {
 fn next_request() -> Result<Option<Request>, Problem> {
     let mut line = Vec::new();
     let stdin = std::io::stdin();
-    let read = std::io::Read::take(stdin.lock(), REQUEST_BYTES_MAX).read_until(b'\n', &mut line);
+    let read = stdin
+        .lock()
+        .take(REQUEST_BYTES_MAX)
+        .read_until(b'\n', &mut line);
     match read {
-        Ok(0) => Ok(None),
-        Ok(_) => serde_json::from_slice(&line)
-            .map(Some)
-            .map_err(|error| misunderstood(&error.to_string())),
-        Err(error) => Err(misunderstood(&error.to_string())),
+        Ok(0) => return Ok(None),
+        Ok(_) => {}
+        Err(error) => return Err(misunderstood(&error.to_string())),
     }
+    let mut request =
+        serde_json::from_slice(&line).map_err(|error| misunderstood(&error.to_string()))?;
+    if let Request::Part { bytes, data } = &mut request {
+        if *bytes > PART_BYTES_MAX {
+            return Err(misunderstood("a part is too long"));
+        }
+        let read = stdin.lock().take(*bytes).read_to_end(data);
+        let whole = read.is_ok_and(|len| len as u64 == *bytes);
+        if !whole {
+            return Err(misunderstood("a part breaks off"));
+        }
+    }
+    Ok(Some(request))
 }
 
-fn misunderstood(why: &str) -> Problem {
+pub(crate) fn misunderstood(why: &str) -> Problem {
     Problem::new(
         format!("the engine was asked in a way that it does not understand: {why}"),
         "build or install `unspool` and `unspool-query` of one version",

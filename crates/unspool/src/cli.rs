@@ -523,18 +523,24 @@ pub(crate) enum RunsOperation {
         #[arg(long, value_name = "DAYS")]
         max_days: Option<u32>,
     },
-    /// Put runs into a folder for all hosts, with tables for other programs.
+    /// Put runs into a folder or a bucket for all hosts, with tables for other programs.
     Push {
-        /// A folder, or `file:///...`.
+        /// A folder, `file:///...`, or `s3://BUCKET/FOLDER`.
         url: String,
+        /// Server of `s3://` (or `AWS_ENDPOINT_URL`); keys: `AWS_ACCESS_KEY_ID` and others.
+        #[arg(long, value_name = "URL")]
+        endpoint: Option<String>,
         /// Runs; the latest where none is named.
         #[arg(value_name = "RUN")]
         runs: Vec<String>,
     },
-    /// Take runs from such a folder into the store.
+    /// Take runs from such a folder or bucket into the store.
     Pull {
-        /// A folder, or `file:///...`.
+        /// A folder, `file:///...`, or `s3://BUCKET/FOLDER`.
         url: String,
+        /// Server of `s3://` (or `AWS_ENDPOINT_URL`); keys: `AWS_ACCESS_KEY_ID` and others.
+        #[arg(long, value_name = "URL")]
+        endpoint: Option<String>,
         /// Ids of runs; all where none is named.
         #[arg(value_name = "RUN")]
         runs: Vec<String>,

@@ -9,7 +9,7 @@ use unspool_model::step::{Step, StepSink};
 use unspool_model::tracker::{Retention, TrackContext};
 use unspool_model::world::World;
 use unspool_record::contents::Contents;
-use unspool_store::{RunReader, StepQuery, TableSummary, TableWriter, Tables};
+use unspool_store::{Loss, Manifest, RunReader, StepQuery, TableSummary, TableWriter, Tables};
 
 use crate::commands::contents::Described;
 use crate::failure::Failure;
@@ -141,12 +141,16 @@ fn decoder_of(recorder: &str) -> Box<dyn Decoder> {
 
 /// What is missing of a run: events that the recorder lost, what a decoder did not understand, damage of the files.
 pub(crate) fn losses(reader: &RunReader) -> Vec<(String, u64)> {
-    let manifest = reader.manifest();
+    losses_of(reader.manifest(), &reader.losses())
+}
+
+/// The same of a run that is not here: events that its manifest counts as lost, and what else is known to be missing.
+pub(crate) fn losses_of(manifest: &Manifest, found: &[Loss]) -> Vec<(String, u64)> {
     let mut losses = Vec::new();
     if manifest.counts.lost > 0 {
         losses.push(("events".to_owned(), manifest.counts.lost));
     }
-    for loss in reader.losses() {
+    for loss in found {
         losses.push((loss.reason.clone(), loss.frames.max(1)));
     }
     losses

@@ -1,9 +1,10 @@
 //! Files, folders, devices and pipes with what was done to them, by all processes together.
 
+use std::collections::HashMap;
 use std::ops::ControlFlow;
 
 use unspool_model::event::Errno;
-use unspool_model::ids::ResourceId;
+use unspool_model::ids::{ProcessId, ResourceId};
 use unspool_model::report::{Cell, RowSink, Shape, Shown, Unit};
 use unspool_model::step::{Action, Step};
 use unspool_model::world::{Access, Resource, ResourceKind, Traffic, World};
@@ -146,12 +147,27 @@ pub(crate) fn is_file(resource: &Resource) -> bool {
     )
 }
 
-/// Everything that all processes did to one resource.
+/// A resource, and everything that all processes did to it.
 pub(crate) struct FileUse<'w> {
     pub(crate) resource: &'w Resource,
+    sums: Sums,
+}
+
+impl std::ops::Deref for FileUse<'_> {
+    type Target = Sums;
+
+    fn deref(&self) -> &Sums {
+        &self.sums
+    }
+}
+
+/// Sums of accesses to one resource, in any order.
+pub(crate) struct Sums {
     pub(crate) traffic: Traffic,
     pub(crate) failed: u64,
     pub(crate) last_error: Option<Errno>,
+    /// Whose error that is: the process with the highest id wins.
+    last_error_of: Option<ProcessId>,
     pub(crate) processes: u64,
     pub(crate) first_ns: i64,
     pub(crate) last_ns: i64,
@@ -160,7 +176,24 @@ pub(crate) struct FileUse<'w> {
     pub(crate) calls: [u64; Action::ALL.len()],
 }
 
-impl FileUse<'_> {
+impl Default for Sums {
+    fn default() -> Self {
+        Self {
+            traffic: Traffic::default(),
+            failed: 0,
+            last_error: None,
+            last_error_of: None,
+            processes: 0,
+            first_ns: i64::MAX,
+            last_ns: i64::MIN,
+            total_ns: 0,
+            claimed: true,
+            calls: [0; Action::ALL.len()],
+        }
+    }
+}
+
+impl Sums {
     /// Successful calls of one action.
     pub(crate) fn count(&self, action: Action) -> u64 {
         self.calls.get(action as usize).copied().unwrap_or(0)
@@ -169,6 +202,23 @@ impl FileUse<'_> {
     /// Whether no call on it ever succeeded.
     pub(crate) fn only_failed(&self) -> bool {
         self.failed > 0 && self.calls.iter().all(|count| *count == 0)
+    }
+
+    fn add(&mut self, access: &Access) {
+        self.traffic.add(access.traffic);
+        self.failed += access.failed;
+        if access.last_error.is_some() && Some(access.process) >= self.last_error_of {
+            self.last_error = access.last_error;
+            self.last_error_of = Some(access.process);
+        }
+        self.processes += 1;
+        self.first_ns = self.first_ns.min(access.first_ns);
+        self.last_ns = self.last_ns.max(access.last_ns);
+        self.total_ns = self.total_ns.saturating_add(access.total_ns);
+        self.claimed &= access.claimed;
+        for (sum, count) in self.calls.iter_mut().zip(access.calls) {
+            *sum += u64::from(count);
+        }
     }
 }
 
@@ -180,38 +230,33 @@ pub(crate) fn uses<'w>(
     accesses
         .chunk_by(|one, other| one.resource == other.resource)
         .filter_map(|chunk| {
-            let id: ResourceId = chunk.first()?.resource;
-            Some(sum(chunk, world.resource(id)?))
+            let mut sums = Sums::default();
+            for access in chunk {
+                sums.add(access);
+            }
+            let resource = world.resource(chunk.first()?.resource)?;
+            Some(FileUse { resource, sums })
         })
 }
 
-fn sum<'w>(accesses: &[Access], resource: &'w Resource) -> FileUse<'w> {
-    let mut file = FileUse {
-        resource,
-        traffic: Traffic::default(),
-        failed: 0,
-        last_error: None,
-        processes: 0,
-        first_ns: i64::MAX,
-        last_ns: i64::MIN,
-        total_ns: 0,
-        claimed: true,
-        calls: [0; Action::ALL.len()],
-    };
-    for access in accesses {
-        file.traffic.add(access.traffic);
-        file.failed += access.failed;
-        file.last_error = access.last_error.or(file.last_error);
-        file.processes += 1;
-        file.first_ns = file.first_ns.min(access.first_ns);
-        file.last_ns = file.last_ns.max(access.last_ns);
-        file.total_ns = file.total_ns.saturating_add(access.total_ns);
-        file.claimed &= access.claimed;
-        for (sum, count) in file.calls.iter_mut().zip(access.calls) {
-            *sum += u64::from(count);
-        }
+/// Sums of accesses that come one by one: memory grows with resources, not with accesses.
+#[derive(Default)]
+pub(crate) struct UsesByResource(HashMap<ResourceId, Box<Sums>>);
+
+impl UsesByResource {
+    /// Counts an access.
+    pub(crate) fn add(&mut self, access: &Access) {
+        self.0.entry(access.resource).or_default().add(access);
     }
-    file
+
+    /// The sums, by resource.
+    pub(crate) fn take<'w>(&mut self, world: &'w World) -> Vec<FileUse<'w>> {
+        let sums = world.resources.iter().filter_map(|resource| {
+            let sums = *self.0.remove(&resource.id)?;
+            Some(FileUse { resource, sums })
+        });
+        sums.collect()
+    }
 }
 
 fn cells(file: &FileUse<'_>) -> Vec<Cell> {

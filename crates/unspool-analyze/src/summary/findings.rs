@@ -10,7 +10,7 @@ use unspool_model::step::Action;
 use unspool_model::totals::{Failure, Totals};
 use unspool_model::world::{Process, World};
 
-use super::Summary;
+use super::{InVain, Summary};
 use crate::files::FileUse;
 use crate::process_label;
 use crate::tree::exit_of;
@@ -38,7 +38,7 @@ impl Summary {
         let cause = blamed.last().map(|last| last.id);
         failed_processes(world, processes, &blamed, &mut sentences);
         failing_calls(world, totals, &mut sentences);
-        missing_files(world, uses, cause, &mut sentences);
+        missing_files(&self.told.in_vain, uses, cause, &mut sentences);
         unended(world, processes, &mut sentences);
         sentences.into_iter().map(Cell::Text).collect()
     }
@@ -192,7 +192,7 @@ fn shell_status(process: &Process) -> Option<u32> {
 /// along PATH, library or include folders; the loader and the C library ask for their
 /// own switches and translations in every process.
 fn missing_files(
-    world: &World,
+    in_vain: &[InVain],
     uses: &[FileUse<'_>],
     blamed: Option<ProcessId>,
     sentences: &mut Vec<Vec<u8>>,
@@ -228,10 +228,9 @@ fn missing_files(
         })
         .collect();
     // What the process to blame asked for last is most likely why it failed.
-    let asked_ns: HashMap<ResourceId, i64> = world
-        .accesses
+    let asked_ns: HashMap<ResourceId, i64> = in_vain
         .iter()
-        .filter(|access| Some(access.process) == blamed && access.failed > 0)
+        .filter(|access| Some(access.process) == blamed)
         .map(|access| (access.resource, access.last_ns))
         .collect();
     missing.sort_by_key(|file| {

@@ -4,13 +4,14 @@ mod findings;
 
 use std::ops::ControlFlow;
 
+use unspool_model::ids::{ProcessId, ResourceId};
 use unspool_model::report::{Cell, Layout, RowSink, Shape, Shown, Unit};
 use unspool_model::step::{Action, Step};
 use unspool_model::totals::{Total, Totals};
-use unspool_model::world::{Process, World};
+use unspool_model::world::{Access, Process, World};
 
 use crate::accesses::Accesses;
-use crate::files::{self, FileUse};
+use crate::files::{FileUse, UsesByResource};
 use crate::totals::RunTotals;
 use crate::tree::exit_of;
 use crate::{Analysis, RunFacts, ViewOptions, column, net};
@@ -132,7 +133,8 @@ pub(crate) fn new(options: &ViewOptions) -> Box<dyn Analysis> {
     Box::new(Summary {
         filtered: options.filtered,
         run: options.run.clone(),
-        accesses: Accesses::default(),
+        filtered_accesses: Accesses::default(),
+        told: Told::default(),
         totals: RunTotals::default(),
         matching: Vec::new(),
     })
@@ -141,17 +143,56 @@ pub(crate) fn new(options: &ViewOptions) -> Box<dyn Analysis> {
 struct Summary {
     filtered: bool,
     run: RunFacts,
-    accesses: Accesses,
+    filtered_accesses: Accesses,
+    told: Told,
     totals: RunTotals,
     /// Whether a step of the process came.
     matching: Vec<bool>,
+}
+
+/// What the accesses of the run tell, counted one by one.
+#[derive(Default)]
+struct Told {
+    /// Whether any came beside the world.
+    given: bool,
+    uses: UsesByResource,
+    /// Connections made or accepted, by process.
+    connections: u64,
+    /// What processes asked for in vain, and when they did last.
+    in_vain: Vec<InVain>,
+}
+
+/// A resource that a process failed with.
+struct InVain {
+    process: ProcessId,
+    resource: ResourceId,
+    last_ns: i64,
+}
+
+impl Told {
+    fn count(&mut self, access: &Access, world: &World) {
+        self.uses.add(access);
+        let socket = world.resource(access.resource).and_then(net::socket);
+        let role = socket.map(|name| net::role(access, name));
+        self.connections += u64::from(matches!(role, Some("client" | "server")));
+    }
+
+    fn fail(&mut self, access: &Access) {
+        if access.failed > 0 {
+            self.in_vain.push(InVain {
+                process: access.process,
+                resource: access.resource,
+                last_ns: access.last_ns,
+            });
+        }
+    }
 }
 
 impl Analysis for Summary {
     fn step(&mut self, step: &Step<'_>, _: &World, _: &mut dyn RowSink) -> ControlFlow<()> {
         self.totals.add(step);
         if self.filtered {
-            self.accesses.add(step);
+            self.filtered_accesses.add(step);
             let index = step.process.index();
             if self.matching.len() <= index {
                 self.matching.resize(index + 1, false);
@@ -171,9 +212,29 @@ impl Analysis for Summary {
         false
     }
 
+    fn takes_accesses(&self) -> bool {
+        !self.filtered
+    }
+
+    fn access(&mut self, access: &Access, world: &World) {
+        self.told.given = true;
+        self.told.count(access, world);
+        self.told.fail(access);
+    }
+
     fn rows(&mut self, world: &World, out: &mut dyn RowSink) -> Vec<String> {
         let totals = self.totals.take();
-        let cells = self.cells(world, &totals);
+        if !self.told.given {
+            for access in self.filtered_accesses.of(world, self.filtered).iter() {
+                self.told.count(access, world);
+            }
+            // Why something failed may be held back by the filter.
+            for access in &world.accesses {
+                self.told.fail(access);
+            }
+        }
+        let uses = self.told.uses.take(world);
+        let cells = self.cells(world, &totals, &uses);
         // One row: nothing follows that could be stopped.
         let _flow: ControlFlow<()> = out.row(&cells);
         Vec::new()
@@ -190,9 +251,7 @@ impl Summary {
                 .unwrap_or(false)
     }
 
-    fn cells(&self, world: &World, totals: &Totals) -> Vec<Cell> {
-        let accesses = self.accesses.of(world, self.filtered);
-        let uses: Vec<FileUse<'_>> = files::uses(&accesses, world).collect();
+    fn cells(&self, world: &World, totals: &Totals, uses: &[FileUse<'_>]) -> Vec<Cell> {
         let root = world.iter_processes().next();
         let processes: Vec<&Process> = world
             .iter_processes()
@@ -219,11 +278,6 @@ impl Summary {
             .map(|start| began.map_or(start, |began| began.max(start)))
             .or(totals.span_ns().map(|(first, _)| first));
         let end = self.run.end_ns.or(totals.span_ns().map(|(_, last)| last));
-        let connections = accesses
-            .iter()
-            .filter_map(|access| Some((access, net::socket(world.resource(access.resource)?)?)))
-            .filter(|(access, name)| matches!(net::role(access, name), "client" | "server"))
-            .count();
         let read = uses
             .iter()
             .filter(|file| is_data(file) && file.traffic.reads > 0);
@@ -260,10 +314,10 @@ impl Summary {
                     .map(|file| file.traffic.bytes_written)
                     .sum::<u64>(),
             ),
-            Cell::int(connections),
-            Cell::List(top_files(&uses)),
+            Cell::int(self.told.connections),
+            Cell::List(top_files(uses)),
             Cell::List(top_calls(totals)),
-            Cell::List(self.findings(world, totals, &uses, &processes)),
+            Cell::List(self.findings(world, totals, uses, &processes)),
         ]
     }
 

@@ -239,12 +239,18 @@ impl Manifest {
     pub(crate) fn read(folder: &Path) -> Result<(Self, Option<String>)> {
         let path = folder.join("run.json");
         let bytes = files::read_file(&path, "length of a manifest", MANIFEST_BYTES_MAX)?;
-        let (manifest, fits) = Self::from_text(&bytes)
-            .map_err(|error| StoreError::damaged(&path, error.to_string()))?;
+        Self::parse(&bytes, &path)
+    }
+
+    /// Reads the text of a `run.json` that is not a file here; `path` is for messages. The second value is what is wrong with it, if
+    /// its checksum does not fit.
+    pub fn parse(text: &[u8], path: &Path) -> Result<(Self, Option<String>)> {
+        let (manifest, fits) =
+            Self::from_text(text).map_err(|error| StoreError::damaged(path, error.to_string()))?;
         // One flipped bit makes another number: only a manifest that is whole tells its version.
         if fits && manifest.format > FORMAT_VERSION {
             return Err(StoreError::Version {
-                path,
+                path: path.to_path_buf(),
                 found: manifest.format,
             });
         }

@@ -6,7 +6,7 @@ use arrow_array::cast::AsArray as _;
 use unspool_model::category::Category;
 use unspool_model::ids::{ProcessId, ResourceId};
 use unspool_model::world::{
-    Content, Image, Link, LinkKind, Resource, ResourceKind, SocketName, World,
+    Access, Content, Image, Link, LinkKind, Resource, ResourceKind, SocketName, World,
 };
 
 use super::open::{Table, Tables};
@@ -42,16 +42,29 @@ impl Tables {
 
     /// The world without its sessions and descriptors, which are most of it.
     pub fn world_without_sessions(&self) -> Result<World> {
+        let mut world = self.world_without_accesses()?;
+        let mut accesses = Vec::new();
+        self.for_each_access(&mut |access| accesses.push(access.clone()))?;
+        world.accesses = accesses;
+        Ok(world)
+    }
+
+    /// The same without accesses, of which there may be millions.
+    pub fn world_without_accesses(&self) -> Result<World> {
         let mut world = self.named_world(&self.strings()?)?;
-        self.each(TableId::Accesses, |table, batch| {
-            let rows = AccessReader::new(batch).map_err(|name| wrong_column(table, name))?;
-            world
-                .accesses
-                .extend((0..batch.num_rows()).map(|at| rows.row(at).access()));
-            Ok(())
-        })?;
         self.read_links(&mut world)?;
         Ok(world)
+    }
+
+    /// Gives every access, as they are stored.
+    pub fn for_each_access(&self, take: &mut dyn FnMut(&Access)) -> Result<()> {
+        self.each(TableId::Accesses, |table, batch| {
+            let rows = AccessReader::new(batch).map_err(|name| wrong_column(table, name))?;
+            for at in 0..batch.num_rows() {
+                take(&rows.row(at).access());
+            }
+            Ok(())
+        })
     }
 
     /// What others refer to: resources, processes with their images.

@@ -60,8 +60,16 @@ pub(crate) fn run(settings: &Settings, args: &RunsArgs) -> Result<u8> {
             max_size.as_deref(),
             *max_days,
         ),
-        Some(RunsOperation::Push { url, runs }) => super::query::lake::push(settings, url, runs),
-        Some(RunsOperation::Pull { url, runs }) => super::query::lake::pull(settings, url, runs),
+        Some(RunsOperation::Push {
+            url,
+            runs,
+            endpoint,
+        }) => super::query::lake::push(settings, url, endpoint.as_deref(), runs),
+        Some(RunsOperation::Pull {
+            url,
+            runs,
+            endpoint,
+        }) => super::query::lake::pull(settings, url, endpoint.as_deref(), runs),
         Some(RunsOperation::Scrub { runs }) => {
             for run in runs {
                 super::scrub::scrub(&find_run(settings, run)?)?;

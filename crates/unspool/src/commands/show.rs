@@ -298,8 +298,11 @@ fn show(
         let _stopped = view.finish(&walked.world).is_break();
         return Ok(());
     };
+    let one_by_one = view.takes_accesses();
     let mut world = if view.needs_sessions() {
         tables.world()
+    } else if one_by_one {
+        tables.world_without_accesses()
     } else {
         tables.world_without_sessions()
     }
@@ -322,6 +325,11 @@ fn show(
         };
         tables
             .for_each_step(&query, &mut |step| view.take(step, &world))
+            .map_err(Failure::store)?;
+    }
+    if one_by_one {
+        tables
+            .for_each_access(&mut |access| view.take_access(access, &world))
             .map_err(Failure::store)?;
     }
     let _stopped = view.finish(&world).is_break();

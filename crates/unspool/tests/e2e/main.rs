@@ -23,6 +23,7 @@ mod gen_packages;
 mod gen_policies;
 mod gen_systemd;
 mod jobs;
+mod lake;
 mod payload;
 mod program;
 mod query;

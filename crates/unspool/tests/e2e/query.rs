@@ -398,7 +398,7 @@ fn a_missing_engine_is_named() {
     assert_eq!(output.status.code(), Some(127));
     let said = text(&output.stderr);
     assert!(
-        said.contains("`cargo build --release -p unspool-query`"),
+        said.contains("`cargo build --profile engine -p unspool-query`"),
         "{said}"
     );
 }

@@ -65,7 +65,7 @@ fn engine_beside(binary: &Path) -> Result<PathBuf, String> {
         return Ok(path);
     }
     Err(format!(
-        "there is no `{}`\nhint: cargo build --release --package unspool-query",
+        "there is no `{}`\nhint: cargo build --profile engine --package unspool-query; UNSPOOL_QUERY_BIN names it where it lies elsewhere",
         path.display()
     ))
 }

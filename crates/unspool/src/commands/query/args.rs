@@ -17,6 +17,12 @@ pub(crate) struct QueryArgs {
     /// All runs of the store
     #[arg(short, long)]
     pub(crate) all: bool,
+    /// Runs of a lake: folder, file://, s3://
+    #[arg(long, value_name = "URL")]
+    pub(crate) from: Option<String>,
+    /// Server of s3:// (or `AWS_ENDPOINT_URL`)
+    #[arg(long, value_name = "URL")]
+    pub(crate) endpoint: Option<String>,
     /// table (default), json, jsonl, csv, md, xml, parquet, arrow
     #[arg(short, long, value_name = "FORM")]
     pub(crate) form: Option<String>,

@@ -11,12 +11,13 @@ use std::time::Duration;
 use anyhow::Result;
 use serde_json::{Value, json};
 
+use super::sources::Sources;
 use crate::clock::now_ns;
 use crate::failure::{Failure, status};
 use crate::settings::Settings;
 
 /// Number of the protocol that this program speaks.
-const PROTOCOL: u64 = 1;
+const PROTOCOL: u64 = 2;
 
 /// Name of the program.
 const PROGRAM: &str = "unspool-query";
@@ -67,7 +68,7 @@ pub(super) type Stops<'s> = &'s dyn Fn() -> bool;
 
 impl Engine {
     /// Starts the engine, and tells it the runs.
-    pub(super) fn start(settings: &Settings, runs: &[Value], limits: Limits) -> Result<Self> {
+    pub(super) fn start(settings: &Settings, sources: &Sources, limits: Limits) -> Result<Self> {
         let program = find(settings)?;
         let mut child = Command::new(&program)
             .arg("--serve")
@@ -102,7 +103,8 @@ impl Engine {
         engine.send(&json!({
             "type": "open",
             "protocol": PROTOCOL,
-            "runs": runs,
+            "runs": sources.specs,
+            "bucket": sources.bucket,
             "memory_bytes": limits.memory_bytes,
             "threads": limits.threads,
         }))?;
@@ -127,6 +129,35 @@ impl Engine {
             return Err(problem(&told, None).into());
         }
         Ok(())
+    }
+
+    /// Asks something of the bucket: `data` goes behind the request, what comes before the reply goes to `take`.
+    pub(super) fn exchange(
+        &mut self,
+        request: &Value,
+        data: &[u8],
+        take: &mut dyn FnMut(&[u8]) -> Result<()>,
+    ) -> Result<Value> {
+        self.send(request)?;
+        if !data.is_empty() && self.stdin.write_all(data).is_err() {
+            let told = self.reply(&|| false)?;
+            return Err(problem(&told, None).into());
+        }
+        loop {
+            match self.next(None, &|| false)? {
+                Frame::Data(data) => take(&data)?,
+                Frame::Reply(reply) if reply["type"] == "error" => {
+                    let mut failure =
+                        Failure::input(reply["message"].as_str().unwrap_or("the engine failed"));
+                    if let Some(hint) = reply["hint"].as_str() {
+                        failure = failure.hint(hint);
+                    }
+                    return Err(failure.into());
+                }
+                Frame::Reply(reply) => return Ok(reply),
+                Frame::End(why) => return Err(ended(&why).into()),
+            }
+        }
     }
 
     /// Tables, columns and functions.
@@ -362,7 +393,7 @@ fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> Result<()> {
     }
 }
 
-const HOW_TO_GET: &str = "it is a program of its own, so that unspool builds quickly: `cargo build --release -p unspool-query`, then put it beside `unspool` or into PATH";
+const HOW_TO_GET: &str = "it is a program of its own, so that unspool builds quickly: `cargo build --profile engine -p unspool-query`, then put it beside `unspool` or into PATH";
 
 /// Beside this program, then in `PATH`.
 fn find(settings: &Settings) -> Result<PathBuf> {

@@ -51,9 +51,8 @@ pub(crate) fn run(settings: &Settings, args: &QueryArgs) -> Result<u8> {
     let target = Target::new(settings, args)?;
     let limits = limits(args)?;
     let statement = statement(args, &words)?;
-    let entries = sources::find(settings, &words.runs, args.all)?;
-    let sources = Sources::open(settings, &entries)?;
-    let mut engine = Engine::start(settings, &sources.specs, limits)?;
+    let sources = sources::of(settings, args, &words.runs)?;
+    let mut engine = Engine::start(settings, &sources, limits)?;
     let Some((sql, values)) = statement else {
         prompt::run(settings, &sources, engine, target)?;
         return Ok(0);

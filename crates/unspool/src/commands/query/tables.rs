@@ -65,7 +65,7 @@ pub(crate) fn export(settings: &Settings, args: &ExportArgs) -> Result<u8> {
         timeout: None,
         threads: 1,
     };
-    let mut engine = Engine::start(settings, &sources.specs, limits)?;
+    let mut engine = Engine::start(settings, &sources, limits)?;
     match how {
         How::Sqlite => write_database(&mut engine, output)?,
         How::Elkpump => write_documents(&mut engine, output)?,

@@ -34,8 +34,14 @@ const BEGINNINGS: [&str; 11] = [
     "(",
 ];
 
-/// A statement has more than one word, or is `values(1)`; names of runs have no spaces.
+/// A statement has more than one word, or is `values(1)`; names of runs have no spaces, URLs may.
 fn is_sql(word: &str) -> bool {
+    if ["s3://", "file://"]
+        .iter()
+        .any(|scheme| word.starts_with(scheme))
+    {
+        return false;
+    }
     let word = word.trim_start();
     let first = word
         .split(|letter: char| !letter.is_ascii_alphabetic())
@@ -122,6 +128,12 @@ mod tests {
         check(&[], &[], &Question::Nothing, &[]);
         check(&["@", "night*"], &["@", "night*"], &Question::Nothing, &[]);
         check(&["select 1"], &[], &sql("select 1"), &[]);
+        check(
+            &["s3://b/of them", "select 1"],
+            &["s3://b/of them"],
+            &sql("select 1"),
+            &[],
+        );
         check(&["@1", "values(1)"], &["@1"], &sql("values(1)"), &[]);
         check(
             &["./select/run", "select $a", "a=b=c"],
