@@ -6,6 +6,7 @@ use unspool_model::world::LinkKind;
 
 use super::Joint;
 use super::finding::{Finding, FindingKind};
+use super::phrases::{say, who};
 use super::profile::{Group, KeyKind};
 
 /// Which roles a role's doing reaches: its own, its ancestors by their waiting, its children, and readers of its data.
@@ -135,6 +136,16 @@ pub(super) fn causes(joint: &Joint<'_>, findings: &mut [Finding]) {
         if let Some(cause) = roots[place] {
             let most = findings[cause].score * 0.95;
             findings[place].caused_by = Some(cause);
+            if judge.is_broken_off(&findings[cause], &findings[place]) {
+                let name = findings[place].subject.clone();
+                findings[place].after = b"asked nothing".to_vec();
+                findings[place].sentence = say!(
+                    who(joint, findings[place].role.unwrap_or(u32::MAX)),
+                    " asked nothing of ",
+                    name,
+                    ", before it read from there"
+                );
+            }
             findings[place].score = (findings[place].score * 0.45).min(most);
         }
     }

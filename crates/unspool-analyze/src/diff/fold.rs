@@ -35,6 +35,8 @@ pub struct RunIdentity {
     pub cwd: Vec<u8>,
     /// Whether the run is whole.
     pub complete: bool,
+    /// Whether the data of calls was kept: what was written can be read.
+    pub keeps_data: bool,
 }
 
 /// How names are normalised, the same for all runs of a comparison.
@@ -107,6 +109,7 @@ impl Profiler {
                 clock: world.clock,
                 anchor_days: context.anchor_days,
                 complete: identity.complete,
+                has_messages: identity.keeps_data,
                 start_ns: i64::MAX,
                 end_ns: i64::MIN,
                 ..Profile::default()
@@ -206,9 +209,20 @@ impl Profiler {
         }
         self.links(world);
         self.samples(world);
-        self.profile.has_messages = self.messages.has_data;
+        self.profile.has_messages |= self.messages.has_data;
+        self.profile.job = self.job(world);
         self.profile.messages = self.messages.messages;
         self.profile
+    }
+
+    /// What the first process became in the end: a wrapper executes the job.
+    fn job(&self, world: &World) -> Vec<u8> {
+        let first = world.iter_processes().next();
+        first
+            .and_then(|process| self.stints.get(process.id.index())?.last())
+            .and_then(|stint| self.profile.roles.get(stint.role as usize))
+            .map(|role| role.label.clone())
+            .unwrap_or_default()
     }
 
     fn role_at(&self, process: ProcessId, seq: u64) -> u32 {

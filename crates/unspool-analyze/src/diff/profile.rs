@@ -21,6 +21,8 @@ pub(super) const USES_MAX: usize = 400_000;
 pub struct Profile {
     /// Id or name of the run, for people.
     pub run: String,
+    /// What the first process is for, for people: its script or program.
+    pub job: Vec<u8>,
     /// Steps on things that were left out, because there were too many different ones.
     pub left_out: u64,
     /// First time.

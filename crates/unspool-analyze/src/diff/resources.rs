@@ -519,10 +519,7 @@ impl<'p> Place<'_, 'p> {
         }
         let name = self.name();
         let (after, words) = if used.bytes_written == 0 {
-            (
-                "no connection",
-                " got no connection to, or asked nothing of, ",
-            )
+            ("no connection", " got no connection to ")
         } else {
             ("no answer", " got no answer from ")
         };

@@ -23,6 +23,12 @@ pub struct Head {
     pub incomplete: Vec<String>,
     /// What was not compared, and why: a sentence each.
     pub notes: Vec<String>,
+    /// How the run ended, when it ended otherwise than the last baseline: `failed with exit status 3`; and how that did.
+    pub end: Option<(String, String)>,
+    /// Whether there is any finding, below the threshold too.
+    pub has_findings: bool,
+    /// Folders in which the runs worked, as they stand in sentences: said once, not in each name.
+    pub folders: Vec<String>,
 }
 
 /// Values of a row, by the names of the columns.
@@ -73,21 +79,20 @@ impl<'r> Row<'r> {
     }
 }
 
-/// One sentence: the same, or different, and how long both took.
+/// One sentence: how it ended, whether it is the same, and how long both took.
 pub fn verdict(head: &Head) -> String {
-    let with = match head.baselines.as_slice() {
-        [one] => one.clone(),
-        several => format!("{} runs ({})", several.len(), several.join(", ")),
+    let word = match (head.different, head.has_findings) {
+        (true, _) => "is different from",
+        (false, true) => "hardly differs from",
+        (false, false) => "is the same as",
     };
-    let word = if head.different {
-        "different from"
-    } else {
-        "the same as"
-    };
+    let mut text = head.end.as_ref().map_or_else(
+        || format!("{} {word} {}", head.subject, baselines(head)),
+        |(end, _)| format!("{} {end}", head.subject),
+    );
     let mut times = head.before_ns.clone();
     times.sort_unstable();
     let usual = times.get(times.len() / 2).copied().unwrap_or(0);
-    let mut text = format!("{} is {word} {with}", head.subject);
     if usual > 0 || head.after_ns > 0 {
         text.push_str(&format!(
             "; it took {}, before {}",
@@ -100,6 +105,20 @@ pub fn verdict(head: &Head) -> String {
     }
     text
 }
+
+/// What the run is compared with.
+fn baselines(head: &Head) -> String {
+    match head.baselines.as_slice() {
+        [one] => one.clone(),
+        [first, .., last] if head.baselines.len() > BASELINES_NAMED => {
+            format!("{} runs ({first} to {last})", head.baselines.len())
+        }
+        several => format!("{} runs ({})", several.len(), several.join(", ")),
+    }
+}
+
+/// Baselines that are named one by one.
+const BASELINES_NAMED: usize = 3;
 
 /// Rows of the first `limit` causes and of what follows from them.
 pub fn limited(report: &mut Report, limit: usize) {
@@ -132,57 +151,181 @@ pub fn text(head: &Head, report: &Report, options: &TextOptions, all: bool) -> S
     } else {
         palette.heading
     };
+    let plain = |out: &mut String, line: &str| {
+        out.push_str(&format!("{}{line}{}\n", palette.dim, palette.reset));
+    };
     let verdict = verdict(head);
     let mut out = format!(
         "{color}{}{}\n",
         Untrusted::printed(verdict.as_bytes()),
         palette.reset
     );
+    if let Some((_, before)) = &head.end {
+        let with = format!("compared with {}, {before}", baselines(head));
+        plain(&mut out, &Untrusted::printed(with.as_bytes()).to_string());
+    }
     let rows: Vec<Row<'_>> = Row::all(report).collect();
+    let mut body = String::new();
+    let mut has_short = false;
+    let mut sentence = |row: &Row<'_>| {
+        let whole = row.text("sentence");
+        let short = below(&whole, &head.folders);
+        has_short |= short != whole;
+        if all { short } else { cut(short) }
+    };
     let causes = rows.iter().filter(|row| row.number("caused_by").is_none());
-    for row in causes {
-        let rank = row.number("rank").unwrap_or(0);
-        out.push_str(&format!("{rank:>3}. {}\n", row.text("sentence")));
-        let look = row.text("look");
-        if !look.is_empty() && (all || rank == 1) {
-            out.push_str(&format!(
-                "{}     look: {look}{}\n",
-                palette.dim, palette.reset
-            ));
+    for (place, row) in causes.enumerate() {
+        if head.end.is_some() && head.different && place < 2 {
+            let title = ["most likely cause:", "also different:"].get(place);
+            body.push_str(&format!("{}\n", title.unwrap_or(&"")));
         }
-        let effects: Vec<&Row<'_>> = rows
-            .iter()
-            .filter(|other| other.number("caused_by") == Some(rank))
-            .collect();
-        let shown = if all { effects.len() } else { EFFECTS_SHOWN };
+        let rank = row.number("rank").unwrap_or(0);
+        body.push_str(&format!("{:>3}. {}\n", place + 1, sentence(row)));
+        let look = row.text("look");
+        if !look.is_empty() && (all || place == 0) {
+            plain(&mut body, &format!("     look: {look}"));
+        }
+        let effects = effects(&rows, rank, all);
+        let shown = match (all, place) {
+            (true, _) => effects.len(),
+            (false, 0) => FIRST_EFFECTS_SHOWN,
+            (false, _) => EFFECTS_SHOWN,
+        };
         for effect in effects.iter().take(shown) {
-            out.push_str(&format!(
-                "{}     so: {}{}\n",
-                palette.dim,
-                effect.text("sentence"),
-                palette.reset
-            ));
+            plain(&mut body, &format!("     so: {}", sentence(effect)));
         }
         if effects.len() > shown {
-            out.push_str(&format!(
-                "{}     so: {} more{}\n",
-                palette.dim,
-                effects.len() - shown,
-                palette.reset
-            ));
+            let more = effects.len() - shown;
+            plain(
+                &mut body,
+                &format!("     so: {more} more, which `--all` lists"),
+            );
         }
         if all {
             for line in row.list("evidence") {
-                out.push_str(&format!("{}     {line}{}\n", palette.dim, palette.reset));
+                plain(&mut body, &format!("     {line}"));
             }
         }
     }
-    for note in head.notes.iter().filter(|_| head.different || all) {
+    if let Some(folder) = head.folders.first().filter(|_| has_short) {
+        plain(&mut out, &format!("names are below {folder}"));
+    }
+    out.push_str(&body);
+    for note in &head.notes {
         let note = Untrusted::printed(note.as_bytes());
-        out.push_str(&format!("{}note: {note}{}\n", palette.dim, palette.reset));
+        plain(&mut out, &format!("note: {note}"));
     }
     out
 }
 
-/// Consequences of one cause that are shown.
+/// What follows from a cause. That every process above one that fails fails, too, is what goes without saying: after
+/// the first of them comes everything else.
+fn effects<'r, 'a>(rows: &'r [Row<'a>], cause: i64, all: bool) -> Vec<&'r Row<'a>> {
+    let mut exits = 0;
+    let mut effects: Vec<(bool, &Row<'_>)> = Vec::new();
+    for row in rows
+        .iter()
+        .filter(|row| row.number("caused_by") == Some(cause))
+    {
+        let is_exit = row.text("kind") == "exit-status";
+        exits += u32::from(is_exit);
+        effects.push((is_exit && exits > 1 && !all, row));
+    }
+    effects.sort_by_key(|(is_late, _)| *is_late);
+    effects.into_iter().map(|(_, row)| row).collect()
+}
+
+/// A sentence in which names below the folders of the runs are told from there on.
+fn below(sentence: &str, folders: &[String]) -> String {
+    let mut short = sentence.to_owned();
+    for folder in folders
+        .iter()
+        .filter(|folder| folder.len() >= FOLDER_LEN_MIN)
+    {
+        let prefix = format!("{folder}/");
+        let mut out = String::with_capacity(short.len());
+        let mut rest = short.as_str();
+        while let Some((before, after)) = rest.split_once(&prefix) {
+            let inside = before
+                .chars()
+                .next_back()
+                .is_some_and(|last| last.is_alphanumeric() || "._-/".contains(last));
+            out.push_str(before);
+            if inside {
+                out.push_str(&prefix);
+            }
+            rest = after;
+        }
+        out.push_str(rest);
+        short = out;
+    }
+    short
+}
+
+/// The beginning and the end of a long sentence.
+fn cut(sentence: String) -> String {
+    let len = sentence.chars().count();
+    if len <= SENTENCE_LEN_MAX {
+        return sentence;
+    }
+    let half = SENTENCE_LEN_MAX / 2;
+    let first: String = sentence.chars().take(half).collect();
+    let last: String = sentence.chars().skip(len - half).collect();
+    format!("{first} ... {last}")
+}
+
+/// Folders of fewer characters are said as they are.
+const FOLDER_LEN_MIN: usize = 6;
+/// Characters of a sentence that are shown without `--all`.
+const SENTENCE_LEN_MAX: usize = 320;
+/// Consequences of the first cause that are shown.
+const FIRST_EFFECTS_SHOWN: usize = 4;
+/// Consequences of another cause that are shown.
 const EFFECTS_SHOWN: usize = 2;
+
+#[cfg(test)]
+mod tests {
+    use super::{Head, below, cut, verdict};
+
+    #[test]
+    fn folders_are_left_out_where_names_begin() {
+        let folders = ["/srv/shop/job".to_owned(), "/tmp/a".to_owned()];
+        let check = |sentence: &str, expect: &str| {
+            assert_eq!(below(sentence, &folders), expect);
+        };
+        check(
+            "a read /srv/shop/job/etc/x, before /tmp/a/y",
+            "a read etc/x, before y",
+        );
+        check("a ran in /srv/shop/job", "a ran in /srv/shop/job");
+        check("/mnt/srv/shop/job/x", "/mnt/srv/shop/job/x");
+        check("/srv/shop/jobs/x", "/srv/shop/jobs/x");
+    }
+
+    #[test]
+    fn long_sentences_keep_both_ends() {
+        let long = format!("first {} last", "x".repeat(900));
+        let short = cut(long);
+        assert!(
+            short.starts_with("first ") && short.ends_with(" last"),
+            "{short}"
+        );
+        assert!(short.len() < 340, "{}", short.len());
+    }
+
+    #[test]
+    fn the_verdict_does_not_contradict_the_list() {
+        let mut head = Head {
+            subject: "two".to_owned(),
+            baselines: vec!["one".to_owned()],
+            ..Head::default()
+        };
+        assert_eq!(verdict(&head), "two is the same as one");
+        head.has_findings = true;
+        assert_eq!(verdict(&head), "two hardly differs from one");
+        head.different = true;
+        assert_eq!(verdict(&head), "two is different from one");
+        head.end = Some(("failed with exit status 3".to_owned(), String::new()));
+        assert_eq!(verdict(&head), "two failed with exit status 3");
+    }
+}

@@ -150,6 +150,7 @@ impl Walk<'_> {
             Rule::Separate(option) if word == option => self.next_word(at, true),
             Rule::Both(option) if word == option => self.next_word(at, true),
             Rule::Both(option) => self.attached(option, at),
+            Rule::Divided(option, _) if word == option && self.refers(option, at + 1) => {}
             Rule::Divided(option, divider) if word == option => self.divided(at + 1, 0, divider),
             Rule::Divided(option, divider) if word.starts_with(option) => {
                 self.divided(at, option.len(), divider);
@@ -207,6 +208,16 @@ impl Walk<'_> {
         {
             self.push(at + 1, 0..next.len());
         }
+    }
+
+    /// Whether openssl is told where a pass phrase is, not what it is: `-pass file:seal.key`.
+    fn refers(&self, option: &[u8], at: usize) -> bool {
+        let places: [&[u8]; 3] = [b"file:", b"env:", b"fd:"];
+        option.starts_with(b"-pass")
+            && self
+                .words
+                .get(at)
+                .is_some_and(|word| places.iter().any(|place| word.starts_with(place)))
     }
 
     fn divided(&mut self, at: usize, from: usize, divider: u8) {

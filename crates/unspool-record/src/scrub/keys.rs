@@ -231,6 +231,17 @@ pub(super) fn is_harmless_value(value: &[u8]) -> bool {
     HARMLESS_VALUES.contains(&value)
 }
 
+/// Longest number that is taken for a setting: an amount of workers, a level, a percentage.
+const SETTING_DIGITS_MAX: usize = 3;
+
+/// Whether `value` is a switch or a small number, which can be no secret under a name that does not say so.
+pub(super) fn is_harmless_setting(value: &[u8]) -> bool {
+    let is_number = !value.is_empty()
+        && value.len() <= SETTING_DIGITS_MAX
+        && value.iter().all(u8::is_ascii_digit);
+    is_number || is_harmless_value(value)
+}
+
 /// One bit for each letter in `name`, whatever its case.
 fn letters_of(name: &[u8]) -> u32 {
     name.iter()
@@ -245,4 +256,19 @@ fn parts(key: &[u8]) -> impl Iterator<Item = &[u8]> {
 
 fn contains_ignoring_case(list: &[&[u8]], word: &[u8]) -> bool {
     list.iter().any(|entry| entry.eq_ignore_ascii_case(word))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_harmless_setting;
+
+    #[test]
+    fn switches_and_small_numbers_are_settings() {
+        for value in ["1", "16", "100", "true", "no"] {
+            assert!(is_harmless_setting(value.as_bytes()), "{value}");
+        }
+        for value in ["", "1234", "-1", "1a", "truth"] {
+            assert!(!is_harmless_setting(value.as_bytes()), "{value}");
+        }
+    }
 }

@@ -6,7 +6,8 @@
 //!
 //! What is taken for a secret:
 //!
-//! - the value of every environment variable that is not on a short list of harmless ones; names stay;
+//! - the value of every environment variable that is not on a short list of harmless ones, and is no switch (`1`, `true`) or
+//!   number of up to three digits; names stay;
 //! - what follows `--password=`, `token:`, `?api_key=` and the like, authorization headers, the user part of URLs;
 //! - options of some forty programs that take a secret without saying so (`mysql -pX`, `curl -u USER:X`), also inside the
 //!   argument of `sh -c`;
@@ -262,7 +263,9 @@ impl Scrubber {
     /// The value in `NAME=value` when it is to be hidden.
     fn environment_value(&self, entry: &[u8]) -> Option<Range<usize>> {
         let equals = memchr::memchr(b'=', entry)?;
-        let kept = self.keys.keeps_environment(&entry[..equals]);
+        let (name, value) = (&entry[..equals], &entry[equals + 1..]);
+        let kept = self.keys.keeps_environment(name)
+            || keys::is_harmless_setting(value) && !self.keys.is_secret(name);
         (!kept && equals + 1 < entry.len()).then_some(equals + 1..entry.len())
     }
 

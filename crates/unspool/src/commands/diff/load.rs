@@ -25,12 +25,17 @@ const LOG_STEPS_MAX: u64 = 300_000;
 /// tracers print. They are the largest column, so of long logs the lengths of files are not known.
 fn has_more_in_arguments(manifest: &Manifest) -> bool {
     let is_native = matches!(manifest.recorder.name.as_str(), "ptrace" | "bpf");
-    let options = &manifest.recorder.options;
-    let has_data = options
-        .iter()
-        .any(|option| option.starts_with("payload=") && option != "payload=0");
     let steps = manifest.seal.as_ref().map_or(0, |seal| seal.events);
-    has_data || !is_native && steps <= LOG_STEPS_MAX
+    keeps_data(manifest) || !is_native && steps <= LOG_STEPS_MAX
+}
+
+/// Whether the data of calls was kept.
+fn keeps_data(manifest: &Manifest) -> bool {
+    manifest
+        .recorder
+        .options
+        .iter()
+        .any(|option| option.starts_with("payload=") && option != "payload=0")
 }
 
 fn identity(reader: &RunReader) -> RunIdentity {
@@ -48,5 +53,6 @@ fn identity(reader: &RunReader) -> RunIdentity {
         user: manifest.user.clone(),
         cwd: unescape(&manifest.cwd).unwrap_or_default(),
         complete: matches!(reader.state(), RunState::Complete),
+        keeps_data: keeps_data(manifest),
     }
 }

@@ -2,6 +2,7 @@
 
 mod args;
 mod events;
+mod label;
 mod load;
 mod rules;
 
@@ -34,6 +35,7 @@ struct Compared {
     baselines: Vec<Profile>,
     subject: Profile,
     entry: RunEntry,
+    baseline_entries: Vec<RunEntry>,
     difference: Difference,
 }
 
@@ -108,6 +110,7 @@ fn fold(settings: &Settings, baselines: &[RunEntry], entry: RunEntry) -> Result<
         baselines: profiles,
         subject,
         entry,
+        baseline_entries: baselines.to_vec(),
         difference,
     })
 }
@@ -161,7 +164,9 @@ fn answer(settings: &Settings, args: &DiffArgs, form: &str, compared: &Compared)
         ROWS_DEFAULT
     };
     diff_text::limited(&mut report, args.limit.unwrap_or(limit));
-    report.notes.push(diff_text::verdict(&head));
+    report
+        .notes
+        .push(label::verdict(&head, &compared.difference));
     report.notes.extend(head.notes.iter().cloned());
     match form {
         "text" => {
@@ -242,13 +247,10 @@ fn envelope(compared: &Compared) -> Envelope {
 
 fn head(compared: &Compared) -> Head {
     let runs = compared.baselines.iter().chain([&compared.subject]);
+    let (subject, baselines) = label::labels(compared);
     Head {
-        subject: compared.subject.run.clone(),
-        baselines: compared
-            .baselines
-            .iter()
-            .map(|run| run.run.clone())
-            .collect(),
+        subject,
+        baselines,
         different: compared.difference.is_different(),
         before_ns: compared
             .baselines
@@ -261,13 +263,20 @@ fn head(compared: &Compared) -> Head {
             .map(|run| run.run.clone())
             .collect(),
         notes: notes(&compared.difference),
+        end: label::end(compared),
+        has_findings: compared
+            .difference
+            .findings
+            .iter()
+            .any(|finding| finding.score >= SHOWN_SCORE),
+        folders: label::folders(compared),
     }
 }
 
 /// What was not compared.
 fn notes(difference: &Difference) -> Vec<String> {
-    let messages = "messages were not compared: not every run kept what was written (`record --payload 500`, \
-                    `import --payload`)";
+    let messages =
+        "messages were not compared: not all runs have them (`--payload 500` keeps them)";
     let names = "the runs were recorded in different ways, which name files of the system differently: these were not compared";
     let mut notes = Vec::new();
     if difference.names_differ {
