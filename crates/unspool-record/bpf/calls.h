@@ -379,23 +379,51 @@ SEPARATE int put_messages(u32 index, u64 address, u32 count, u32 is_small)
 	return put_number(TAG_TOTAL, index, summing.total);
 }
 
-// Strings of the argument vector of an exec that failed: the first few.
+struct listing {
+	u64 address;
+	u64 count;
+	u32 index;
+	u32 is_small;
+};
+
+INLINE u64 listed_pointer(u64 turn, struct listing *listing)
+{
+	u64 pointer = 0;
+	u32 small = 0;
+	if (!listing->is_small)
+		return bpf_probe_read_user(&pointer, sizeof(pointer), (void *)(listing->address + turn * 8)) ? 0 : pointer;
+	return bpf_probe_read_user(&small, sizeof(small), (void *)(listing->address + turn * 4)) ? 0 : small;
+}
+
+static long count_listed(u64 turn, struct listing *listing)
+{
+	listing->count = turn;
+	return !listed_pointer(turn, listing);
+}
+
+static long put_listed(u64 turn, struct listing *listing)
+{
+	u64 pointer = listed_pointer(turn, listing);
+	struct scratch *s = scratch();
+	if (!s || !pointer)
+		return 1;
+	u32 at = s->len;
+	if (!put_string(listing->index, pointer))
+		return 1;
+	if (at <= SCRATCH_ROOM)
+		s->data[at] = TAG_RAW_ARGV;
+	return 0;
+}
+
+#define STRINGS_MAX 65536
+
+// Strings of the argument vector of an exec that failed: those that find room, and how many there are.
 SEPARATE int put_strings(u32 index, u64 address, u32 is_small)
 {
-	for (int place = 0; place < 16; place++) {
-		u64 pointer = 0;
-		u32 word = is_small ? 4 : 8;
-		if (bpf_probe_read_user(&pointer, word, (void *)(address + place * word)) || !pointer)
-			break;
-		struct scratch *s = scratch();
-		if (!s)
-			break;
-		u32 at = s->len;
-		if (!put_string(index, pointer))
-			break;
-		if (at <= SCRATCH_ROOM)
-			s->data[at] = TAG_RAW_ARGV;
-	}
+	struct listing listing = {.address = address, .index = index, .is_small = is_small};
+	bpf_loop(STRINGS_MAX, count_listed, &listing, 0);
+	put_number(TAG_RAW_STRINGS, index, listing.count);
+	bpf_loop(STRINGS_MAX, put_listed, &listing, 0);
 	return 0;
 }
 

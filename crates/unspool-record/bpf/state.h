@@ -47,6 +47,8 @@
 #define TAG_RAW_DATA 205
 // What the process used before its image: `struct used`.
 #define TAG_RAW_USED 206
+// How many strings an argument vector has, those that found no room included.
+#define TAG_RAW_STRINGS 207
 // Added to the tag of a path.
 #define RAW_PATH 128
 

@@ -1,5 +1,6 @@
 // Programs that print their truth as one line of JSON: `hard rewrite N` opens a name that another thread rewrites all the time,
-// `hard ring N` writes and reads a file through an io_uring, `hard mix THREADS CALLS` floods and does a few things that count.
+// `hard ring N` writes and reads a file through an io_uring, `hard mix THREADS CALLS` floods and does a few things that count,
+// `hard slow CALLS WAITS` reads quickly and then waits for bytes. `hard calm THREADS` calls now and then until it is killed.
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
@@ -12,6 +13,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 static volatile char name[] = "a-file";
@@ -140,6 +142,66 @@ static int mix(int threads, int calls)
 	return 0;
 }
 
+static void *call_now_and_then(void *unused)
+{
+	for (;;) {
+		for (int i = 0; i < 20; i++)
+			syscall(SYS_getppid);
+		usleep(1000);
+	}
+	return unused;
+}
+
+static int be_calm(int threads)
+{
+	pthread_t thread;
+	for (int i = 1; i < threads; i++)
+		pthread_create(&thread, NULL, call_now_and_then, NULL);
+	call_now_and_then(NULL);
+	return 0;
+}
+
+static long long now_ns(void)
+{
+	struct timespec now;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * 1000000000ll + now.tv_nsec;
+}
+
+// Bytes that are there at once and bytes that come after 20 ms, from one pipe; many quick reads before, from a file.
+static int read_slowly(int calls, int waits)
+{
+	char bytes[1000] = "";
+	int ends[2], zero = open("/dev/zero", O_RDONLY);
+	if (pipe(ends) || write(ends[1], bytes, sizeof(bytes)) != sizeof(bytes))
+		return 1;
+	long long begun = now_ns();
+	for (int i = 0; i < calls; i++)
+		if (read(zero, bytes, 1) != 1)
+			return 1;
+	long long quick = now_ns() - begun;
+	pid_t pid = fork();
+	if (!pid) {
+		for (int i = 0; i < waits; i++) {
+			usleep(20000);
+			if (write(ends[1], "x", 1) != 1)
+				_exit(1);
+		}
+		_exit(0);
+	}
+	for (unsigned i = 0; i < sizeof(bytes); i++)
+		if (read(ends[0], bytes, 1) != 1)
+			return 1;
+	begun = now_ns();
+	for (int i = 0; i < waits; i++)
+		if (read(ends[0], bytes, 1) != 1)
+			return 1;
+	long long slow = now_ns() - begun;
+	waitpid(pid, NULL, 0);
+	printf("{\"quick_ns\": %lld, \"slow_ns\": %lld, \"slow_reads\": %d}\n", quick, slow, waits + (int)sizeof(bytes));
+	return 0;
+}
+
 int main(int count, char **words)
 {
 	if (count == 3 && !strcmp(words[1], "rewrite"))
@@ -148,5 +210,9 @@ int main(int count, char **words)
 		return use_ring(atoi(words[2]));
 	if (count == 4 && !strcmp(words[1], "mix"))
 		return mix(atoi(words[2]), atoi(words[3]));
+	if (count == 4 && !strcmp(words[1], "slow"))
+		return read_slowly(atoi(words[2]), atoi(words[3]));
+	if (count == 3 && !strcmp(words[1], "calm"))
+		return be_calm(atoi(words[2]));
 	return 2;
 }

@@ -16,7 +16,7 @@ use crate::support::{
 const NOBODY: &str = "65534";
 
 /// Compiles one of `tests/programs`; `None` without a C compiler, which CI has.
-fn compiled(name: &str, scratch: &Scratch) -> Option<PathBuf> {
+pub(super) fn compiled(name: &str, scratch: &Scratch) -> Option<PathBuf> {
     if !has_tool("gcc") {
         return None;
     }
@@ -313,4 +313,71 @@ fn two_capabilities_are_enough() {
     assert!(other.iter().any(|row| row["name"] == "openat"));
     assert!(!shows(&other, "openat", "\""), "{other:?}");
     assert!(!shows(&other, "write", "\""), "{other:?}");
+}
+
+/// Calls that are counted in the kernel are timed by samples when they are many, and by ticks when they wait: what is told of them
+/// is what they took.
+#[test]
+fn counted_calls_have_their_time() {
+    let scratch = Scratch::new("slow");
+    let Some(program) = compiled("hard", &scratch).filter(|_| is_here("bpf")) else {
+        return;
+    };
+    let run = scratch.0.join("run");
+    let words = [program.to_str().unwrap(), "slow", "400000", "40"];
+    let truth = truth(&recorded(
+        "bpf",
+        &run,
+        &["--detail", "io"],
+        &scratch.0,
+        &words,
+    ));
+    let truth = |key: &str| truth[key].as_u64().unwrap();
+    let events = show(&run, "events");
+    let of = |is_it: &dyn Fn(&str) -> bool| -> (u64, u64) {
+        let folded = rows(&events).iter().filter(|row| {
+            let file = row["resource"].as_str().unwrap_or("");
+            row["kind"] == "folded" && row["name"] == "read" && is_it(file)
+        });
+        folded.fold((0, 0), |(calls, ns), row| {
+            (
+                calls + field(Some(row), "bytes"),
+                ns + field(Some(row), "duration_ns"),
+            )
+        })
+    };
+    let (quick_bytes, quick_ns) = of(&|file| file == "/dev/zero");
+    let (slow_bytes, slow_ns) = of(&|file| file.starts_with("pipe:"));
+    assert_eq!((quick_bytes, slow_bytes), (400_000, truth("slow_reads")));
+    // The loop is more than its calls; a sample that met a change of the CPU stands for seven others.
+    let quick = truth("quick_ns");
+    assert!(
+        quick / 8 < quick_ns && quick_ns < 2 * quick,
+        "{quick_ns} of {quick}"
+    );
+    eprintln!(
+        "{quick_ns} ns of {quick}, {slow_ns} ns of {}",
+        truth("slow_ns")
+    );
+    let slow = truth("slow_ns");
+    let apart = slow.abs_diff(slow_ns);
+    assert!(apart < slow / 5, "{slow_ns} of {slow}");
+}
+
+/// An execution that failed has all its arguments, however many.
+#[test]
+fn a_failed_execution_has_all_its_arguments() {
+    let scratch = Scratch::new("arguments");
+    for recorder in recorders() {
+        let run = scratch.0.join(recorder);
+        let script = "(exec /nonexistent/program $(seq 1 400)) || :";
+        recorded(recorder, &run, &[], &scratch.0, &["sh", "-c", script]);
+        let events = show(&run, "events");
+        let failed = rows(&events)
+            .iter()
+            .find(|row| row["name"] == "execve" && row["resource"] == "/nonexistent/program");
+        let shown = failed.and_then(|row| row["args"].as_str()).unwrap_or("");
+        assert!(shown.contains("\"399\", \"400\"]"), "{recorder}: {shown}");
+        conserved(&run);
+    }
 }

@@ -9,6 +9,8 @@ mod attach;
 mod bpf;
 mod clocks;
 mod killed;
+mod limits;
 mod live;
 mod memory;
+mod scopes;
 mod secrets;

@@ -28,6 +28,7 @@ const RAW_SOCKET: u8 = 200;
 const RAW_SIGINFO: u8 = 201;
 const RAW_PROGRAM: u8 = 202;
 const RAW_ARGV: u8 = 203;
+const RAW_STRINGS: u8 = 207;
 const RAW_GROUP: u8 = 204;
 const RAW_DATA: u8 = 205;
 const RAW_USED: u8 = 206;
@@ -229,6 +230,7 @@ impl Completer {
 
     fn items(&mut self, record: &RawRecord<'_>, from: usize, out: &mut Vec<u8>) {
         let mut argv: Option<(u8, Vec<Vec<u8>>)> = None;
+        let mut strings_count = 0;
         let mut rest = record.bytes.get(from..).unwrap_or(&[]);
         while let [item_tag, index, low, high, after @ ..] = rest {
             if *item_tag == tag::END {
@@ -248,6 +250,10 @@ impl Completer {
                     .get_or_insert((*index, Vec::new()))
                     .1
                     .push(value.to_vec()),
+                RAW_STRINGS => {
+                    let count = value.try_into().map_or(0, u64::from_le_bytes);
+                    strings_count = usize::try_from(count).unwrap_or(usize::MAX);
+                }
                 RAW_PROGRAM => {
                     if self.programs.len() >= IMAGES_MAX {
                         self.programs.clear();
@@ -279,7 +285,7 @@ impl Completer {
                 tag::STRINGS,
                 index,
                 &strings,
-                strings.len(),
+                strings.len().max(strings_count),
                 STRINGS_BYTES_MAX,
             );
         }

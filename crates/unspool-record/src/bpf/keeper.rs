@@ -48,6 +48,13 @@ impl Keeper {
     }
 }
 
+impl Keeper {
+    /// Its process.
+    pub(super) fn pid(&self) -> Tid {
+        self.pid
+    }
+}
+
 impl Drop for Keeper {
     /// The recorder has written everything itself, or gave up.
     fn drop(&mut self) {

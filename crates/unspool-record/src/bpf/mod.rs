@@ -111,7 +111,7 @@ pub fn may_work() -> bool {
 
 fn load(options: &RecordOptions, bpf: BpfOptions, scope: Scope) -> Result<Loaded, RecordError> {
     let status = crate::native::procfs::status(sys::current_tid()).unwrap_or_default();
-    Loaded::load(&Setting {
+    let mut setting = Setting {
         detail: options.detail,
         scope,
         room: Room::new(bpf.ring_bytes()),
@@ -121,8 +121,17 @@ fn load(options: &RecordOptions, bpf: BpfOptions, scope: Scope) -> Result<Loaded
         may_read_all: crate::probe::has_capability("sys_ptrace"),
         payload_bytes: options.payload_bytes.min(PAYLOAD_BYTES_MAX),
         is_sampled: options.sample.is_some(),
-    })
-    .map_err(|source| RecordError::Bpf { source })
+    };
+    loop {
+        let bytes = setting.room.bytes();
+        match Loaded::load(&setting) {
+            // The control group has a limit on memory: the rings are the bulk of what is needed.
+            Err(error) if error.raw_os_error() == Some(libc::ENOMEM) && bytes > RING_BYTES_MIN => {
+                setting.room = Room::new(bytes / 2);
+            }
+            loaded => return loaded.map_err(|source| RecordError::Bpf { source }),
+        }
+    }
 }
 
 /// Runs a command and records it until it ends (see [`crate::Wait`]).
@@ -205,8 +214,12 @@ pub fn attach(
         let programs = load(options, bpf, scope)?;
         let mut recorder = new_recorder(options, bpf, sink, control, programs)?;
         let keeper = Keeper::start(&mut recorder)?;
+        if scope != Scope::Tree {
+            pass_over(&mut recorder, keeper.pid())?;
+        }
         start_attached(&mut recorder)?;
-        for pid in target.processes()? {
+        let processes = target.processes()?;
+        for pid in processes.into_iter().filter(|&pid| pid != keeper.pid()) {
             match recorder.take_up(pid) {
                 // Of many, some end meanwhile, and some are not the user's.
                 Err(_) if scope != Scope::Tree => {}
@@ -243,6 +256,16 @@ fn start_attached(recorder: &mut Recorder<'_>) -> Result<(), RecordError> {
     Ok(())
 }
 
+/// Keeps a process of the recorder's own from being recorded.
+fn pass_over(recorder: &mut Recorder<'_>, pid: sys::Tid) -> Result<(), RecordError> {
+    kernel::pidfd(pid)
+        .and_then(|pidfd| recorder.seed(&pidfd, pid, pid, THREAD_PROBES, None))
+        .map_err(|source| RecordError::Failed {
+            action: "leave the recorder out",
+            source,
+        })
+}
+
 fn new_recorder<'run>(
     options: &'run RecordOptions,
     bpf: BpfOptions,
@@ -250,6 +273,13 @@ fn new_recorder<'run>(
     control: &'run Control,
     programs: Loaded,
 ) -> Result<Recorder<'run>, RecordError> {
-    let ring_bytes = usize::try_from(bpf.ring_bytes()).unwrap_or(usize::MAX);
-    Recorder::new(options, sink, control, Box::new(programs), ring_bytes)
+    let ring_bytes = programs.ring_bytes();
+    let mut recorder = Recorder::new(options, sink, control, Box::new(programs), ring_bytes)?;
+    if ring_bytes < bpf.ring_bytes() {
+        let kib = ring_bytes >> 10;
+        recorder.notes.push(format!(
+            "the rings have {kib} KiB: there is no memory for more"
+        ));
+    }
+    Ok(recorder)
 }

@@ -148,7 +148,9 @@ fn failed(error: impl std::error::Error) -> io::Error {
         source = cause.source();
     }
     match code {
-        Some(errno @ (libc::EPERM | libc::EACCES)) => io::Error::from_raw_os_error(errno),
+        Some(errno @ (libc::EPERM | libc::EACCES | libc::ENOMEM)) => {
+            io::Error::from_raw_os_error(errno)
+        }
         _ => io::Error::other(text),
     }
 }
@@ -241,6 +243,11 @@ impl Loaded {
             room: setting.room,
             strangers: strangers(setting.scope),
         })
+    }
+
+    /// Bytes of the rings together.
+    pub(super) fn ring_bytes(&self) -> u32 {
+        self.room.bytes()
     }
 
     /// The words of the programs' own variables.

@@ -23,7 +23,7 @@ use crate::sys::{self, Tid, signals};
 /// Longest sleep: half of what the sink is promised.
 const SLEEP_MS_MAX: i32 = 25;
 /// Bytes that a machine's threads may write to the ring in a millisecond, by the worst storm measured.
-const RING_BYTES_PER_MS: usize = 512 << 10;
+const RING_BYTES_PER_MS: u32 = 512 << 10;
 /// The sink gets at most this much at once.
 const BATCH_BYTES: usize = 768 << 10;
 /// Bytes of the record `position`.
@@ -84,7 +84,7 @@ impl<'run> Recorder<'run> {
         sink: &'run mut dyn RecordSink,
         control: &'run Control,
         programs: Box<dyn Programs>,
-        ring_bytes: usize,
+        ring_bytes: u32,
     ) -> Result<Self, RecordError> {
         let rings = programs.rings().map_err(|source| RecordError::Failed {
             action: "map the rings",

@@ -56,6 +56,11 @@ impl Room {
             places: bytes / 64,
         }
     }
+
+    /// What it was made of.
+    pub(super) fn bytes(self) -> u32 {
+        self.places * 64
+    }
 }
 
 /// What is done about threads that are not recorded.

@@ -138,7 +138,11 @@ fn bpf_options(args: &RecordArgs, recorder: RecorderChoice) -> Result<bpf::BpfOp
     if let Some(text) = &args.ring {
         let bytes = parse_size(text)
             .and_then(|bytes| u32::try_from(bytes).ok())
-            .filter(|bytes| (bpf::RING_BYTES_MIN..=bpf::RING_BYTES_MAX).contains(bytes));
+            // Rounded up to a power of two: 256k, which are 256,000, are enough.
+            .filter(|bytes| {
+                let rounded = bytes.checked_next_power_of_two().unwrap_or(u32::MAX);
+                (bpf::RING_BYTES_MIN..=bpf::RING_BYTES_MAX).contains(&rounded)
+            });
         options.ring_bytes = bytes.ok_or_else(|| {
             Failure::usage(format!("`{text}` is no size of a ring"))
                 .hint("256k to 1G, as in `--ring 256M`")
