@@ -149,7 +149,8 @@ pub(crate) fn host_and_kernel() -> (Vec<u8>, Vec<u8>) {
         field
             .iter()
             .take_while(|&&byte| byte != 0)
-            .map(|&byte| byte.cast_unsigned())
+            // Signed on x86, unsigned on ARM.
+            .map(|&byte| u8::from_ne_bytes(byte.to_ne_bytes()))
             .collect()
     };
     (text(&names.nodename), text(&names.release))
