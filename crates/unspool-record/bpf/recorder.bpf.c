@@ -90,13 +90,21 @@ INLINE void leave_near(struct thread *thread, struct near *near, struct pt_regs 
 #endif
 }
 
+// What is known of a call by its number. The register that was tested is the one that is used: one that was put on the stack
+// meanwhile has no bounds for the verifier of Linux 6.1.
+INLINE u32 judgement(u64 number)
+{
+	OPAQUE(number);
+	return number < CALLS_PER_ARCHITECTURE ? numbers[number] : 0;
+}
+
 SEC("tp_btf/sys_enter")
 int enter_call(u64 *context)
 {
 	struct pt_regs *regs = (struct pt_regs *)context[0];
 	u64 number = context[1];
 	u64 key = key_of(regs);
-	u32 judged = number < CALLS_PER_ARCHITECTURE ? numbers[number] : 0;
+	u32 judged = judgement(number);
 	if (is_passed_over(judged, regs))
 		return 0;
 	struct near *near = near_at(near_place(key));
@@ -149,7 +157,7 @@ int exit_call(u64 *context)
 	struct pt_regs *regs = (struct pt_regs *)context[0];
 	s64 result = context[1];
 	u64 number = number_of_call(regs);
-	u32 judged = number < CALLS_PER_ARCHITECTURE ? numbers[number] : 0;
+	u32 judged = judgement(number);
 	if (is_passed_over(judged, regs))
 		return 0;
 	u64 key = key_of(regs);
@@ -496,10 +504,9 @@ INLINE void write_signal(struct thread *thread, u32 kind, u32 number, s32 code, 
 }
 
 // The number of the sender, where the signal has one: kill, sigqueue, tgkill, SIGCHLD.
-INLINE u32 sender_of(struct kernel_siginfo *info, u32 number)
+INLINE u32 sender_of(u64 info, s32 code, u32 number)
 {
 	u32 sender = 0;
-	s32 code = info->si_code;
 	if (code == 0 || code == -1 || code == -6 || number == 17)
 		bpf_probe_read_kernel(&sender, sizeof(sender), (void *)info + 16);
 	return sender;
@@ -509,8 +516,7 @@ SEC("tp_btf/signal_generate")
 int send_signal(u64 *context)
 {
 	u32 number = context[0];
-	u64 address = context[1];
-	struct kernel_siginfo *info = (struct kernel_siginfo *)context[1];
+	u64 info = context[1];
 	struct task_struct *task = (struct task_struct *)context[2];
 	struct thread *thread = bpf_task_storage_get(&threads, task, NULL, 0);
 	if (!thread || thread->flags & (THREAD_STRANGER | THREAD_PROBES | THREAD_WAITS) || context[4])
@@ -523,9 +529,12 @@ int send_signal(u64 *context)
 		return 0;
 	}
 	thread->signal = number;
-	// 0 and 1 stand for `no information` and `from the kernel`.
-	thread->signal_code = address > 1 ? info->si_code : 0x80;
-	thread->signal_sender = address > 1 ? sender_of(info, number) : 0;
+	// 0 and 1 stand for `no information` and `from the kernel`: to the verifier of Linux 7 this is a number, no pointer.
+	s32 code = 0x80;
+	if (info > 1)
+		READ(code, struct kernel_siginfo, info, si_code);
+	thread->signal_code = code;
+	thread->signal_sender = info > 1 ? sender_of(info, code, number) : 0;
 	return 0;
 }
 
@@ -533,7 +542,7 @@ SEC("tp_btf/signal_deliver")
 int take_signal(u64 *context)
 {
 	u32 number = context[0];
-	struct kernel_siginfo *info = (struct kernel_siginfo *)context[1];
+	u64 info = context[1];
 	struct k_sigaction *action = (struct k_sigaction *)context[2];
 	struct task_struct *task = bpf_get_current_task_btf();
 	struct thread *thread = bpf_task_storage_get(&threads, task, NULL, 0);
@@ -553,7 +562,9 @@ int take_signal(u64 *context)
 	}
 	if (number == SIGKILL)
 		return 0;
-	write_signal(thread, KIND_SIGNAL, number, info->si_code, sender_of(info, number));
+	s32 code = 0;
+	READ(code, struct kernel_siginfo, info, si_code);
+	write_signal(thread, KIND_SIGNAL, number, code, sender_of(info, code, number));
 	if (number >= SIGSTOP && number <= SIGTTOU && !action->sa.sa_handler)
 		write_signal(thread, KIND_STOP, number, 0, 0);
 	return 0;

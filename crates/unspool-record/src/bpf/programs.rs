@@ -132,6 +132,9 @@ impl fmt::Debug for Loaded {
     }
 }
 
+/// Lines of the verifier's log that an error shows.
+const VERDICT_LINES: usize = 3;
+
 fn failed(error: impl std::error::Error) -> io::Error {
     // The chain of causes holds the errno, and the verifier's words in the last line.
     let mut text = error.to_string();
@@ -147,12 +150,32 @@ fn failed(error: impl std::error::Error) -> io::Error {
         text = format!("{text}: {cause}");
         source = cause.source();
     }
-    match code {
-        Some(errno @ (libc::EPERM | libc::EACCES | libc::ENOMEM)) => {
-            io::Error::from_raw_os_error(errno)
+    match (code, verdict(&text)) {
+        (Some(errno @ libc::ENOMEM), _) => io::Error::from_raw_os_error(errno),
+        (_, Some(verdict)) => {
+            io::Error::other(format!("the kernel's verifier refuses them: {verdict}"))
         }
+        (Some(errno @ (libc::EPERM | libc::EACCES)), None) => io::Error::from_raw_os_error(errno),
         _ => io::Error::other(text),
     }
+}
+
+/// The verifier's last words: the instruction and what is wrong with it. Behind them stand its counters.
+fn verdict(text: &str) -> Option<String> {
+    const COUNTERS: [&str; 4] = [
+        "processed ",
+        "verification time ",
+        "stack depth ",
+        "subprog ",
+    ];
+    let (_, log) = text.rsplit_once("Verifier output: ")?;
+    let lines: Vec<&str> = log
+        .lines()
+        .map(str::trim)
+        .filter(|line| !line.is_empty() && !COUNTERS.iter().any(|word| line.starts_with(word)))
+        .collect();
+    let last = lines.get(lines.len().checked_sub(VERDICT_LINES.min(lines.len()))?..)?;
+    (!last.is_empty()).then(|| last.join(" | "))
 }
 
 impl Loaded {
@@ -359,5 +382,24 @@ impl Programs for Loaded {
     fn alive(&self) -> u32 {
         let bytes = self.variables().unwrap_or([0; VARIABLE_BYTES]);
         u32::from_le_bytes([bytes[4], bytes[5], bytes[6], bytes[7]])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::verdict;
+
+    #[test]
+    fn the_verifiers_last_words_are_shown() {
+        let log = "the BPF_PROG_LOAD syscall returned x. Verifier output: 1: (b7) r0 = 0\n\
+             2: (79) r1 = *(u64 *)(r7 +8)\nR7 invalid mem access 'scalar'\n\
+             verification time 63 usec\nprocessed 23 insns (limit 1000000)\n";
+        assert_eq!(
+            verdict(log).as_deref(),
+            Some("1: (b7) r0 = 0 | 2: (79) r1 = *(u64 *)(r7 +8) | R7 invalid mem access 'scalar'")
+        );
+        // Without privilege it does not come to a verdict.
+        assert_eq!(verdict("returned x. Verifier output: "), None);
+        assert_eq!(verdict("operation not permitted"), None);
     }
 }
