@@ -84,7 +84,7 @@ fn strace_lines_come_whole_with_children_and_without_secrets() {
     if !is_usable(Tracer::Strace) {
         return;
     }
-    let script = "/bin/echo --password=hunter2hunter | cat >/dev/null; X=1 /bin/true";
+    let script = "/bin/echo --password=hunter2hunter | cat >/dev/null; X=word /bin/true";
     let (outcome, text) = record(Tracer::Strace, &["sh", "-c", script], Wait::All);
     assert_eq!(outcome.exit, Exit::Code(0));
     assert!(!text.contains("hunter2hunter"), "{text}");
