@@ -1,6 +1,7 @@
 //! What the BPF recorder records besides a command: running processes, a control group, the machine.
 
 use std::collections::BTreeSet;
+use std::ffi::OsStr;
 use std::fs;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -31,6 +32,13 @@ fn wait_for(what: &str, condition: impl Fn() -> bool) {
         assert!(Instant::now() < deadline, "{what}");
         std::thread::park_timeout(Duration::from_millis(10));
     }
+}
+
+fn start_recorder(run: &Path, options: &[impl AsRef<OsStr>]) -> Child {
+    let mut recorder = plain_command(unspool());
+    recorder.args(["record", "--quiet", "--recorder", "bpf", "-o"]);
+    recorder.arg(run).args(options).stdin(Stdio::null());
+    recorder.spawn().unwrap()
 }
 
 fn interrupt(pid: u32) {
@@ -71,24 +79,9 @@ fn threads_that_were_strangers_are_recorded_once_told() {
         jobs.iter().all(|job| threads(job).len() == 3)
     });
     let run = scratch.0.join("run");
-    let mut recorder = plain_command(unspool())
-        .args([
-            "record",
-            "--quiet",
-            "--recorder",
-            "bpf",
-            "--ring",
-            "256k",
-            "-o",
-        ])
-        .arg(&run)
-        .args(
-            jobs.iter()
-                .flat_map(|job| ["-p".to_owned(), job.0.id().to_string()]),
-        )
-        .stdin(Stdio::null())
-        .spawn()
-        .unwrap();
+    let pids = jobs.iter().map(|job| job.0.id().to_string());
+    let pids: Vec<String> = pids.flat_map(|pid| ["-p".to_owned(), pid]).collect();
+    let mut recorder = start_recorder(&run, &pids);
     wait_for("both are recorded", || {
         let tree = show_quietly(&run);
         tree.is_some_and(|tree| {
@@ -130,21 +123,7 @@ fn the_machine_is_recorded_without_its_recorder() {
         return;
     }
     let run = scratch.0.join("run");
-    let mut recorder = plain_command(unspool())
-        .args([
-            "record",
-            "--quiet",
-            "--recorder",
-            "bpf",
-            "--detail",
-            "names",
-            "--all",
-            "-o",
-        ])
-        .arg(&run)
-        .stdin(Stdio::null())
-        .spawn()
-        .unwrap();
+    let mut recorder = start_recorder(&run, &["--detail", "names", "--all"]);
     let mark = scratch.0.join("mark");
     // Recording has begun when an execution is among the bytes that are there already: the job goes on until then.
     let script = format!("while :; do cat /etc/hostname > '{}'; done", mark.display());

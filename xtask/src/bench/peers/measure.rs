@@ -324,7 +324,7 @@ fn calls(setting: &Setting, recorder: &Recorder, out: &Path) -> Result<(Option<u
     }
 }
 
-/// Calls of a run: those in its tables and those that were folded; and what it lost.
+/// Calls of a run, those that were folded among them; and what it lost.
 fn recorded(setting: &Setting, run: &Path) -> Result<(Option<u64>, u64), String> {
     let manifest = fs::read(run.join("run.json")).map_err(|error| format!("run.json: {error}"))?;
     let manifest: serde_json::Value =
@@ -340,7 +340,7 @@ fn recorded(setting: &Setting, run: &Path) -> Result<(Option<u64>, u64), String>
     let calls: u64 = report["rows"].as_array().map_or(0, |rows| {
         rows.iter().filter_map(|row| row["calls"].as_u64()).sum()
     });
-    Ok((Some(calls + count("folded")), count("lost")))
+    Ok((Some(calls), count("lost")))
 }
 
 fn remove(path: &Path) -> Result<(), String> {
