@@ -343,7 +343,8 @@ fn recorded(setting: &Setting, run: &Path) -> Result<(Option<u64>, u64), String>
     Ok((Some(calls), count("lost")))
 }
 
-fn remove(path: &Path) -> Result<(), String> {
+/// Removes a file or a folder, if it is there.
+pub(super) fn remove(path: &Path) -> Result<(), String> {
     let removed = if path.is_dir() {
         fs::remove_dir_all(path)
     } else if path.exists() {

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use super::installed;
-use super::measure::Setting;
+use super::measure::{Setting, remove};
 
 /// How a workload is recorded.
 pub(super) struct Recorder {
@@ -75,6 +75,11 @@ macro_rules! own {
 const BPFTRACE: &str = "\
 tracepoint:sched:sched_process_fork /@t[args->parent_pid]/ { @t[args->child_pid] = 1 } \
 tracepoint:raw_syscalls:sys_enter /@t[tid] || pid == cpid/ { @t[tid] = 1; printf(\"%d %ld %lx\\n\", tid, args->id, args->args[0]) }";
+
+/// It has no command to record: everything is, while the command runs.
+const SYSDIG: &str = "\
+sysdig -w \"$0\" & recorder=$!; sleep 1; kill -0 $recorder || exit 1; \
+\"$@\"; status=$?; kill -INT $recorder; wait $recorder; exit $status";
 
 /// Records a process that sleeps, and runs the workload beside it. The programs at both tracepoints of calls pass it by at once: what
 /// anything costs that looks at the beginnings and the ends of calls.
@@ -163,7 +168,7 @@ pub(super) static RECORDERS: &[Recorder] = &[
     Recorder {
         name: "sysdig",
         program: "sysdig",
-        words: &["sysdig", "-w", "{out}", "--"],
+        words: &["sh", "-c", SYSDIG, "{out}"],
         pace: Pace::Fast,
         counts_all: false,
         counts: Counting::Nothing,
@@ -196,16 +201,18 @@ pub(super) static RECORDERS: &[Recorder] = &[
 impl Recorder {
     /// Why it cannot be run here.
     pub(super) fn absence(&self, setting: &Setting) -> Option<String> {
-        if !self.program.is_empty() {
-            return (!installed(self.program)).then(|| "not installed".to_owned());
+        if !self.program.is_empty() && !installed(self.program) {
+            return Some("not installed".to_owned());
         }
-        // A recorder of our own is tried: it says why it cannot.
+        // It is tried, and says why it cannot.
         let out = setting.folder.join("probe");
-        drop(std::fs::remove_dir_all(&out));
+        if let Err(error) = remove(&out) {
+            return Some(error);
+        }
         if let Err(error) = std::fs::create_dir_all(&setting.folder) {
             return Some(format!("make `{}`: {error}", setting.folder.display()));
         }
-        let line = self.line(setting, &out, &["true".to_owned()]);
+        let line = self.line(setting, &out, &["/bin/true".to_owned()]);
         let (program, arguments) = line.split_first()?;
         let tried = Command::new(program)
             .args(arguments)
