@@ -197,7 +197,11 @@ fn holds(asked: &Expr, look_up: &LookUp) -> Result<Option<Vec<usize>>> {
     let props = ExecutionProps::new();
     let physical =
         create_physical_expr(asked, &schema, &props, &PhysicalPlanningContext::default())?;
-    let found = physical.evaluate(&batch)?.into_array(batch.num_rows())?;
+    let found = physical.evaluate(&batch);
+    let Ok(found) = found.and_then(|found| found.into_array(batch.num_rows())) else {
+        // A value that no row may have cannot be cast, or is divided by: rows are asked, those that other conditions let through.
+        return Ok(None);
+    };
     let Some(found) = found.as_boolean_opt() else {
         return Ok(None);
     };

@@ -105,6 +105,30 @@ fn every_event_has_its_arguments_and_its_time() {
     }
 }
 
+/// Names that are no numbers are in the run, but not among the rows that are cast.
+#[test]
+fn a_condition_fails_for_rows_and_not_for_other_names() {
+    let Some((program, _)) = recorded() else {
+        return;
+    };
+    let sql = "select count(*) as n from events where basename(path) = '1234' and cast(basename(path) as bigint) = 1234";
+    let made = program.run(&[
+        "record",
+        "-q",
+        "--recorder",
+        "ptrace",
+        "--",
+        "touch",
+        "1234",
+    ]);
+    assert!(made.status.success());
+    let found = rows(&program, &["@", sql]);
+    assert!(found[0]["n"].as_u64() >= Some(1), "{found:?}");
+    assert_eq!(rows(&program, &["one", sql])[0]["n"], 0);
+    let all = "select count(*) as n from events where cast(basename(path) as bigint) = 1234";
+    assert!(failure(&program, &["@", all]).contains("Cannot cast"));
+}
+
 /// Conditions on times that are not whole microseconds lose nothing.
 #[test]
 fn times_are_compared_to_the_nanosecond() {
