@@ -207,89 +207,26 @@ enum Layout {
 
 /// Columns that are not encoded by dictionary; by measurement on logs of busy systems and on recordings. Parts of microseconds are
 /// a thousand values in any order: a dictionary packs them into ten bits, which nothing else comes near.
-fn layouts(id: TableId) -> &'static [(Layout, &'static [&'static str])] {
-    use Layout::{Bytes, Differences, Plain};
-    match id {
-        TableId::Events => &[
-            (Differences, &["seq", "time_us"]),
-            (
-                Bytes,
-                &[
-                    "duration_us",
-                    "process",
-                    "pid",
-                    "kind",
-                    "outcome",
-                    "fd",
-                    "session",
-                    "resource",
-                    "bytes",
-                    "args_second",
-                ],
-            ),
-        ],
-        TableId::Sessions => &[
-            (Differences, &["id", "resource", "opened_seq", "closed_us"]),
-            (
-                Bytes,
-                &[
-                    "process",
-                    "opened_us",
-                    "reads",
-                    "bytes_read",
-                    "writes",
-                    "bytes_written",
-                ],
-            ),
-        ],
-        TableId::Descriptors => &[
-            (Differences, &["session", "closed_us"]),
-            (
-                Bytes,
-                &[
-                    "process",
-                    "fd",
-                    "opened_us",
-                    "reads",
-                    "bytes_read",
-                    "writes",
-                    "bytes_written",
-                ],
-            ),
-        ],
-        TableId::Accesses => &[(
-            Bytes,
-            &[
-                "process",
-                "resource",
-                "reads",
-                "bytes_read",
-                "writes",
-                "bytes_written",
-                "first_us",
-                "last_us",
-                "total_us",
-            ],
-        )],
-        TableId::Resources => &[
-            (Differences, &["id"]),
-            (Bytes, &["name", "size", "inode"]),
-            (Plain, &["modified_ns"]),
-        ],
-        TableId::Images => &[
-            (Differences, &["seq", "time_ns", "argv.list.item"]),
-            (Bytes, &["process"]),
-        ],
-        TableId::Links => &[
-            (Differences, &["first_ns", "last_ns", "first_seq"]),
-            (Bytes, &["source", "target"]),
-        ],
-        TableId::Samples => &[(Differences, &["time_ns"])],
-        TableId::Strings => &[(Differences, &["id"])],
-        TableId::Failures => &[(Differences, &["resource"])],
-        TableId::Processes | TableId::Totals => &[],
-    }
-}
+#[rustfmt::skip]
+static LAYOUTS: &[(TableId, Layout, &[&str])] = &[
+    (TableId::Events, Layout::Differences, &["seq", "time_us"]),
+    (TableId::Events, Layout::Bytes, &["duration_us", "process", "pid", "kind", "outcome", "fd", "session", "resource", "bytes", "args_second"]),
+    (TableId::Sessions, Layout::Differences, &["id", "resource", "opened_seq", "closed_us"]),
+    (TableId::Sessions, Layout::Bytes, &["process", "opened_us", "reads", "bytes_read", "writes", "bytes_written"]),
+    (TableId::Descriptors, Layout::Differences, &["session", "closed_us"]),
+    (TableId::Descriptors, Layout::Bytes, &["process", "fd", "opened_us", "reads", "bytes_read", "writes", "bytes_written"]),
+    (TableId::Accesses, Layout::Bytes, &["process", "resource", "reads", "bytes_read", "writes", "bytes_written", "first_us", "last_us", "total_us"]),
+    (TableId::Resources, Layout::Differences, &["id"]),
+    (TableId::Resources, Layout::Bytes, &["name", "size", "inode"]),
+    (TableId::Resources, Layout::Plain, &["modified_ns"]),
+    (TableId::Images, Layout::Differences, &["seq", "time_ns", "argv.list.item"]),
+    (TableId::Images, Layout::Bytes, &["process"]),
+    (TableId::Links, Layout::Differences, &["first_ns", "last_ns", "first_seq"]),
+    (TableId::Links, Layout::Bytes, &["source", "target"]),
+    (TableId::Samples, Layout::Differences, &["time_ns"]),
+    (TableId::Strings, Layout::Differences, &["id"]),
+    (TableId::Failures, Layout::Differences, &["resource"]),
+];
 
 /// Encodings, and zstd over all.
 fn properties(id: TableId) -> std::result::Result<WriterProperties, ParquetError> {
@@ -300,7 +237,7 @@ fn properties(id: TableId) -> std::result::Result<WriterProperties, ParquetError
         .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))
         .set_data_page_row_count_limit(PAGE_ROWS)
         .set_statistics_enabled(EnabledStatistics::Chunk);
-    for (layout, names) in layouts(id) {
+    for (_, layout, names) in LAYOUTS.iter().filter(|(of, ..)| *of == id) {
         let encoding = match layout {
             Layout::Differences => Encoding::DELTA_BINARY_PACKED,
             Layout::Bytes => Encoding::BYTE_STREAM_SPLIT,
