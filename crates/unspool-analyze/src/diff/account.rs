@@ -13,6 +13,8 @@ use super::profile::{KeyKind, Profile, Use, Wait};
 
 /// Differences below this are scheduling.
 const FLOOR_NS: i64 = 150_000_000;
+/// A lock that is waited for less was free.
+const FREE_LOCK_NS: i64 = 2_000_000;
 /// Parts that differ by less are told as one.
 const SMALL_NS: i64 = 100_000;
 /// Roles that must all be slower outside of calls before the machine is what was slower.
@@ -233,11 +235,12 @@ fn in_calls(joint: &Joint<'_>, role: u32, key: u32, sides: &[Option<&Use>]) -> O
     let expected_ns = most_ns.saturating_mul(more_processes(joint, role));
     let excess_ns = used.time_ns - expected_ns - expected_ns / 2 - delayed_ns;
     let found = joint.any_key(key)?;
-    // Disks are slow now and then.
-    let floor_ns = if found.kind == KeyKind::File && used.main_wait() == Wait::Transfer {
-        3 * FLOOR_NS
-    } else {
-        FLOOR_NS
+    let floor_ns = match (used.main_wait(), found.kind) {
+        // Disks are slow now and then.
+        (Wait::Transfer, KeyKind::File) => 3 * FLOOR_NS,
+        // Who found the lock free on other days waits for somebody.
+        (Wait::Lock, _) if most_ns < FREE_LOCK_NS => FLOOR_NS / 3,
+        _ => FLOOR_NS,
     };
     if excess_ns < floor_ns {
         return None;

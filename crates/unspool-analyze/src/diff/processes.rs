@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use unspool_model::normalize::learn;
 use unspool_model::signal;
 
 use super::Joint;
@@ -547,7 +548,8 @@ fn argument(
     }
     let data = super::join::is_one_family(&only_new, &only_old, &command.raw, &old.raw)
         || is_unmatched(&only_new, &only_old)
-        || is_unmatched(&only_old, &only_new);
+        || is_unmatched(&only_old, &only_new)
+        || are_counted(joint, &only_old, &only_new);
     let score = if data {
         0.8
     } else if is_data(&come) && is_data(&gone) {
@@ -622,6 +624,31 @@ fn is_unmatched(patterns: &[Vec<u8>], words: &[Vec<u8>]) -> bool {
         && words
             .iter()
             .all(|word| word.starts_with(head) && word.ends_with(tail))
+}
+
+/// Whether words differ by counters alone that files of the runs are called by, too: `build-1841`, `build-1842`.
+fn are_counted(joint: &Joint<'_>, old: &[Vec<u8>], new: &[Vec<u8>]) -> bool {
+    let number = |word: &[u8]| -> Option<Vec<u8>> {
+        let mut runs = word
+            .split(|byte| !byte.is_ascii_digit())
+            .filter(|run| run.len() >= 3);
+        runs.next_back().map(<[u8]>::to_vec)
+    };
+    let is_counted = |(old, new): (&Vec<u8>, &Vec<u8>)| {
+        let form = learn::skeleton(old);
+        let (Some(was), Some(is)) = (number(old), number(new)) else {
+            return false;
+        };
+        let has_letters = new.iter().any(u8::is_ascii_alphabetic);
+        let is_form = form.is_some() && form == learn::skeleton(new);
+        has_letters
+            && is_form
+            && joint
+                .learnt
+                .iter()
+                .any(|(before, now)| super::contains(before, &was) && super::contains(now, &is))
+    };
+    !new.is_empty() && old.len() == new.len() && old.iter().zip(new).all(is_counted)
 }
 
 /// Numbers of some length are data: an order, an offset, an amount of rows.

@@ -11,10 +11,14 @@ use super::{Joint, is_system};
 
 /// Siblings that a run reads before one that is missing says something.
 const SIBLINGS_MIN: usize = 3;
+/// Siblings without a gap, of all baselines together, that show that gaps do not happen.
+const SEEN_MIN: usize = 6;
 /// One in so many may be missing, or be more; beyond that it is the amount of a day.
 const PART: usize = 4;
 /// Baselines that show that there are as many on every day.
 const LEARNT_MIN: usize = 3;
+/// Things of one role from which on nobody counts them by their numbers.
+const THINGS_MAX: usize = 5000;
 /// Names that are told.
 const TOLD_MAX: usize = 5;
 
@@ -28,28 +32,40 @@ const MORE: f64 = 2.3;
 
 /// A role, and what its siblings are called with the number left out.
 type Place = (u32, Vec<u8>);
-/// Joint keys by their number.
-type Numbers = BTreeMap<u64, u32>;
+/// Of each run, joint keys by the number in the run's own name: what counters are taken for is not asked here.
+type Numbers = Vec<BTreeMap<u64, u32>>;
 
 /// Siblings that are missing, or that are more.
 pub(super) fn find(joint: &Joint<'_>, out: &mut Vec<Finding>) {
+    let mut things: BTreeMap<u32, usize> = BTreeMap::new();
+    for (role, _) in joint.uses.keys() {
+        *things.entry(*role).or_default() += 1;
+    }
     let mut groups: BTreeMap<Place, Numbers> = BTreeMap::new();
     for (role, key) in joint.uses.keys() {
+        if things.get(role).is_some_and(|count| *count > THINGS_MAX) {
+            continue;
+        }
         if is_new(joint, *role) || is_gone(joint, *role) || !is_input(joint, *key) {
             continue;
         }
-        let name = joint.keys.get(*key as usize).map(|key| &*key.name);
-        if let Some((form, number)) = name.and_then(numbered) {
-            groups
-                .entry((*role, form))
-                .or_default()
-                .insert(number, *key);
+        for side in 0..joint.runs.len() {
+            let name = joint.key_of(*key, side).map(|key| key.name.as_slice());
+            if let Some((form, number)) = name.and_then(numbered) {
+                let sides = groups
+                    .entry((*role, form))
+                    .or_insert_with(|| vec![BTreeMap::new(); joint.runs.len()]);
+                if let Some(numbers) = sides.get_mut(side) {
+                    numbers.insert(number, *key);
+                }
+            }
         }
     }
-    for ((role, _), numbers) in groups.iter().filter(|(_, all)| all.len() > SIBLINGS_MIN) {
-        if let Some(finding) = compare(joint, *role, numbers) {
-            out.push(finding);
-        }
+    let mut told: BTreeSet<Vec<u8>> = BTreeSet::new();
+    for ((role, _), numbers) in &groups {
+        let finding = compare(joint, *role, numbers);
+        // Each role that reads them would say the same.
+        out.extend(finding.filter(|finding| told.insert(finding.subject.clone())));
     }
 }
 
@@ -71,7 +87,9 @@ fn is_read(used: &Use) -> bool {
 fn compare(joint: &Joint<'_>, role: u32, numbers: &Numbers) -> Option<Finding> {
     let used = |side: usize| -> BTreeSet<u64> {
         numbers
-            .iter()
+            .get(side)
+            .into_iter()
+            .flatten()
             .filter(|(_, key)| {
                 let sides = joint.uses.get(&(role, **key));
                 sides
@@ -89,31 +107,42 @@ fn compare(joint: &Joint<'_>, role: u32, numbers: &Numbers) -> Option<Finding> {
     let first = before.first()?;
     let now = used(subject);
     let is_steady = before.iter().all(|other| other == first);
-    if !is_steady || first.len() < SIBLINGS_MIN || now.is_empty() {
+    if first.len() < SIBLINGS_MIN || now.len() < SIBLINGS_MIN {
         return None;
     }
     let missing: Vec<u64> = first.difference(&now).copied().collect();
     let more: Vec<u64> = now.difference(first).copied().collect();
     let most = (first.len() / PART).max(1);
     let is_learnt = before.len() >= LEARNT_MIN;
+    let seen: usize = before.iter().map(BTreeSet::len).sum();
+    let finding =
+        |changed: &[u64], score| told(joint, role, numbers, &now, (first, changed), score);
     match (missing.as_slice(), more.as_slice()) {
-        ([_, ..], []) if missing.len() <= most => {
-            let span = first.last()? - first.first()? + 1;
-            let is_whole = usize::try_from(span).is_ok_and(|span| span == first.len());
-            let is_gap = missing.iter().all(|number| now.last() > Some(number)) && is_whole;
-            let score = match (is_learnt, is_gap) {
-                (true, _) => MISSING,
-                (false, true) => GAP,
-                (false, false) => LAST,
-            };
-            Some(told(joint, role, numbers, &now, (first, &missing), score))
+        ([_, ..], []) if is_steady && missing.len() <= most && is_learnt => {
+            Some(finding(&missing, MISSING))
         }
-        ([], [_, ..]) if more.len() <= most => {
-            let score = if is_learnt { MORE } else { LAST };
-            Some(told(joint, role, numbers, &now, (first, &more), score))
+        _ if seen >= SEEN_MIN && before.iter().all(is_whole) && !is_whole(&now) => {
+            let last = *now.last()?;
+            let gaps: Vec<u64> = (*first.first()?..last)
+                .filter(|number| !now.contains(number))
+                .take(most + 1)
+                .collect();
+            (gaps.len() <= most && !gaps.is_empty()).then(|| finding(&gaps, GAP))
+        }
+        ([_, ..], []) if is_steady && missing.len() <= most => Some(finding(&missing, LAST)),
+        ([], [_, ..]) if is_steady && more.len() <= most => {
+            Some(finding(&more, if is_learnt { MORE } else { LAST }))
         }
         _ => None,
     }
+}
+
+/// Whether no number between the first and the last is left out.
+fn is_whole(numbers: &BTreeSet<u64>) -> bool {
+    let (Some(first), Some(last)) = (numbers.first(), numbers.last()) else {
+        return false;
+    };
+    usize::try_from(last - first).is_ok_and(|span| span + 1 == numbers.len())
 }
 
 /// The finding; `changed` are the numbers that only one side has.
@@ -127,14 +156,15 @@ fn told(
 ) -> Finding {
     let subject = joint.subject();
     let run = joint.runs[subject];
-    let is_less = now.len() < before.len();
-    let key = changed
-        .first()
-        .and_then(|number| numbers.get(number))
-        .copied();
+    let is_less = changed.iter().all(|number| !now.contains(number));
+    let key_of = |number: &u64, side: usize| numbers.get(side)?.get(number).copied();
+    let key = changed.first().and_then(|number| {
+        let key = (0..=subject).rev().find_map(|side| key_of(number, side))?;
+        (!is_less || joint.key_of(key, subject).is_none()).then_some(key)
+    });
     let raw = |number: &u64, side: usize| -> Option<&[u8]> {
         joint
-            .key_of(*numbers.get(number)?, side)
+            .key_of(key_of(number, side)?, side)
             .map(|key| key.raw.as_slice())
     };
     let folder = |name: &'_ [u8]| name.len() - super::roles::base(name).len();
@@ -145,16 +175,17 @@ fn told(
     let place = beside.get(..folder(beside)).unwrap_or_default();
     let names: Vec<Vec<u8>> = changed
         .iter()
-        .filter_map(|number| (0..=subject).rev().find_map(|side| raw(number, side)))
-        .map(|name| say!(place, super::roles::base(name)))
-        .collect();
-    let bases: Vec<&[u8]> = names
-        .iter()
-        .take(TOLD_MAX)
-        .map(|name| super::roles::base(name))
+        .map(
+            |number| match (0..=subject).rev().find_map(|side| raw(number, side)) {
+                Some(name) => say!(place, super::roles::base(name)),
+                None => renumbered(beside, *number),
+            },
+        )
         .collect();
     let at_ns = numbers
-        .values()
+        .get(subject)
+        .into_iter()
+        .flat_map(BTreeMap::values)
         .filter_map(|key| joint.uses.get(&(role, *key))?.get(subject).copied()?)
         .map(|used| used.first_ns)
         .min()
@@ -175,32 +206,63 @@ fn told(
         .of(role, key)
         .says(say!(
             who(joint, role),
-            format!(
-                " read {} of {} files in ",
-                now.len(),
-                before.len().max(now.len())
-            ),
-            place.strip_suffix(b"/").unwrap_or(place),
-            format!(", before {}; {word}: ", before.len()),
-            bases.join(&b", "[..]),
-            if names.len() > TOLD_MAX { ", ..." } else { "" }
+            sentence(place, &names, (before.len(), now.len()), is_less)
         ));
-    if !is_less {
-        finding.sentence = say!(
-            who(joint, role),
-            format!(" read {} files in ", now.len()),
-            place.strip_suffix(b"/").unwrap_or(place),
-            format!(", before {}; {word}: ", before.len()),
-            bases.join(&b", "[..])
-        );
-    }
-    finding.evidence.extend(
-        names
-            .iter()
-            .take(TOLD_MAX)
-            .map(|name| say!(word, ": ", name)),
-    );
+    let told = names.iter().take(TOLD_MAX);
     finding
+        .evidence
+        .extend(told.map(|name| say!(word, ": ", name)));
+    finding
+}
+
+/// ` read 11 of 12 files in /in, before 12 of 12; missing: cam-07.raw`.
+fn sentence(
+    place: &[u8],
+    names: &[Vec<u8>],
+    (before, now): (usize, usize),
+    is_less: bool,
+) -> Vec<u8> {
+    let told: Vec<&[u8]> = names
+        .iter()
+        .take(TOLD_MAX)
+        .map(|name| super::roles::base(name))
+        .collect();
+    let (amount, usual, word) = if is_less {
+        let all = now + names.len();
+        (
+            format!("{now} of {all}"),
+            format!("{before} of {before}"),
+            "missing",
+        )
+    } else {
+        (now.to_string(), before.to_string(), "new")
+    };
+    say!(
+        format!(" read {amount} files in "),
+        place.strip_suffix(b"/").unwrap_or(place),
+        format!(", before {usual}; {word}: "),
+        told.join(&b", "[..]),
+        if names.len() > TOLD_MAX { ", ..." } else { "" }
+    )
+}
+
+/// A name with another last number, as wide as that is.
+fn renumbered(name: &[u8], number: u64) -> Vec<u8> {
+    let end = name
+        .iter()
+        .rposition(u8::is_ascii_digit)
+        .map_or(0, |at| at + 1);
+    let (head, tail) = name.split_at(end);
+    let start = head
+        .iter()
+        .rposition(|byte| !byte.is_ascii_digit())
+        .map_or(0, |at| at + 1);
+    let width = end - start;
+    say!(
+        head.get(..start).unwrap_or_default(),
+        format!("{number:0width$}"),
+        tail
+    )
 }
 
 /// A name with its last number left out, and that number; `None` when there is none or when it is a version.
@@ -235,7 +297,17 @@ fn numbered(name: &[u8]) -> Option<(Vec<u8>, u64)> {
 
 #[cfg(test)]
 mod tests {
-    use super::numbered;
+    use std::collections::BTreeSet;
+
+    use super::{is_whole, numbered, renumbered};
+
+    #[test]
+    fn gaps_have_names() {
+        assert_eq!(renumbered(b"/in/cam-07.raw", 11), b"/in/cam-11.raw");
+        assert_eq!(renumbered(b"/in/cam-7.raw", 12), b"/in/cam-12.raw");
+        assert!(is_whole(&BTreeSet::from([3, 4, 5])));
+        assert!(!is_whole(&BTreeSet::from([3, 5])));
+    }
 
     #[test]
     fn numbers_of_names() {

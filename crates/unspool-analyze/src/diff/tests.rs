@@ -242,3 +242,132 @@ fn several_baselines_take_their_noise_away() {
     let all: Vec<&Profile> = runs.iter().collect();
     assert_eq!(compare(&all, &subject).findings, Vec::new());
 }
+
+/// The profile of one process that reads files by their whole names and amounts, then runs what `more` says.
+fn reader(files: &[String], more: &[Act]) -> Profile {
+    let call = |name, words: &[&str], outcome| {
+        let words = words.iter().map(|word| (*word).to_owned()).collect();
+        Act::Call(name, words, outcome)
+    };
+    let mut acts = vec![call(
+        "execve",
+        &["\"/usr/bin/load\"", "[\"load\"]", "0x1 /* 2 vars */"],
+        Outcome::Returned(0),
+    )];
+    for file in files {
+        let path = format!("\"{file}\"");
+        let open = ["AT_FDCWD", &path, "O_RDONLY"];
+        acts.push(call("openat", &open, Outcome::Returned(3)));
+        let read = ["3", "\"\"", "9999"];
+        acts.push(call("read", &read, Outcome::Returned(500)));
+        acts.push(call("close", &["3"], Outcome::Returned(0)));
+    }
+    acts.extend_from_slice(more);
+    acts.push(Act::Exit(0));
+    let feed = |sink: &mut dyn StepSink| {
+        let mut tracker = Tracker::new(Retention::All, TrackContext::default());
+        tracker.world_mut().clock = ClockKind::Epoch;
+        let mut time_ns = 1_763_600_000_000_000_000;
+        for act in &acts {
+            time_ns += 10_000;
+            event(&mut tracker, sink, 1000, time_ns, act);
+        }
+        tracker.finish(sink);
+        std::mem::take(tracker.world_mut())
+    };
+    let world = feed(&mut Steps(None));
+    let identity = RunIdentity {
+        complete: true,
+        ..RunIdentity::default()
+    };
+    let mut profiler = Profiler::new(&world, &identity, &mut NameRules::default());
+    feed(&mut Steps(Some(&mut profiler)));
+    profiler.finish(&world)
+}
+
+fn cameras(numbers: impl Iterator<Item = u32>) -> Vec<String> {
+    numbers
+        .map(|number| format!("/data/in/cam-{number:02}.raw"))
+        .collect()
+}
+
+#[test]
+fn a_number_that_is_left_out_is_the_finding() {
+    let before = reader(&cameras(1..=12), &[]);
+    let after = reader(&cameras((1..=12).filter(|number| *number != 7)), &[]);
+    let findings = compare(&[&before], &after).findings;
+    assert_eq!(findings[0].kind, FindingKind::FileGone, "{findings:#?}");
+    assert_eq!(findings[0].subject, b"/data/in/cam-07.raw");
+    assert!(findings[0].score >= super::ALARM_SCORE, "{findings:#?}");
+    // Fewer at the end are the amount of a day.
+    let fewer = reader(&cameras(1..=11), &[]);
+    let findings = compare(&[&before], &fewer).findings;
+    assert!(
+        findings
+            .iter()
+            .all(|finding| finding.score < super::ALARM_SCORE),
+        "{findings:#?}"
+    );
+}
+
+#[test]
+fn a_number_that_is_left_out_is_seen_whatever_the_amount() {
+    let before = reader(&cameras(1..=12), &[]);
+    let after = reader(&cameras((1..=14).filter(|number| *number != 4)), &[]);
+    let findings = compare(&[&before], &after).findings;
+    assert_eq!(findings[0].subject, b"/data/in/cam-04.raw", "{findings:#?}");
+}
+
+#[test]
+fn names_of_hashes_are_one_thing() {
+    let names = |hashes: &[&str]| -> Vec<String> {
+        hashes
+            .iter()
+            .map(|hash| hash.split_at(2))
+            .map(|(fan, rest)| format!("/data/store/{fan}/{rest}.z"))
+            .collect()
+    };
+    let before = reader(
+        &names(&["3fa90be1c27d", "a07c44e9b1f0", "0b9e8d7c6f5a"]),
+        &[],
+    );
+    // One of them is all digits behind its folder.
+    let after = reader(
+        &names(&["9c1e07ab23d4", "441234567890", "e5d4c3b2a190"]),
+        &[],
+    );
+    let difference = compare(&[&before], &after);
+    assert_eq!(difference.findings, Vec::new());
+}
+
+#[test]
+fn a_pause_without_descriptors_is_a_sleep() {
+    let pause = |seconds: u32| {
+        let words = ["0", "NULL", "NULL", "NULL", "{tv_sec=1}", "NULL"];
+        let call = |name, words: &[&str], outcome| {
+            Act::Call(
+                name,
+                words.iter().map(|word| (*word).to_owned()).collect(),
+                outcome,
+            )
+        };
+        let mut acts = Vec::new();
+        for _ in 0..seconds * 100_000 / 4 {
+            acts.push(call("pselect6", &words, Outcome::Returned(0)));
+        }
+        acts.push(call(
+            "write",
+            &["1<pipe:[77]>", "\"\"", "5"],
+            Outcome::Returned(5),
+        ));
+        acts
+    };
+    let before = reader(&cameras(1..=3), &[]);
+    let after = reader(&cameras(1..=3), &pause(2));
+    let parts = compare(&[&before], &after).time.parts;
+    let longest = parts
+        .iter()
+        .find(|part| part.what == "sleeping")
+        .expect("time asleep");
+    assert!(longest.after_ns >= 150_000_000, "{parts:#?}");
+}

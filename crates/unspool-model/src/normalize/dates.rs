@@ -97,6 +97,35 @@ pub(super) fn time(bytes: &[u8]) -> Option<usize> {
     Some(len + part + zone)
 }
 
+/// Days of the week by their names, Monday first.
+const WEEKDAYS: [&[u8]; 7] = [
+    b"Monday",
+    b"Tuesday",
+    b"Wednesday",
+    b"Thursday",
+    b"Friday",
+    b"Saturday",
+    b"Sunday",
+];
+
+/// The day of the week that `bytes` begins with as a whole word, `Mon` or `Monday`: its number from Monday, and the length.
+pub(super) fn weekday(bytes: &[u8]) -> Option<(i64, usize)> {
+    let len = bytes
+        .iter()
+        .take_while(|byte| byte.is_ascii_alphanumeric() || **byte == b'_')
+        .count();
+    let word = bytes.get(..len)?;
+    let number = WEEKDAYS
+        .iter()
+        .position(|name| word == *name || Some(word) == name.get(..3))?;
+    Some((i64::try_from(number).ok()?, len))
+}
+
+/// Number of the day of the week, from Monday; 1970-01-01 was a Thursday.
+pub(super) fn weekday_of(days: i64) -> i64 {
+    (days + 3).rem_euclid(7)
+}
+
 /// How many digits `bytes` begins with.
 pub(super) fn digits(bytes: &[u8]) -> usize {
     bytes

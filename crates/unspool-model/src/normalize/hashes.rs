@@ -23,6 +23,8 @@ pub struct Hashes {
     words: Vec<Vec<u8>>,
     /// Folders whose folders of two hexadecimal digits have hashes in them, sorted.
     fans: Vec<Vec<u8>>,
+    /// Words that are no hashes and as random, sorted.
+    random: Vec<Vec<u8>>,
 }
 
 /// Words in one place of names of one form, and how many of them look random.
@@ -40,7 +42,9 @@ impl Hashes {
         // Longer hashes by their beginning; those in folders of two digits have it there.
         let mut beginnings: Set<Vec<u8>> = Set::default();
         let mut kept = 0;
+        let mut random = RandomWords::default();
         for name in names {
+            random.name(name);
             if let Some(folder) = objects_of_git(name) {
                 fans.insert(folder);
             }
@@ -86,7 +90,11 @@ impl Hashes {
         words.dedup();
         let mut fans: Vec<Vec<u8>> = fans.into_iter().map(<[u8]>::to_vec).collect();
         fans.sort_unstable();
-        Self { words, fans }
+        Self {
+            words,
+            fans,
+            random: random.finish(),
+        }
     }
 
     /// Whether the word is a hash by the company it keeps.
@@ -98,6 +106,19 @@ impl Hashes {
                 .is_ok()
     }
 
+    /// Length of the word that `bytes` begins with, when it is random by the company it keeps.
+    pub(super) fn random_len(&self, bytes: &[u8]) -> Option<usize> {
+        if self.random.is_empty() {
+            return None;
+        }
+        let len = word_len(bytes);
+        let word = bytes.get(..len)?;
+        self.random
+            .binary_search_by(|other| other.as_slice().cmp(word))
+            .is_ok()
+            .then_some(len)
+    }
+
     /// Whether folders of two hexadecimal digits in this folder have hashes in them.
     pub(super) fn is_fan_folder(&self, folder: &[u8]) -> bool {
         !self.fans.is_empty()
@@ -106,6 +127,70 @@ impl Hashes {
                 .binary_search_by(|other| other.as_slice().cmp(folder))
                 .is_ok()
     }
+}
+
+/// Shortest and longest random words of letters of both cases and digits that are learnt.
+const RANDOM_LENS: std::ops::RangeInclusive<usize> = 8..=24;
+
+/// Learns random words that are no hexadecimal numbers: names of one length in one folder, most of which no one would
+/// make up. Those beside them that might be words are random, too.
+#[derive(Debug, Default)]
+struct RandomWords<'n> {
+    companies: Map<Vec<u8>, Company<'n>>,
+    kept: usize,
+}
+
+impl<'n> RandomWords<'n> {
+    /// Takes the last component of a name, when it is one such word and an ending.
+    fn name(&mut self, name: &'n [u8]) {
+        let start = name
+            .iter()
+            .rposition(|byte| *byte == b'/')
+            .map_or(0, |at| at + 1);
+        let base = name.get(start..).unwrap_or_default();
+        let len = word_len(base);
+        let word = base.get(..len).unwrap_or_default();
+        let is_end = matches!(base.get(len), None | Some(b'.'));
+        let has_upper = word.iter().any(u8::is_ascii_uppercase);
+        let has_lower = word.iter().any(u8::is_ascii_lowercase);
+        if !is_end
+            || !RANDOM_LENS.contains(&len)
+            || !has_upper
+            || !has_lower
+            || self.kept >= WORDS_MAX
+        {
+            return;
+        }
+        let company = self.companies.entry(place(name, start, len)).or_default();
+        if company.words.insert(word) {
+            self.kept += 1;
+            company.random += usize::from(super::scan::looks_random(word));
+        }
+    }
+
+    fn finish(self) -> Vec<Vec<u8>> {
+        let mut words: Vec<Vec<u8>> = self
+            .companies
+            .into_values()
+            .filter(|company| {
+                let count = company.words.len();
+                count >= COMPANY_MIN && company.random * 2 >= count
+            })
+            .flat_map(|company| company.words)
+            .map(<[u8]>::to_vec)
+            .collect();
+        words.sort_unstable();
+        words.dedup();
+        words
+    }
+}
+
+/// Length of the letters and digits at the beginning.
+fn word_len(bytes: &[u8]) -> usize {
+    bytes
+        .iter()
+        .take_while(|byte| byte.is_ascii_alphanumeric())
+        .count()
 }
 
 /// Whether digits turn into letters and back in a hexadecimal word, as they hardly do in words with a counter.

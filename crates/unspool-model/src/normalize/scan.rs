@@ -1,6 +1,6 @@
 //! One pass over a name: at each place where a word begins, the first rule that fits replaces what it fits.
 
-use super::dates::{Dated, date, digits, month_of, time, week_of};
+use super::dates::{Dated, date, digits, month_of, time, week_of, weekday, weekday_of};
 use super::{Change, Context, Kind, Rule};
 
 /// Dates further away than this from the run's day are part of the name: a version, a release.
@@ -133,6 +133,7 @@ impl Place<'_> {
             let found = Self::uuid(rest)
                 .or_else(|| self.hash(rest))
                 .or_else(|| self.fan(rest))
+                .or_else(|| self.weekday(rest))
                 .or_else(|| self.temporary(rest))
                 .or_else(|| self.who(rest));
             if found.is_some() {
@@ -256,6 +257,13 @@ impl Place<'_> {
             placeholder(last) == Some(last.len())
                 && (last.starts_with(b"<D") || last == b"<TIME>" || last.starts_with(b"<M"))
         })
+    }
+
+    /// `weekly/Fri`: the day of the week as a distance from that of the run, -3 to 3.
+    fn weekday(&self, rest: &[u8]) -> Option<Found> {
+        let (day, len) = weekday(rest)?;
+        let distance = (day - weekday_of(self.context.anchor_days?) + 3).rem_euclid(7) - 3;
+        Found::new(len, format!("<D{distance:+}>"), Rule::Date)
     }
 
     /// A folder of two hexadecimal digits above names that are hashes: `objects/65/37e9...`.
@@ -416,6 +424,10 @@ impl Place<'_> {
         if word.starts_with(b"cc") && len == 8 && matches!(rest.get(8), None | Some(b'.')) {
             return Found::new(len, *b"cc<TMP>", Rule::Temporary);
         }
+        // What stands beside such names.
+        if self.context.hashes.random_len(rest) == Some(len) {
+            return Found::new(len, *b"<TMP>", Rule::Temporary);
+        }
         // mktemp: `tmp.` and ten.
         let after_tmp = self
             .name
@@ -473,7 +485,7 @@ impl Place<'_> {
 }
 
 /// Whether letters and digits alternate as only random names do. `CamelCase`, `sha256sum` and `x86` do not.
-fn looks_random(word: &[u8]) -> bool {
+pub(super) fn looks_random(word: &[u8]) -> bool {
     if !(6..=24).contains(&word.len()) {
         return false;
     }

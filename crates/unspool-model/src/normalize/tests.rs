@@ -160,6 +160,46 @@ fn check_learnt(names: &[&str], expect: &[&str]) {
 }
 
 #[test]
+fn days_of_the_week_are_told_from_the_run() {
+    let check = |name, expect| check(Kind::Path, name, expect);
+    // 2026-11-20 was a Friday.
+    check("/w/Fri/dump.gz", "/w/<D+0>/dump.gz");
+    check("/w/dump-Thursday.gz", "/w/dump-<D-1>.gz");
+    check("/w/Mon/Tue", "/w/<D+3>/<D-3>");
+    check("/w/Friends/sun/Monitor", "/w/Friends/sun/Monitor");
+}
+
+#[test]
+fn random_names_are_known_by_their_company() {
+    check_learnt(
+        &[
+            "/tmp/s/a8Lyp2YvgVB.m",
+            "/tmp/s/CEMhfycVEnj.m",
+            "/tmp/s/kq3id4rCFD5.m",
+            "/tmp/s/MyClassName.m",
+        ],
+        &[
+            "/tmp/s/<TMP>.m",
+            "/tmp/s/<TMP>.m",
+            "/tmp/s/<TMP>.m",
+            "/tmp/s/<TMP>.m",
+        ],
+    );
+    check_learnt(
+        &[
+            "/tmp/s/MyClassName.m",
+            "/tmp/s/OurBigClass.m",
+            "/tmp/s/TheirClasse.m",
+        ],
+        &[
+            "/tmp/s/MyClassName.m",
+            "/tmp/s/OurBigClass.m",
+            "/tmp/s/TheirClasse.m",
+        ],
+    );
+}
+
+#[test]
 fn hashes_are_known_by_their_company() {
     check_learnt(
         &[
