@@ -32,4 +32,4 @@ pub use host::{Host, Route};
 pub use observed::{CallUse, FileUse, Gather, Observed, Root, RunFacts, Seen};
 pub use policy::{Checker, FileNeed, Judge, PolicyError, Violation};
 pub use rights::Rights;
-pub use text::{shell_word, shown};
+pub use text::{shell_word, shown, split_args};

@@ -56,7 +56,7 @@ pub(crate) fn shell_words(words: &[Vec<u8>]) -> Vec<u8> {
 }
 
 /// Arguments of a printed call, split at its own commas: `3, "a, b", {x=1, y=2}` is three.
-pub(crate) fn split_args(printed: &[u8]) -> Vec<&[u8]> {
+pub fn split_args(printed: &[u8]) -> Vec<&[u8]> {
     let mut args = Vec::new();
     let mut rest = printed;
     while !rest.is_empty() && args.len() < ARGS_MAX {

@@ -132,6 +132,12 @@ fn documents_of_elkpump_have_its_keys() {
         .find(|document| document["r_objectname"] == "/etc/passwd")
         .expect("it was opened");
     assert_eq!(opened["rc"], opened["r_fd"].to_string());
+    assert_eq!(opened["dirfd"], "AT_FDCWD");
+    assert!(
+        opened["flags"]
+            .as_str()
+            .is_some_and(|flags| flags.starts_with("O_RDONLY"))
+    );
     let read = documents
         .iter()
         .find(|document| document["syscall"] == "read" && document["objectname"] == "/etc/passwd")

@@ -1,6 +1,7 @@
 //! `unspool query`: SQL over runs. The engine is a program of its own.
 
 pub(crate) mod args;
+mod elkpump;
 mod engine;
 pub(crate) mod lake;
 mod output;

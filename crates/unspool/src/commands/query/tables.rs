@@ -12,6 +12,7 @@ use unspool_export::sqlite::Database;
 use unspool_model::report::Cell;
 use unspool_store::{Answer, AnswerKind};
 
+use super::elkpump::each_key;
 use super::engine::{Engine, Limits};
 use super::output::{Form, form, write_rows};
 use super::sources::{self, Sources};
@@ -319,6 +320,9 @@ fn document(row: &Named<'_>) -> Value {
     put("syscall", Some(call.clone().into()));
     put("args", Some(text("args").unwrap_or_default().into()));
     put("rc", Some(rc.into()));
+    if let Some(Cell::Text(args)) = row.cell("args") {
+        each_key(&call, args, &mut |key, text| put(key, Some(text.into())));
+    }
     put("runt", took_us.map(|us| seconds(us).into()));
     put("u_runt", took_us.map(Value::from));
     put("pid", number("tid").map(Value::from));
