@@ -209,3 +209,21 @@ fn a_call_goes_on_behind_a_message_with_any_argument() {
     assert!(has("21784 close(3) Returned(0)"), "{told:#?}");
     assert_eq!(told.losses, ["6: not understood: wait4(-1, "]);
 }
+
+/// More writers than are waited for: the output of the others is still there, in lines of its own.
+#[test]
+fn open_writes_that_are_waited_for_have_a_limit() {
+    let writers: Vec<usize> = (1..=super::PENDING_WRITES_MAX + 2).collect();
+    let each = |line: &dyn Fn(usize) -> String| writers.iter().map(|tid| line(*tid)).collect();
+    let log: [String; 3] = [
+        each(&|tid| format!("[pid {tid}] write(1, \"<{tid:02}>\\n\", 5 <unfinished ...>\n")),
+        each(&|tid| format!("<{tid:02}>\n")),
+        each(&|tid| format!("[pid {tid}] <... write resumed>) = 5\n")),
+    ];
+    let (told, stats) = decode(log.concat().as_bytes());
+    assert_eq!(told.losses, Vec::<String>::new());
+    assert!(stats.is_conserved(), "{stats:?}");
+    assert_eq!(stats.output_lines, writers.len() as u64);
+    assert_eq!(told.calls.len(), writers.len());
+    assert_eq!(told.output.len(), 4 * writers.len());
+}
