@@ -45,7 +45,7 @@ mod tests {
         let check = |call: &str, args: &str, expect: &[(&str, &str)]| {
             let mut found = Vec::new();
             each_key(call, args.as_bytes(), &mut |key, text| {
-                found.push((key, text))
+                found.push((key, text));
             });
             let found: Vec<(&str, &str)> = found
                 .iter()
@@ -64,7 +64,7 @@ mod tests {
         );
         check(
             "connect",
-            r#"3, {sa_family=AF_INET, sin_port=htons(80)}, 16"#,
+            "3, {sa_family=AF_INET, sin_port=htons(80)}, 16",
             &[("sockaddr", "{sa_family=AF_INET, sin_port=htons(80)}")],
         );
         check(
