@@ -84,6 +84,9 @@ fn internet(protocol: &str, local: &[u8], remote: &[u8], context: &Context) -> (
     (KeyKind::Peer, named(&format!("{protocol} "), remote))
 }
 
+/// The first number that the kernel gives after the last one (`kernel/pid.c`); lower ones are those of the machine's start, or of a container.
+const RESERVED_PIDS: u32 = 300;
+
 /// What the names of the run depend on.
 pub(super) fn context(world: &World, identity: &RunIdentity, rules: &mut NameRules) -> Context {
     let first = world.iter_processes().next();
@@ -124,7 +127,7 @@ pub(super) fn context(world: &World, identity: &RunIdentity, rules: &mut NameRul
     let mut pids: Vec<u32> = world
         .iter_processes()
         .map(|process| process.pid.0)
-        .filter(|pid| *pid > 300)
+        .filter(|pid| *pid >= RESERVED_PIDS)
         .collect();
     pids.sort_unstable();
     pids.dedup();

@@ -18,6 +18,9 @@ const BUILD_HASH_LEN_MIN: usize = 8;
 /// Decimal numbers of so many digits are no counters.
 const NUMBER_LEN_MIN: usize = 15;
 
+/// Numbers below are those of processes, of this run or another; 1 is that of `init`.
+const PROC: &[u8] = b"/proc/";
+
 struct Found {
     len: usize,
     to: Vec<u8>,
@@ -360,6 +363,10 @@ impl Place<'_> {
         }
         let value: u32 = std::str::from_utf8(rest.get(..len)?).ok()?.parse().ok()?;
         let context = self.context;
+        let whose = self.at == PROC.len() && self.name.starts_with(PROC) && value != 1;
+        if open && whose {
+            return Found::new(len, *b"<PID>", Rule::Pid);
+        }
         let is_pid = len >= 3 && context.pids.binary_search(&value).is_ok();
         if open && is_pid && self.may_hold_pids() {
             return Found::new(len, *b"<PID>", Rule::Pid);
@@ -374,7 +381,7 @@ impl Place<'_> {
     fn may_hold_pids(&self) -> bool {
         self.kind == Kind::TemporaryPath
             || self.in_temporary_folder()
-            || self.name.starts_with(b"/proc/")
+            || self.name.starts_with(PROC)
             || self.name.starts_with(b"/run/")
             || self.name.starts_with(b"/var/run/")
     }

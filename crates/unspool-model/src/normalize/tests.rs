@@ -54,6 +54,9 @@ fn paths_that_survive_days() {
     );
     check("/var/run/app.4711.lock", "/var/run/app.<PID>.lock");
     check("/opt/app-4711/x", "/opt/app-4711/x");
+    check("/proc/7/maps", "/proc/<PID>/maps");
+    check("/proc/1/cgroup", "/proc/1/cgroup");
+    check("/srv/proc/7/maps", "/srv/proc/7/maps");
     check("/v/550e8400-e29b-41d4-a716-446655440000/x", "/v/<UUID>/x");
     check(
         "/o/ab/0123456789abcdef0123456789abcdef012345",
