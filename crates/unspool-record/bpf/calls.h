@@ -240,13 +240,6 @@ INLINE int record_quick(struct near *near, struct call *call, struct pt_regs *re
 	return 1;
 }
 
-struct message {
-	u64 name;
-	u32 name_len, unused;
-	u64 vectors, vector_count;
-	u64 control, control_len;
-};
-
 struct small_message {
 	u32 name, name_len, vectors, vector_count, control, control_len;
 };
@@ -303,8 +296,8 @@ static long gather(u64 turn, struct gathering *gathering)
 SEPARATE int put_data(u32 role, u64 address, u64 count, u64 moved)
 {
 	struct thread *thread = bpf_task_storage_get(&threads, bpf_get_current_task_btf(), NULL, 0);
-	struct message message = {};
-	if (!thread || !address || !moved)
+	struct scratch *s = scratch();
+	if (!thread || !s || !address || !moved)
 		return 0;
 	u32 is_small = thread->architecture == ARCH_I386;
 	struct gathering gathering = {
@@ -312,10 +305,10 @@ SEPARATE int put_data(u32 role, u64 address, u64 count, u64 moved)
 	if (role == ROLE_DATA)
 		return put_pieces(thread->tid, address, address + (moved < payload_bytes ? moved : payload_bytes), PIECE_OF_DATA);
 	if (role != ROLE_VECTOR) {
-		if (!read_message(&message, address, is_small))
+		if (!read_message(&s->message, address, is_small))
 			return 0;
-		gathering.vectors = message.vectors;
-		count = message.vector_count;
+		gathering.vectors = s->message.vectors;
+		count = s->message.vector_count;
 	}
 	bpf_loop(count < VECTORS_MAX ? count : VECTORS_MAX, gather, &gathering, 0);
 	return 1;
@@ -329,26 +322,27 @@ INLINE int moves_data(u32 role)
 // Address and passed descriptors of a message.
 SEPARATE int put_message(u32 index, u64 address, u32 is_small, u32 is_received)
 {
-	struct message message = {};
+	struct scratch *s = scratch();
 	u64 at = 0;
 	u32 word = is_small ? 4 : 8;
-	if (!read_message(&message, address, is_small))
+	if (!s || !read_message(&s->message, address, is_small))
 		return 0;
-	if (message.name && message.name_len)
-		put_memory(TAG_SOCKADDR, index, message.name, message.name_len > 128 ? 128 : message.name_len);
+	struct message *message = &s->message;
+	if (message->name && message->name_len)
+		put_memory(TAG_SOCKADDR, index, message->name, message->name_len > 128 ? 128 : message->name_len);
 	// Credentials and the like may stand before the descriptors.
 	for (int turn = 0; turn < 4; turn++) {
 		u64 len = 0;
 		s32 head[2] = {};
-		if (!message.control || at + word + 8 > message.control_len)
+		if (!message->control || at + word + 8 > message->control_len)
 			break;
-		if (bpf_probe_read_user(&len, word, (void *)(message.control + at)) ||
-		    bpf_probe_read_user(head, 8, (void *)(message.control + at + word)))
+		if (bpf_probe_read_user(&len, word, (void *)(message->control + at)) ||
+		    bpf_probe_read_user(head, 8, (void *)(message->control + at + word)))
 			break;
-		if (len < word + 8 || len > message.control_len - at)
+		if (len < word + 8 || len > message->control_len - at)
 			break;
 		if (head[0] == 1 && head[1] == 1) {
-			put_descriptors(index, message.control + at + word + 8, (len - word - 8) / 4, is_received);
+			put_descriptors(s, index, message->control + at + word + 8, (len - word - 8) / 4, is_received);
 			break;
 		}
 		at += (len + word - 1) & ~(u64)(word - 1);
@@ -410,6 +404,8 @@ static long put_listed(u64 turn, struct listing *listing)
 	u32 at = s->len;
 	if (!put_string(listing->index, pointer))
 		return 1;
+	// The register that is tested has to be the one that is used (see `judgement`).
+	OPAQUE(at);
 	if (at <= SCRATCH_ROOM)
 		s->data[at] = TAG_RAW_ARGV;
 	return 0;
@@ -473,7 +469,7 @@ SEPARATE int put_role(u32 role, u32 index)
 	case ROLE_MESSAGES:
 		return put_messages(index, address, result, is_small);
 	case ROLE_PAIR:
-		return put_descriptors(index, address, 2, 1);
+		return put_descriptors(s, index, address, 2, 1);
 	case ROLE_STATUS:
 		return result ? put_memory(TAG_STATUS, index, address, 4) : 0;
 	case ROLE_SIGNAL_INFO:
@@ -483,9 +479,8 @@ SEPARATE int put_role(u32 role, u32 index)
 }
 
 // Facts about what a successful call made.
-INLINE void put_result(struct call *call, struct thread *thread, s64 result)
+INLINE void put_result(struct scratch *s, struct call *call, struct thread *thread, s64 result)
 {
-	u64 fs;
 	u32 is_copy = call->result == RESULT_COPY;
 	switch (call->result) {
 	case RESULT_COPY_OF_FCNTL:
@@ -505,14 +500,7 @@ INLINE void put_result(struct call *call, struct thread *thread, s64 result)
 		put_socket(0, thread->arguments[0]);
 		break;
 	case RESULT_DIRECTORY:
-		fs = POINTER(struct task_struct, bpf_get_current_task_btf(), fs);
-		if (fs) {
-			struct path path = {};
-			u64 inode = 0;
-			bpf_probe_read_kernel(&path, sizeof(path), (void *)fs + OFFSET(struct fs_struct, pwd));
-			bpf_probe_read_kernel(&inode, sizeof(inode), (void *)path.dentry + OFFSET(struct dentry, d_inode));
-			put_path(TAG_CWD, INDEX_NONE, (u64)path.mnt, (u64)path.dentry, inode);
-		}
+		put_directory(s, bpf_get_current_task_btf());
 		break;
 	}
 }
@@ -542,6 +530,7 @@ SEPARATE int write_rich(u32 serial, s64 result, u64 now)
 	s->len = at;
 	s->result = result;
 	s->serial = thread->architecture == ARCH_I386;
+	s->passing.count = 0;
 	for (int place = 0; place < 6; place++)
 		s->arguments[place] = thread->arguments[place];
 	if (reads) {
@@ -550,9 +539,11 @@ SEPARATE int write_rich(u32 serial, s64 result, u64 now)
 			if (role)
 				put_role(role, place);
 		}
+		if (s->passing.count)
+			bpf_loop(s->passing.count, put_passed, NULL, 0);
 	}
 	if (result >= 0 || (result == -EINPROGRESS && call->result == RESULT_SOCKET_OF_FIRST))
-		put_result(call, thread, result);
+		put_result(s, call, thread, result);
 	u32 len = end_record(s, serial ? KIND_CALL_ON_FILE : KIND_CALL);
 	OPAQUE(len);
 	if (len > SCRATCH_ROOM + 2 * 4096)

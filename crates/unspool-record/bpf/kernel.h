@@ -302,6 +302,12 @@ struct pt_regs {
 		READ(pointer, structure, address, field); \
 		pointer;                                \
 	})
+// The same by way of the scratch: for functions that others of a deep chain call, which have 512 bytes of stack together.
+#define POINTER_BY(scratch, structure, address, field)     \
+	({                                                 \
+		READ((scratch)->word, structure, address, field); \
+		(scratch)->word;                           \
+	})
 // Where a field lies within its structure.
 #define OFFSET(structure, field) __builtin_preserve_field_info(((structure *)0)->field, 0)
 // Whether this kernel has the field.

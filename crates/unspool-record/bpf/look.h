@@ -156,19 +156,14 @@ SEPARATE int put_pieces(u32 tid, u64 from, u64 until, u32 what)
 	return piecing.from >= piecing.until;
 }
 
-struct walk {
-	u64 dentry;
-	u64 mount;
-	u32 is_whole;
-};
-
 // One component of a path, the last first.
-static long walk_up(u64 turn, struct walk *walk)
+static long walk_up(u64 turn, void *unused)
 {
 	struct scratch *s = scratch();
 	u64 root = 0, parent = 0, name = 0;
 	if (!s)
 		return 1;
+	struct walk *walk = &s->walk;
 	u64 vfs_mount = walk->mount + OFFSET(struct mount, mnt);
 	if (walk->dentry == root_dentry && vfs_mount == root_mount) {
 		walk->is_whole = 1;
@@ -203,12 +198,19 @@ static long walk_up(u64 turn, struct walk *walk)
 	return 0;
 }
 
-INLINE int is_unlinked(u64 dentry)
+INLINE int is_unlinked(struct scratch *s, u64 dentry)
 {
-	u64 hashed = 0, parent = 0;
-	READ(hashed, struct dentry, dentry, d_hash.pprev);
-	READ(parent, struct dentry, dentry, d_parent);
-	return !hashed && parent != dentry;
+	if (POINTER_BY(s, struct dentry, dentry, d_hash.pprev))
+		return 0;
+	return POINTER_BY(s, struct dentry, dentry, d_parent) != dentry;
+}
+
+// A name of the kernel's behind the head of a path.
+INLINE void put_name(struct scratch *s, u32 at, u64 name)
+{
+	long count = bpf_probe_read_kernel_str(s->data + at, 256, (void *)name);
+	if (count > 0 && count <= 256)
+		s->len = at + count;
 }
 
 // The path of a dentry, as components from the last to the first: u32 kind, u64 inode, then the components. Kinds: 0 path,
@@ -216,53 +218,36 @@ INLINE int is_unlinked(u64 dentry)
 SEPARATE int put_path(u32 tag, u32 index, u64 vfs_mount, u64 dentry, u64 inode)
 {
 	struct scratch *s = scratch();
-	struct walk walk = {.dentry = dentry, .mount = vfs_mount - OFFSET(struct mount, mnt)};
-	u64 superblock = 0, number = 0, name = 0;
-	unsigned long magic = 0;
 	if (!s || !dentry)
 		return 0;
 	u32 start = s->len;
 	if (start > SCRATCH_ROOM)
 		return 0;
-	READ(superblock, struct inode, inode, i_sb);
-	READ(number, struct inode, inode, i_ino);
-	READ(magic, struct super_block, superblock, s_magic);
-	*(u64 *)(s->data + start + 8) = number;
-	u32 kind = is_unlinked(dentry);
+	u64 magic = POINTER_BY(s, struct super_block, POINTER_BY(s, struct inode, inode, i_sb), s_magic);
+	*(u64 *)(s->data + start + 8) = POINTER_BY(s, struct inode, inode, i_ino);
+	u32 kind = is_unlinked(s, dentry);
 	if (magic == MAGIC_PIPE || magic == MAGIC_SOCKET || magic == MAGIC_ANONYMOUS || magic == MAGIC_NAMESPACE || magic == MAGIC_PID)
 		kind = magic;
 	*(u32 *)(s->data + start + 4) = kind;
 	s->len = start + 16;
-	if (kind > 1) {
-		u64 at_name = 0;
-		if (kind == MAGIC_NAMESPACE) {
-			u64 common = 0, operations = 0;
-			READ(common, struct inode, inode, i_private);
-			READ(operations, struct ns_common, common, ops);
-			READ(name, struct proc_ns_operations, operations, name);
-		} else {
-			READ(name, struct dentry, dentry, d_name.name);
-		}
-		long count = bpf_probe_read_kernel_str(s->data + start + 16, 256, (void *)name);
-		if (count > 0 && count <= 256)
-			s->len = start + 16 + count;
+	if (kind == MAGIC_NAMESPACE) {
+		u64 operations = POINTER_BY(s, struct ns_common, POINTER_BY(s, struct inode, inode, i_private), ops);
+		put_name(s, start + 16, POINTER_BY(s, struct proc_ns_operations, operations, name));
+	} else if (kind > 1) {
+		put_name(s, start + 16, POINTER_BY(s, struct dentry, dentry, d_name.name));
+	} else if (POINTER_BY(s, struct dentry, dentry, d_parent) == dentry &&
+		   POINTER_BY(s, struct vfsmount, vfs_mount, mnt_root) != dentry) {
+		// Of no file system that is mounted: memfd and the like.
+		put_name(s, start + 16, POINTER_BY(s, struct dentry, dentry, d_name.name));
+		*(u32 *)(s->data + start + 4) = 1;
 	} else {
-		u64 parent = 0, root = 0;
-		READ(parent, struct dentry, dentry, d_parent);
-		READ(root, struct vfsmount, vfs_mount, mnt_root);
-		if (parent == dentry && root != dentry) {
-			// Of no file system that is mounted: memfd and the like.
-			READ(name, struct dentry, dentry, d_name.name);
-			long count = bpf_probe_read_kernel_str(s->data + start + 16, 256, (void *)name);
-			if (count > 0 && count <= 256)
-				s->len = start + 16 + count;
-			*(u32 *)(s->data + start + 4) = 1;
-		} else {
-			bpf_loop(COMPONENTS_MAX, walk_up, &walk, 0);
-			if (!walk.is_whole) {
-				s->len = start;
-				return 0;
-			}
+		s->walk.dentry = dentry;
+		s->walk.mount = vfs_mount - OFFSET(struct mount, mnt);
+		s->walk.is_whole = 0;
+		bpf_loop(COMPONENTS_MAX, walk_up, NULL, 0);
+		if (!s->walk.is_whole) {
+			s->len = start;
+			return 0;
 		}
 	}
 	u32 end = s->len;
@@ -271,17 +256,17 @@ SEPARATE int put_path(u32 tag, u32 index, u64 vfs_mount, u64 dentry, u64 inode)
 }
 
 // The open file behind a descriptor of the thread that runs; 0: none.
-INLINE u64 own_file(u32 fd)
+INLINE u64 own_file(struct scratch *s, u32 fd)
 {
-	u64 table = POINTER(struct task_struct, bpf_get_current_task_btf(), files);
-	u64 descriptors = POINTER(struct files_struct, table, fdt);
-	u64 file = 0, place = 0;
+	u64 table = POINTER_BY(s, struct task_struct, bpf_get_current_task_btf(), files);
+	u64 descriptors = POINTER_BY(s, struct files_struct, table, fdt);
 	u32 count = 0;
 	READ(count, struct fdtable, descriptors, max_fds);
-	READ(place, struct fdtable, descriptors, fd);
-	if (fd < count)
-		bpf_probe_read_kernel(&file, sizeof(file), (void *)(place + (u64)fd * 8));
-	return file;
+	if (fd >= count)
+		return 0;
+	u64 place = POINTER_BY(s, struct fdtable, descriptors, fd);
+	bpf_probe_read_kernel(&s->word, sizeof(s->word), (void *)(place + (u64)fd * 8));
+	return s->word;
 }
 
 INLINE u64 inode_of(u64 file)
@@ -302,14 +287,24 @@ INLINE u32 new_serial(u64 file, u64 inode)
 }
 
 // Appends the path of an open file.
-INLINE void put_file_path(u32 index, u64 file, u64 inode)
+INLINE void put_file_path(struct scratch *s, u32 index, u64 file, u64 inode)
 {
-	struct path path = {};
 	// What a program with other privileges has open is not its user's business.
 	if (!may_read(bpf_get_current_task_btf()))
 		return;
-	bpf_probe_read_kernel(&path, sizeof(path), (void *)file + OFFSET(struct file, f_path));
-	put_path(TAG_PATH, index, (u64)path.mnt, (u64)path.dentry, inode);
+	u64 mount = POINTER_BY(s, struct file, file, f_path.mnt);
+	put_path(TAG_PATH, index, mount, POINTER_BY(s, struct file, file, f_path.dentry), inode);
+}
+
+// Appends the path of the directory that the thread that runs is in.
+INLINE void put_directory(struct scratch *s, struct task_struct *task)
+{
+	u64 fs = POINTER_BY(s, struct task_struct, task, fs);
+	if (!fs)
+		return;
+	u64 mount = POINTER_BY(s, struct fs_struct, fs, pwd.mnt);
+	u64 dentry = POINTER_BY(s, struct fs_struct, fs, pwd.dentry);
+	put_path(TAG_CWD, INDEX_NONE, mount, dentry, POINTER_BY(s, struct dentry, dentry, d_inode));
 }
 
 // Begins a record in the scratch that has no body yet.
@@ -344,7 +339,7 @@ SEPARATE u32 tell_file(u32 tid, u64 file)
 	begin_record(s, tid, clock_ns());
 	*(u64 *)(s->data + 16) = serial;
 	s->len = 24;
-	put_file_path(INDEX_NONE, file, inode);
+	put_file_path(s, INDEX_NONE, file, inode);
 	u32 len = end_record(s, KIND_FILE);
 	OPAQUE(len);
 	if (len > SCRATCH_ROOM)
@@ -356,7 +351,8 @@ SEPARATE u32 tell_file(u32 tid, u64 file)
 // The serial number of the open file behind a descriptor; 0: there is none.
 SEPARATE u32 look_up_serial(u32 tid, u32 fd)
 {
-	u64 file = own_file(fd);
+	struct scratch *s = scratch();
+	u64 file = s ? own_file(s, fd) : 0;
 	if (!file)
 		return 0;
 	struct known_file *known = bpf_map_lookup_elem(&files, &file);
@@ -382,9 +378,12 @@ INLINE u32 serial_of(struct cached *cache, u32 tid, u32 fd)
 // Identity and path of the file behind a descriptor that a call made. `is_new`: it was opened by this call.
 SEPARATE int put_made_file(u32 index, u32 fd, u32 is_new)
 {
-	u64 file = own_file(fd);
-	u64 inode = inode_of(file);
+	struct scratch *s = scratch();
 	u32 serial = 0;
+	if (!s)
+		return 0;
+	u64 file = own_file(s, fd);
+	u64 inode = inode_of(file);
 	if (!file || !inode)
 		return 0;
 	if (!is_new) {
@@ -395,7 +394,7 @@ SEPARATE int put_made_file(u32 index, u32 fd, u32 is_new)
 	if (!serial)
 		serial = new_serial(file, inode);
 	put_number(TAG_IDENTITY, index, serial);
-	put_file_path(index, file, inode);
+	put_file_path(s, index, file, inode);
 	return 1;
 }
 
@@ -433,11 +432,14 @@ INLINE u32 put_unix_name(struct scratch *s, u64 socket)
 SEPARATE int put_socket(u32 index, u32 fd)
 {
 	struct scratch *s = scratch();
-	u64 file = own_file(fd);
-	u64 inode = inode_of(file), socket = 0, sock = 0, peer = 0;
+	u64 socket = 0, sock = 0, peer = 0;
 	struct raw_socket raw = {};
 	u16 mode = 0, word = 0;
-	if (!s || !file || !inode)
+	if (!s)
+		return 0;
+	u64 file = own_file(s, fd);
+	u64 inode = inode_of(file);
+	if (!file || !inode)
 		return 0;
 	u32 at = s->len;
 	if (at > SCRATCH_ROOM)
@@ -481,29 +483,29 @@ SEPARATE int put_socket(u32 index, u32 fd)
 	return 1;
 }
 
-struct passing {
-	u64 address;
-	u32 index;
-	u32 with_paths;
-};
-
-static long put_passed(u64 turn, struct passing *passing)
+// One of them, and what it is open on.
+static long put_passed(u64 turn, void *unused)
 {
+	struct scratch *s = scratch();
 	s32 fd = -1;
-	bpf_probe_read_user(&fd, sizeof(fd), (void *)(passing->address + turn * 4));
-	put_made_file(passing->index, fd, 0);
+	if (!s)
+		return 1;
+	bpf_probe_read_user(&fd, sizeof(fd), (void *)(s->passing.address + turn * 4));
+	put_made_file(s->passing.index, fd, 0);
 	return 0;
 }
 
-// Descriptors that user memory holds, and what they are open on.
-INLINE int put_descriptors(u32 index, u64 address, u32 count, u32 with_paths)
+// Descriptors that user memory holds. What they are open on (`with_paths`) is told by `write_rich`, nearer to the stack's beginning.
+INLINE int put_descriptors(struct scratch *s, u32 index, u64 address, u32 count, u32 with_paths)
 {
-	struct passing passing = {.address = address, .index = index};
 	if (count > PASSED_MAX)
 		count = PASSED_MAX;
 	if (!put_memory(TAG_INTS, index, address, count * 4))
 		return 0;
-	if (with_paths)
-		bpf_loop(count, put_passed, &passing, 0);
+	if (with_paths) {
+		s->passing.address = address;
+		s->passing.index = index;
+		s->passing.count = count;
+	}
 	return 1;
 }

@@ -359,16 +359,9 @@ SEPARATE int write_exec(u32 former, u64 program, u64 file, u64 now)
 	*(u32 *)(s->data + 16) = thread->tgid;
 	*(u32 *)(s->data + 20) = former;
 	s->len = 24;
-	struct path path = {};
-	u64 inode = inode_of(file);
-	bpf_probe_read_kernel(&path, sizeof(path), (void *)file + OFFSET(struct file, f_path));
-	put_path(TAG_EXE, INDEX_NONE, (u64)path.mnt, (u64)path.dentry, inode);
-	u64 fs = POINTER(struct task_struct, task, fs);
-	if (fs) {
-		bpf_probe_read_kernel(&path, sizeof(path), (void *)fs + OFFSET(struct fs_struct, pwd));
-		bpf_probe_read_kernel(&inode, sizeof(inode), (void *)path.dentry + OFFSET(struct dentry, d_inode));
-		put_path(TAG_CWD, INDEX_NONE, (u64)path.mnt, (u64)path.dentry, inode);
-	}
+	u64 mount = POINTER_BY(s, struct file, file, f_path.mnt);
+	put_path(TAG_EXE, INDEX_NONE, mount, POINTER_BY(s, struct file, file, f_path.dentry), inode_of(file));
+	put_directory(s, task);
 	struct ids ids = {};
 	read_ids(&ids, task);
 	put_number(TAG_USER, INDEX_NONE, ids.euid | (u64)ids.egid << 32);

@@ -220,13 +220,38 @@ struct counters {
 #define SCRATCH_ROOM 24576
 #define SCRATCH_BYTES (SCRATCH_ROOM + 3 * 4096)
 
-// Where a record with items is built.
+// A path on its way up.
+struct walk {
+	u64 dentry;
+	u64 mount;
+	u64 is_whole;
+};
+
+// Descriptors that a call passed: numbers in the memory of the thread that runs.
+struct passing {
+	u64 address;
+	u32 count;
+	u32 index;
+};
+
+// Head of a message of sendmsg and its like.
+struct message {
+	u64 name;
+	u32 name_len, unused;
+	u64 vectors, vector_count;
+	u64 control, control_len;
+};
+
+// Where a record with items is built, and where functions keep what would take too much of the stack.
 struct scratch {
 	u32 len;
 	u32 serial;
 	u64 arguments[6];
 	s64 result;
-	u64 unused;
+	u64 word; // of POINTER_BY
+	struct walk walk;
+	struct passing passing;
+	struct message message;
 	u64 stamp;
 	u8 data[SCRATCH_BYTES];
 };

@@ -80,6 +80,7 @@ const CONFINED: &[(&str, &[&str])] = &[
     ("flate2", &["unspool-export"]),
     ("libc", &["unspool-record", "unspool", "torture", "xtask"]),
     ("aya", &["unspool-record"]),
+    ("aya-obj", &["unspool-record"]),
     ("hmac", &["unspool-record"]),
     ("sha2", &["unspool-record"]),
     (

@@ -15,6 +15,8 @@ mod recorder;
 mod rings;
 mod scheduler;
 mod scope;
+#[cfg(test)]
+mod stack;
 mod types;
 
 use std::io;
@@ -23,7 +25,7 @@ use crate::launch::launch;
 use crate::native::capture::PAYLOAD_BYTES_MAX;
 use crate::native::stream::CLOCK;
 use crate::native::{in_own_thread, kernel_version};
-use crate::options::{Command, Control, Detail, Outcome, RecordError, RecordOptions};
+use crate::options::{Command, Control, Outcome, RecordError, RecordOptions};
 use crate::seam::RecordSink;
 use crate::sys;
 use crate::sys::signals::{Dispositions, current_mask};
@@ -43,13 +45,6 @@ pub const RING_BYTES_MAX: u32 = 1 << 30;
 
 /// The oldest kernel with all that the programs use: `bpf_loop`.
 pub const KERNEL_NEEDED: (u32, u32) = (5, 17);
-
-/// The oldest kernel whose programs have stacks of their own: those at calls need 608 bytes together, and 512 were shared before.
-pub const KERNEL_NEEDED_FOR_CALLS: (u32, u32) = if cfg!(target_arch = "x86_64") {
-    (6, 13)
-} else {
-    (6, 17)
-};
 
 /// What only this recorder knows.
 #[derive(Clone, Copy, Debug)]
@@ -107,16 +102,11 @@ pub fn bystander_cost() -> Result<BystanderCost, RecordError> {
     })
 }
 
-/// Whether this machine and this user look as if they could record with BPF as much as `detail` says: a glance, without loading
-/// anything.
-pub fn may_work(detail: Detail) -> bool {
-    let needed = match detail {
-        Detail::Tree => KERNEL_NEEDED,
-        Detail::Names | Detail::Io | Detail::Full => KERNEL_NEEDED_FOR_CALLS,
-    };
+/// Whether this machine and this user look as if they could record with BPF: a glance, without loading anything.
+pub fn may_work() -> bool {
     let (_, release) = sys::host_and_kernel();
     let has = crate::probe::has_capability;
-    kernel_version(&release).is_some_and(|version| version >= needed)
+    kernel_version(&release).is_some_and(|version| version >= KERNEL_NEEDED)
         && std::path::Path::new(crate::probe::BTF_FILE).exists()
         && (has("sys_admin") || has("bpf") && has("perfmon"))
 }

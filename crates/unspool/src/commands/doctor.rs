@@ -240,7 +240,7 @@ fn enable_bpf() -> String {
         |path| path.display().to_string(),
     );
     format!(
-        "sudo setcap cap_bpf,cap_perfmon+ep {program}   (Linux 6.13 or later; until then `record` uses ptrace)"
+        "sudo setcap cap_bpf,cap_perfmon+ep {program}   (Linux 5.17 or later; until then `record` uses ptrace)"
     )
 }
 

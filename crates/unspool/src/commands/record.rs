@@ -180,7 +180,7 @@ fn argv_bytes(args: &RecordArgs) -> Vec<Vec<u8>> {
 /// `auto`: the cheapest that this machine allows and that can do what is asked.
 fn choose(args: &RecordArgs) -> RecorderChoice {
     match args.recorder {
-        RecorderChoice::Auto if bpf::may_work(detail(args.detail)) => RecorderChoice::Bpf,
+        RecorderChoice::Auto if bpf::may_work() => RecorderChoice::Bpf,
         RecorderChoice::Auto => RecorderChoice::Ptrace,
         other => other,
     }
