@@ -51,10 +51,18 @@ pub(crate) fn run(settings: &Settings, args: &RecordArgs) -> Result<u8> {
     };
     let mut recorder = recorder;
     let mut recorded = record(settings, args, recorder, bpf_options, &scrubber, &mut sink);
-    if matches!(recorded, Err(RecordError::Bpf { .. })) && can_do_without_bpf(args) {
+    if let Err(error @ RecordError::Bpf { .. }) = &recorded
+        && can_do_without_bpf(args)
+    {
+        let note = format!("recorded with ptrace: {error}");
         recorder = RecorderChoice::Ptrace;
-        recorder_name(recorder).clone_into(&mut sink.writer.manifest_mut().recorder.name);
+        let told = &mut sink.writer.manifest_mut().recorder;
+        recorder_name(recorder).clone_into(&mut told.name);
+        told.options = options_text(args, recorder);
         recorded = record(settings, args, recorder, bpf_options, &scrubber, &mut sink);
+        if let Ok(outcome) = &mut recorded {
+            outcome.notes.insert(0, note);
+        }
     }
     let writer = sink.writer;
     let outcome = match recorded {

@@ -497,3 +497,38 @@ fn the_summary_names_what_a_script_failed_with_first() {
         "{missing}"
     );
 }
+
+/// Who is root of a user namespace only has every capability, and the kernel refuses the programs all the same.
+#[test]
+fn a_kernel_that_refuses_the_programs_does_not_keep_auto_from_recording() {
+    if !crate::program::has_tool("unshare") {
+        return;
+    }
+    let program = Program::new();
+    let record = program.command(&["record", "--", "sh", "-c", "exit 3"]);
+    let mut command = std::process::Command::new("unshare");
+    command
+        .args(["--user", "--map-root-user"])
+        .arg(record.get_program())
+        .args(record.get_args())
+        .current_dir(program.work());
+    for (key, value) in record.get_envs() {
+        match value {
+            Some(value) => command.env(key, value),
+            None => command.env_remove(key),
+        };
+    }
+    let output = command.output().expect("unshare starts");
+    let said = text(&output.stderr);
+    if said.contains("unshare failed") {
+        eprintln!("skipped: no user namespaces here: {said}");
+        return;
+    }
+    assert_eq!(output.status.code(), Some(3), "{said}");
+    assert_eq!(program.rows(&["tree"]).len(), 1, "{said}");
+    // Where BPF looks impossible at a glance there is nothing to tell.
+    if unspool_record::bpf::may_work() {
+        let note = "note: recorded with ptrace: cannot load the BPF programs: ";
+        assert!(said.contains(note), "{said}");
+    }
+}
