@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use unspool_model::map::{Map, Set};
 use unspool_model::normalize::learn;
 
+use super::pools::Pools;
 use super::profile::{Key, KeyKind, Profile, Role, Use};
 
 /// The runs side by side; the last one is the one that is asked about.
@@ -27,6 +28,8 @@ pub(super) struct Joint<'p> {
     key_maps: Vec<Vec<u32>>,
     /// Folders of each baseline that have another name in the subject.
     folders: Vec<Vec<learn::Renamed>>,
+    /// Ports whose addresses change.
+    pub(super) pools: Pools<'p>,
 }
 
 /// A role in all runs.
@@ -60,6 +63,7 @@ impl<'p> Joint<'p> {
             role_maps: Vec::new(),
             key_maps: Vec::new(),
             folders: Vec::new(),
+            pools: Pools::find(baselines, subject),
             runs,
         };
         let role_maps = joint.join_roles();
@@ -271,8 +275,9 @@ impl<'p> Joint<'p> {
             let names = if side == subject {
                 BTreeMap::new()
             } else {
-                let (names, folders) = learnt_names(run, self.runs[subject]);
+                let (mut names, folders) = learnt_names(run, self.runs[subject]);
                 self.folders.push(folders);
+                names.append(&mut self.pools.names(run, self.runs[subject]));
                 names
             };
             for (place, name) in &names {

@@ -21,6 +21,7 @@ mod names;
 mod order;
 mod peers;
 mod phrases;
+mod pools;
 mod processes;
 mod profile;
 mod rank;

@@ -316,6 +316,12 @@ impl<'p> Place<'_, 'p> {
             && self.before().all(in_vain)
     }
 
+    /// Whether it is an address of a pool: it comes and goes.
+    fn is_of_pool(&self) -> bool {
+        let key = self.joint.keys.get(self.key as usize);
+        key.is_some_and(|key| key.kind == KeyKind::Peer && self.joint.pools.holds(&key.name))
+    }
+
     /// What a new use is called, how much it weighs, and the words for it.
     fn new_kind(&self, used: &Use, name: &[u8]) -> Option<(FindingKind, f64, &'static str)> {
         Some(match self.kind() {
@@ -375,7 +381,7 @@ impl<'p> Place<'_, 'p> {
     }
 
     fn new_use(&self, used: &Use, out: &mut Vec<Finding>) {
-        if used.effective() == 0 {
+        if used.effective() == 0 || self.is_of_pool() {
             return;
         }
         let name = self.name();
@@ -414,7 +420,7 @@ impl<'p> Place<'_, 'p> {
         let Some(before) = self.before().next() else {
             return;
         };
-        if before.effective() == 0 {
+        if before.effective() == 0 || self.is_of_pool() {
             return;
         }
         let name = self.name();

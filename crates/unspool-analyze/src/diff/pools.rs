@@ -1,0 +1,144 @@
+//! Ports behind which other addresses stand each day: containers, hosts of a fleet. That an address is new says nothing there.
+
+use std::collections::BTreeMap;
+
+use unspool_model::map::Set;
+
+use super::profile::{KeyKind, Profile};
+
+/// Addresses of a port that only the one run has, and that only the other has, from which on the port is that of a pool.
+const CHANGED_MIN: usize = 3;
+
+/// Protocol, address, port.
+type Parts<'n> = (&'n [u8], &'n [u8], &'n [u8]);
+
+/// Protocols and ports of pools.
+#[derive(Default)]
+pub(super) struct Pools<'p> {
+    ports: Set<(&'p [u8], &'p [u8])>,
+}
+
+impl<'p> Pools<'p> {
+    /// Ports with which each baseline that used them spoke at three addresses or more that the subject did not, and the other
+    /// way round. Where fewer changed, each is worth telling.
+    pub(super) fn find(baselines: &[&'p Profile], subject: &'p Profile) -> Self {
+        let ours: Set<Parts<'p>> = peers(subject).map(|(_, parts)| parts).collect();
+        let mut ports: Set<(&[u8], &[u8])> = Set::default();
+        let mut stable: Set<(&[u8], &[u8])> = Set::default();
+        for baseline in baselines {
+            let theirs: Set<Parts<'p>> = peers(baseline).map(|(_, parts)| parts).collect();
+            for (protocol, _, port) in &theirs {
+                let place = (*protocol, *port);
+                let changed = |one: &Set<Parts<'p>>, other: &Set<Parts<'p>>| {
+                    one.iter()
+                        .filter(|parts| (parts.0, parts.2) == place && !other.contains(*parts))
+                        .count()
+                        >= CHANGED_MIN
+                };
+                if changed(&theirs, &ours) && changed(&ours, &theirs) {
+                    ports.insert(place);
+                } else {
+                    stable.insert(place);
+                }
+            }
+        }
+        ports.retain(|place| !stable.contains(place));
+        Self { ports }
+    }
+
+    /// Whether the name of another end is an address of a pool.
+    pub(super) fn holds(&self, name: &[u8]) -> bool {
+        !self.ports.is_empty()
+            && parts(name).is_some_and(|(protocol, _, port)| self.ports.contains(&(protocol, port)))
+    }
+
+    /// Names (by place of the key) that addresses of a baseline have in the subject: in the order in which each spoke with them.
+    pub(super) fn names(&self, run: &'p Profile, subject: &'p Profile) -> BTreeMap<usize, Vec<u8>> {
+        let mut names = BTreeMap::new();
+        for place in &self.ports {
+            let of_port = |profile: &'p Profile| -> Vec<(usize, Parts<'p>)> {
+                peers(profile)
+                    .filter(|(_, parts)| (parts.0, parts.2) == *place)
+                    .collect()
+            };
+            let (theirs, ours) = (of_port(run), of_port(subject));
+            let only = |one: &[(usize, Parts<'p>)], other: &[(usize, Parts<'p>)]| -> Vec<usize> {
+                one.iter()
+                    .filter(|(_, parts)| !other.iter().any(|(_, others)| others == parts))
+                    .map(|(key, _)| *key)
+                    .collect()
+            };
+            for (key, other) in only(&theirs, &ours).into_iter().zip(only(&ours, &theirs)) {
+                if let Some(other) = subject.keys.get(other) {
+                    names.insert(key, other.name.clone());
+                }
+            }
+        }
+        names
+    }
+}
+
+/// Other ends with an address, by place of the key.
+fn peers(profile: &Profile) -> impl Iterator<Item = (usize, Parts<'_>)> {
+    profile
+        .keys
+        .iter()
+        .enumerate()
+        .filter(|(_, key)| key.kind == KeyKind::Peer)
+        .filter_map(|(place, key)| Some((place, parts(&key.name)?)))
+}
+
+/// `tcp 10.0.0.1:80` in its parts; `None` without an address or a port of its own.
+fn parts(name: &[u8]) -> Option<Parts<'_>> {
+    let space = name.iter().position(|byte| *byte == b' ')?;
+    let colon = name.iter().rposition(|byte| *byte == b':')?;
+    let (protocol, address) = (name.get(..space)?, name.get(space + 1..colon)?);
+    let port = name.get(colon + 1..)?;
+    let is_address = matches!(address.first(), Some(b'0'..=b'9' | b'['));
+    (is_address && !port.is_empty() && port.iter().all(u8::is_ascii_digit))
+        .then_some((protocol, address, port))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Pools;
+    use crate::diff::profile::{Key, KeyKind, Profile};
+
+    fn run(addresses: &[&str]) -> Profile {
+        let keys = addresses.iter().map(|address| Key {
+            kind: KeyKind::Peer,
+            name: format!("tcp {address}").into_bytes(),
+            ..Key::default()
+        });
+        Profile {
+            keys: keys.collect(),
+            ..Profile::default()
+        }
+    }
+
+    #[test]
+    fn addresses_that_change_by_the_handful_are_a_pool() {
+        let before = run(&["10.0.0.1:80", "10.0.0.2:80", "10.0.0.3:80", "10.0.9.9:5432"]);
+        let now = run(&["10.0.0.7:80", "10.0.0.8:80", "10.0.0.9:80", "10.0.9.8:5432"]);
+        let pools = Pools::find(&[&before], &now);
+        assert!(pools.holds(b"tcp 10.0.0.200:80"));
+        // One database that moved is told.
+        assert!(!pools.holds(b"tcp 10.0.9.8:5432"));
+        assert!(!pools.holds(b"udp 10.0.0.200:80"));
+        let names = pools.names(&before, &now);
+        assert_eq!(names.len(), 3);
+        assert_eq!(
+            names.get(&1).map(Vec::as_slice),
+            Some(&b"tcp 10.0.0.8:80"[..])
+        );
+    }
+
+    #[test]
+    fn a_baseline_with_the_same_addresses_says_that_they_stay() {
+        let before = run(&["10.0.0.1:80", "10.0.0.2:80", "10.0.0.3:80"]);
+        let now = run(&["10.0.0.7:80", "10.0.0.8:80", "10.0.0.9:80"]);
+        let alike = run(&["10.0.0.7:80", "10.0.0.8:80", "10.0.0.9:80"]);
+        assert!(!Pools::find(&[&before, &alike], &now).holds(b"tcp 10.0.0.7:80"));
+        assert!(!Pools::find(&[&now], &now).holds(b"tcp 10.0.0.7:80"));
+    }
+}
