@@ -1,8 +1,6 @@
 //! Ports behind which other addresses stand each day: containers, hosts of a fleet. That an address is new says nothing there.
 
-use std::collections::BTreeMap;
-
-use unspool_model::map::Set;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::profile::{KeyKind, Profile};
 
@@ -15,21 +13,22 @@ type Parts<'n> = (&'n [u8], &'n [u8], &'n [u8]);
 /// Protocols and ports of pools.
 #[derive(Default)]
 pub(super) struct Pools<'p> {
-    ports: Set<(&'p [u8], &'p [u8])>,
+    ports: BTreeSet<(&'p [u8], &'p [u8])>,
 }
 
 impl<'p> Pools<'p> {
     /// Ports with which each baseline that used them spoke at three addresses or more that the subject did not, and the other
     /// way round. Where fewer changed, each is worth telling.
     pub(super) fn find(baselines: &[&'p Profile], subject: &'p Profile) -> Self {
-        let ours: Set<Parts<'p>> = peers(subject).map(|(_, parts)| parts).collect();
-        let mut ports: Set<(&[u8], &[u8])> = Set::default();
-        let mut stable: Set<(&[u8], &[u8])> = Set::default();
+        let ours: BTreeSet<Parts<'p>> = peers(subject).map(|(_, parts)| parts).collect();
+        let mut ports: BTreeSet<(&[u8], &[u8])> = BTreeSet::new();
+        let mut stable: BTreeSet<(&[u8], &[u8])> = BTreeSet::new();
         for baseline in baselines {
-            let theirs: Set<Parts<'p>> = peers(baseline).map(|(_, parts)| parts).collect();
-            for (protocol, _, port) in &theirs {
-                let place = (*protocol, *port);
-                let changed = |one: &Set<Parts<'p>>, other: &Set<Parts<'p>>| {
+            let theirs: BTreeSet<Parts<'p>> = peers(baseline).map(|(_, parts)| parts).collect();
+            let of_theirs: BTreeSet<(&[u8], &[u8])> =
+                theirs.iter().map(|parts| (parts.0, parts.2)).collect();
+            for place in of_theirs {
+                let changed = |one: &BTreeSet<Parts<'p>>, other: &BTreeSet<Parts<'p>>| {
                     one.iter()
                         .filter(|parts| (parts.0, parts.2) == place && !other.contains(*parts))
                         .count()
