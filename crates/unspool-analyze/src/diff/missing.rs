@@ -105,13 +105,11 @@ impl Place<'_, '_> {
 
     /// `make` looks where version control systems kept files: it has no file of that name, and no rule to make it.
     fn no_rule(&self, name: &[u8], failures: &Failures, out: &mut Vec<Finding>) {
-        let before = (0..self.joint.subject()).any(|side| {
-            self.joint.runs.get(side).is_some_and(|run| {
-                run.keys
-                    .iter()
-                    .any(|key| key.raw == name || key.raw.ends_with(&say!("/", name)))
-            })
-        });
+        let below = say!("/", name);
+        let baselines = self.joint.runs.iter().take(self.joint.subject());
+        let before = baselines
+            .flat_map(|run| &run.keys)
+            .any(|key| key.raw == name || key.raw.ends_with(&below));
         let score = if before { 3.6 } else { 0.6 };
         out.push(
             Finding::new(FindingKind::FileMissing, score, name)

@@ -34,6 +34,14 @@ struct Company<'n> {
     random: usize,
 }
 
+impl Company<'_> {
+    /// Whether there are enough, and half of them look random at least.
+    fn is_random(&self) -> bool {
+        let count = self.words.len();
+        count >= COMPANY_MIN && self.random * 2 >= count
+    }
+}
+
 impl Hashes {
     /// Learns from paths and words of command lines.
     pub fn learn<'n>(names: impl Iterator<Item = &'n [u8]>) -> Self {
@@ -75,8 +83,7 @@ impl Hashes {
         }
         let mut words: Vec<Vec<u8>> = Vec::new();
         for company in companies.into_values() {
-            let count = company.words.len();
-            let all = count >= COMPANY_MIN && company.random * 2 >= count;
+            let all = company.is_random();
             #[expect(clippy::iter_over_hash_type, reason = "the words are sorted below")]
             for word in company.words {
                 let begins = || beginnings.contains(word.get(..LEN_MIN).unwrap_or_default());
@@ -99,11 +106,7 @@ impl Hashes {
 
     /// Whether the word is a hash by the company it keeps.
     pub(super) fn is_hash(&self, word: &[u8]) -> bool {
-        !self.words.is_empty()
-            && self
-                .words
-                .binary_search_by(|other| other.as_slice().cmp(word))
-                .is_ok()
+        holds(&self.words, word)
     }
 
     /// Length of the word that `bytes` begins with, when it is random by the company it keeps.
@@ -113,20 +116,25 @@ impl Hashes {
         }
         let len = word_len(bytes);
         let word = bytes.get(..len)?;
-        self.random
-            .binary_search_by(|other| other.as_slice().cmp(word))
-            .is_ok()
-            .then_some(len)
+        holds(&self.random, word).then_some(len)
     }
 
     /// Whether folders of two hexadecimal digits in this folder have hashes in them.
     pub(super) fn is_fan_folder(&self, folder: &[u8]) -> bool {
-        !self.fans.is_empty()
-            && self
-                .fans
-                .binary_search_by(|other| other.as_slice().cmp(folder))
-                .is_ok()
+        holds(&self.fans, folder)
     }
+}
+
+/// Whether a word is one of these, which are sorted.
+fn holds(sorted: &[Vec<u8>], word: &[u8]) -> bool {
+    sorted
+        .binary_search_by(|other| other.as_slice().cmp(word))
+        .is_ok()
+}
+
+fn is_lower_hex(word: &[u8]) -> bool {
+    word.iter()
+        .all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
 }
 
 /// Shortest and longest random words of letters of both cases and digits that are learnt.
@@ -172,10 +180,7 @@ impl<'n> RandomWords<'n> {
         let mut words: Vec<Vec<u8>> = self
             .companies
             .into_values()
-            .filter(|company| {
-                let count = company.words.len();
-                count >= COMPANY_MIN && company.random * 2 >= count
-            })
+            .filter(Company::is_random)
             .flat_map(|company| company.words)
             .map(<[u8]>::to_vec)
             .collect();
@@ -195,8 +200,7 @@ fn word_len(bytes: &[u8]) -> usize {
 
 /// Whether digits turn into letters and back in a hexadecimal word, as they hardly do in words with a counter.
 pub(super) fn is_random(word: &[u8]) -> bool {
-    let is_lower = |byte: &u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(byte);
-    if word.len() < LEN_MIN || !word.iter().all(is_lower) {
+    if word.len() < LEN_MIN || !is_lower_hex(word) {
         return false;
     }
     let turns = word.windows(2).filter(
@@ -214,10 +218,7 @@ pub(super) fn is_random(word: &[u8]) -> bool {
 
 /// Two lower-case hexadecimal digits.
 pub(super) fn is_fan(word: &[u8]) -> bool {
-    word.len() == 2
-        && word
-            .iter()
-            .all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(byte))
+    word.len() == 2 && is_lower_hex(word)
 }
 
 /// Gives each hexadecimal word that may be a hash, with its place.
@@ -225,16 +226,9 @@ fn each_word<'n>(name: &'n [u8], mut word: impl FnMut(usize, &'n [u8])) {
     let mut at = 0;
     while at < name.len() {
         let rest = name.get(at..).unwrap_or_default();
-        let len = rest
-            .iter()
-            .take_while(|byte| byte.is_ascii_alphanumeric())
-            .count();
+        let len = word_len(rest);
         let found = rest.get(..len).unwrap_or_default();
-        let is_hex = len >= LEN_MIN
-            && found
-                .iter()
-                .all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(byte));
-        if is_hex {
+        if len >= LEN_MIN && is_lower_hex(found) {
             word(at, found);
         }
         at += len.max(1);

@@ -261,16 +261,20 @@ impl Lines {
             })
     }
 
+    /// The first open write of which `what` gives something, by its place.
+    fn find_pending<T>(&self, what: impl Fn(&Pending) -> Option<T>) -> Option<(usize, T)> {
+        self.pending
+            .iter()
+            .enumerate()
+            .find_map(|(which, pending)| Some((which, what(pending)?)))
+    }
+
     /// Takes output off the start of a line. Gives where the rest begins; `None` when nothing is left.
     fn cut_start(&mut self, line: &[u8], sink: &mut dyn EventSink) -> Option<usize> {
         let mut at = 0;
         loop {
             let rest = line.get(at..).unwrap_or(&[]);
-            let found = self
-                .pending
-                .iter()
-                .enumerate()
-                .find_map(|(which, pending)| Some((which, pending.reach(rest)?)));
+            let found = self.find_pending(|pending| pending.reach(rest));
             let Some((which, reach)) = found else {
                 return Some(at);
             };
@@ -299,11 +303,7 @@ impl Lines {
                 return true;
             }
         }
-        let found = self
-            .pending
-            .iter()
-            .enumerate()
-            .find_map(|(which, pending)| Some((which, pending.place_at_end(line)?)));
+        let found = self.find_pending(|pending| pending.place_at_end(line));
         let Some((which, place)) = found else {
             return false;
         };
