@@ -232,40 +232,43 @@ fn what_a_bucket_refuses_is_told() {
     let sql = "select 1";
     let push = ["runs", "push", "s3://lake/a"];
     let query = ["query", "--from", "s3://lake/a", sql];
-    let wrong = told(("AWS_ACCESS_KEY_ID", "AKIAIOSFODNN7EXAMPLE"), &push);
-    assert!(
-        wrong.contains("refuses these keys (InvalidAccessKeyId)"),
-        "{wrong}"
-    );
-    let wrong = told(("AWS_SECRET_ACCESS_KEY", "wrong"), &query);
-    assert!(
-        wrong.contains("refuses these keys (SignatureDoesNotMatch)"),
-        "{wrong}"
-    );
-    let missing = told(("AWS_ACCESS_KEY_ID", ""), &query);
-    assert!(
-        missing.contains("there are no keys for `s3://lake`"),
-        "{missing}"
-    );
-    let nobody = told(("AWS_ENDPOINT_URL", "http://127.0.0.1:1"), &push);
-    assert!(
-        nobody.contains("cannot reach http://127.0.0.1:1"),
-        "{nobody}"
-    );
-    let open = told(("AWS_ENDPOINT_URL", "http://example.org"), &query);
-    assert!(
-        open.contains("`http://example.org` is not encrypted"),
-        "{open}"
-    );
-    let word = told(("AWS_ENDPOINT_URL", "example.org"), &query);
-    assert!(word.contains("`example.org` is no endpoint"), "{word}");
-    let gone = told(none, &["runs", "push", "s3://gone/a"]);
-    assert!(gone.contains("there is no bucket `gone`"), "{gone}");
-    let empty = told(none, &query);
-    assert!(
-        empty.contains("there is no run `*/*/*` in `s3://lake/a`"),
-        "{empty}"
-    );
+    let gone = ["runs", "push", "s3://gone/a"];
+    let id = |id| ("AWS_ACCESS_KEY_ID", id);
+    let endpoint = |url| ("AWS_ENDPOINT_URL", url);
+    let cases: [(_, &[&str], &str); 8] = [
+        (
+            id("AKIAIOSFODNN7EXAMPLE"),
+            &push,
+            "refuses these keys (InvalidAccessKeyId)",
+        ),
+        (
+            ("AWS_SECRET_ACCESS_KEY", "wrong"),
+            &query,
+            "refuses these keys (SignatureDoesNotMatch)",
+        ),
+        (id(""), &query, "there are no keys for `s3://lake`"),
+        (
+            endpoint("http://127.0.0.1:1"),
+            &push,
+            "cannot reach http://127.0.0.1:1",
+        ),
+        (
+            endpoint("http://example.org"),
+            &query,
+            "`http://example.org` is not encrypted",
+        ),
+        (
+            endpoint("example.org"),
+            &query,
+            "`example.org` is no endpoint",
+        ),
+        (none, &gone, "there is no bucket `gone`"),
+        (none, &query, "there is no run `*/*/*` in `s3://lake/a`"),
+    ];
+    for (variable, args, expect) in cases {
+        let told = told(variable, args);
+        assert!(told.contains(expect), "{variable:?} {args:?}: {told}");
+    }
     let two = told(none, &["query", "s3://lake/a", "s3://gone/a", sql]);
     assert!(!two.is_empty());
     for odd in ["s3://", "s3:///a", "gs://lake/a", "file://host/a"] {

@@ -35,8 +35,12 @@ pub(crate) const TABLES: [&str; 10] = [
     "samples",
 ];
 
-/// Memory of the engine: rows pass through it.
-pub(super) const MEMORY_BYTES: u64 = 1_000_000_000;
+/// What the engine may use: rows pass through it, in the order of the tables.
+pub(super) const PASSING: Limits = Limits {
+    memory_bytes: 1_000_000_000,
+    timeout: None,
+    threads: 1,
+};
 
 /// What a document of elkpump is made of.
 const ELKPUMP: &str = "select time::bigint as ns, duration_ns, tid, name, args, ret, error, path, session_id, fd, bytes, \
@@ -61,12 +65,7 @@ pub(crate) fn export(settings: &Settings, args: &ExportArgs) -> Result<u8> {
     let how = How::of(args, output)?;
     let entries = sources::find(settings, &[reference.to_owned()], false)?;
     let sources = Sources::open(settings, &entries)?;
-    let limits = Limits {
-        memory_bytes: MEMORY_BYTES,
-        timeout: None,
-        threads: 1,
-    };
-    let mut engine = Engine::start(settings, &sources, limits)?;
+    let mut engine = Engine::start(settings, &sources, PASSING)?;
     match how {
         How::Sqlite => write_database(&mut engine, output)?,
         How::Elkpump => write_documents(&mut engine, output)?,

@@ -12,8 +12,9 @@ use unspool_store::{Manifest, RunEntry, Store};
 use super::folder::{make_folder, same_folder};
 use super::place::{Address, PARTS};
 use super::{Pushed, is_name};
-use crate::commands::query::engine::{Engine, Limits};
+use crate::commands::query::engine::Engine;
 use crate::commands::query::sources::{Chosen, Sources, matches, percent_encoded};
+use crate::commands::query::tables::PASSING;
 use crate::failure::Failure;
 use crate::settings::Settings;
 
@@ -47,12 +48,7 @@ struct Kept {
 impl<'a> Bucket<'a> {
     /// Opens it. Nothing is asked of the bucket yet.
     pub(super) fn open(settings: &Settings, address: &'a Address) -> Result<Self> {
-        let limits = Limits {
-            memory_bytes: super::MEMORY_BYTES,
-            timeout: None,
-            threads: 1,
-        };
-        let engine = Engine::start(settings, &Sources::of_bucket(address), limits)?;
+        let engine = Engine::start(settings, &Sources::of_bucket(address), PASSING)?;
         Ok(Self { engine, address })
     }
 

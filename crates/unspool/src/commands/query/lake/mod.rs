@@ -20,9 +20,9 @@ use folder::{copy_whole, make_folder, names, same_folder};
 use place::{Address, Place};
 use unspool_store::{RunEntry, RunState, Store};
 
-use super::engine::{Engine, Limits};
+use super::engine::Engine;
 use super::sources::{self, Chosen, Scratch, Sources};
-use super::tables::{MEMORY_BYTES, TABLES, write_table};
+use super::tables::{PASSING, TABLES, write_table};
 use crate::commands::store;
 use crate::failure::Failure;
 use crate::report::print;
@@ -138,12 +138,7 @@ fn write_tables(
     take: TakeFile<'_>,
 ) -> Result<()> {
     let sources = Sources::open(settings, std::slice::from_ref(entry))?;
-    let limits = Limits {
-        memory_bytes: MEMORY_BYTES,
-        timeout: None,
-        threads: 1,
-    };
-    let mut engine = Engine::start(settings, &sources, limits)?;
+    let mut engine = Engine::start(settings, &sources, PASSING)?;
     let parquet = super::output::form("parquet").context("the engine writes Parquet")?;
     // `runs` is the folder of the runs themselves, whose names say what the table would.
     for table in TABLES.into_iter().filter(|table| *table != "runs") {
