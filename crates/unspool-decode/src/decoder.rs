@@ -153,9 +153,11 @@ impl Features {
     pub const CARRIAGE_RETURN: Self = Self(1 << 14);
     /// Quoted as in mail (`> `).
     pub const QUOTED: Self = Self(1 << 15);
+    /// All lines begin with blanks.
+    pub const INDENTED: Self = Self(1 << 16);
 
     /// Names of the features, for people.
-    const NAMES: [(Self, &'static str); 16] = [
+    const NAMES: [(Self, &'static str); 17] = [
         (Self::PID, "pid"),
         (Self::PID_BRACKETS, "[pid N]"),
         (Self::COMMAND, "command names"),
@@ -172,6 +174,7 @@ impl Features {
         (Self::COLOUR, "colours"),
         (Self::CARRIAGE_RETURN, "CR LF"),
         (Self::QUOTED, "quoted"),
+        (Self::INDENTED, "indented"),
     ];
 
     /// Whether all of `other` were seen.

@@ -75,6 +75,39 @@ pub fn detect(head: &[u8], file_name: &str) -> Option<&'static Format> {
     best.map(|(_, format)| format)
 }
 
+/// Characters of a line that [`describe`] shows.
+const SHOWN_CHARS_MAX: usize = 60;
+
+/// What the head of an input is that no format knows: for the message that says so.
+pub fn describe(head: &[u8]) -> String {
+    static MAGICS: &[(&[u8], &str)] = &[
+        (b"\x1f\x8b", "compressed by gzip: unpack it first"),
+        (b"\x28\xb5\x2f\xfd", "compressed by zstd: unpack it first"),
+        (b"\xfd7zXZ\x00", "compressed by xz: unpack it first"),
+        (b"PK\x03\x04", "a zip archive: unpack it first"),
+        (b"\x7fELF", "a program, not a log of one"),
+        (b"PERFILE2", "a recording of perf"),
+        (b"\x0a\x0d\x0d\x0a", "a capture of sysdig or a pcapng file"),
+        (b"PAR1", "a Parquet file"),
+    ];
+    if let Some((_, what)) = MAGICS.iter().find(|(magic, _)| head.starts_with(magic)) {
+        return format!("it is {what}");
+    }
+    let lines = head.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii);
+    let Some(line) = lines.into_iter().find(|line| !line.is_empty()) else {
+        return "it holds blank lines only".to_owned();
+    };
+    if head.contains(&0) {
+        return "it is binary data".to_owned();
+    }
+    let line = String::from_utf8_lossy(line);
+    let mut shown: String = line.escape_debug().take(SHOWN_CHARS_MAX).collect();
+    if line.chars().count() > SHOWN_CHARS_MAX {
+        shown.push_str("...");
+    }
+    format!("no line of its head is a tracer's, the first is `{shown}`")
+}
+
 /// The format of this name.
 pub fn by_name(name: &str) -> Option<&'static Format> {
     FORMATS.iter().find(|format| format.name == name)

@@ -63,6 +63,52 @@ fn tells_formats_apart() {
 }
 
 #[test]
+fn a_text_that_is_no_trace_is_none() {
+    for text in [
+        "free size:2985984\nread state:-1\n==4880== For counts of detected errors, rerun with: -v\n",
+        "mmap(0x0,4096,PROT_READ,MAP_PRIVATE,-1,0x0) = 34369261568 (0x800896000)\nprocess exit, rval = 0\n",
+        "one line\nanother\na third\nand a fourth\nf(1) = 2 in the middle\nmore\nof\nit\n",
+    ] {
+        assert_eq!(
+            detect(text.as_bytes(), "x.log").map(|f| f.name),
+            None,
+            "{text}"
+        );
+    }
+    for (log, name) in [
+        (
+            "SYS_328(0, 0x80800, 0x10) = 3\nopen(\"x\", O_RDONLY) = 18\n",
+            "strace",
+        ),
+        ("SYS_brk(0) = 0x9000\nSYS_328(0, 1) = 3\n", "ltrace"),
+        ("hello(0x56173, 0x7ffc, 0x5617) = 12\n", "ltrace"),
+    ] {
+        assert_eq!(
+            detect(log.as_bytes(), "x.log").map(|f| f.name),
+            Some(name),
+            "{log}"
+        );
+    }
+}
+
+#[test]
+fn what_was_found_instead_is_said() {
+    for (head, said) in [
+        (&b"\x1f\x8b\x08\x00"[..], "compressed by gzip"),
+        (
+            b"\n\n  free \x1b[1msize\n",
+            "the first is `free \\u{1b}[1msize`",
+        ),
+        (b"a\0b\n", "binary data"),
+        (b"\n \n", "blank lines only"),
+        (&[b'x'; 100], "xxx...`"),
+    ] {
+        let told = describe(head);
+        assert!(told.contains(said), "{told}");
+    }
+}
+
+#[test]
 fn names_are_unique_and_found() {
     for format in FORMATS {
         assert!(

@@ -431,9 +431,11 @@ impl State {
         }
     }
 
-    /// `some output[pid 4711] close@SYS(3) = 0`: output without a line end in front of an event.
+    /// `some output[pid 4711] close@SYS(3) = 0`, `$ +++ exited (status 0) +++`: output without a line end in front of an event.
     fn event_behind_output(&mut self, line: &[u8], sink: &mut dyn EventSink) -> bool {
-        let Some(at) = find(line, b"[pid ").filter(|at| *at > 0) else {
+        let starts = [&b"[pid "[..], b"+++ exited (status ", b"+++ killed by "];
+        let found = starts.iter().find_map(|start| find(line, start));
+        let Some(at) = found.filter(|at| *at > 0) else {
             return false;
         };
         let Some((output, event)) = line.split_at_checked(at) else {
@@ -558,5 +560,14 @@ fn is_chatter(line: &[u8]) -> bool {
         b"unexpected breakpoint",
         b"Cannot attach to pid",
     ];
-    STARTS.iter().any(|start| line.starts_with(start))
+    STARTS.iter().any(|start| line.starts_with(start)) || is_source_place(line)
+}
+
+/// `<tab>main.c:14:15`, below a frame of a stack (`-w`).
+fn is_source_place(line: &[u8]) -> bool {
+    let Some((b'\t', place)) = line.split_first() else {
+        return false;
+    };
+    let number = place.rsplit(|byte| *byte == b':').next().unwrap_or(&[]);
+    number.len() < place.len() && !number.is_empty() && number.iter().all(u8::is_ascii_digit)
 }

@@ -315,6 +315,28 @@ fn tables_and_messages_are_notes() {
         ],
         &[],
     );
+    check(
+        "7 f(1) = 2\n > prog(first+0x11) [4011a3]\n\tmain.c:14:15\n",
+        &[
+            "1 7 lib :f(1) \"2\" depth 0",
+            "1 0 note \" > prog(first+0x11) [4011a3]\"",
+            "1 0 note \"\\tmain.c:14:15\"",
+        ],
+        &[],
+    );
+}
+
+#[test]
+fn an_end_behind_output_is_one() {
+    check(
+        "f(1) = 2\n$ $ +++ exited (status 3) +++\n",
+        &[
+            "1 0 lib :f(1) \"2\" depth 0",
+            "1 0 output \"$ $ \"",
+            "2 0 Exit(Exited(3))",
+        ],
+        &[(2, Reason::OutputInLine)],
+    );
 }
 
 #[test]

@@ -30,6 +30,11 @@ pub(super) fn is_fork(name: &[u8]) -> bool {
     matches!(name, b"clone" | b"clone3" | b"fork" | b"vfork")
 }
 
+/// `???` stands for a call whose number strace could not read; before 4.11 `????`.
+pub(super) fn is_unknown(name: &[u8]) -> bool {
+    name.starts_with(b"???") && name.iter().all(|byte| *byte == b'?')
+}
+
 /// Calls whose third argument is a count of bytes that may be followed by the bytes themselves, when program and
 /// tracer share their output.
 fn is_write(name: &[u8]) -> bool {
@@ -105,7 +110,8 @@ impl Lines {
         let mut args = Args::new(&[]);
         let mut named = false;
         let closed = scan(text, &mut args, &mut named);
-        if named {
+        // Arguments of clone have names without `-N` too.
+        if named && !is_fork(name) {
             self.features.insert(Features::ARGUMENT_NAMES);
         }
         if let Some(close) = closed
@@ -325,6 +331,12 @@ impl Lines {
         let closed_at = closed_at.and_then(|at| at.checked_sub(prefix.body + rest_at));
         if self.is_in(tid, name) {
             self.resume(prefix.time, tid, rest, closed_at, sink)
+        } else if is_unknown(name) && self.threads.get(tid).is_some_and(|thread| thread.is_open) {
+            // strace lost the thread's state for a moment; the call that it is in goes on.
+            self.stamp(prefix.time, sink);
+            self.stats.half_lines += 1;
+            self.stats.resumed += 1;
+            Verdict::Done
         } else {
             self.orphan(prefix.time, tid, name, rest, sink)
         }

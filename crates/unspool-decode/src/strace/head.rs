@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::call::name_len;
+use super::other::TABLE_RULE;
 use super::prefix::{self, Time};
 use super::scan::End;
 use super::scan::Scanner;
@@ -29,10 +30,7 @@ pub fn score(head: &[u8]) -> u8 {
             continue;
         }
         lines += 1;
-        let mut plain = line;
-        while let Some((b'>', rest)) = plain.split_first() {
-            plain = rest.strip_prefix(b" ").unwrap_or(rest);
-        }
+        let plain = without_marks(line).trim_ascii_start();
         understood += usize::from(is_ours(plain) || is_ours(&without_colours(plain)));
     }
     if understood == 0 || lines == 0 {
@@ -40,6 +38,15 @@ pub fn score(head: &[u8]) -> u8 {
     }
     // A log on stderr may be mostly output of the program.
     u8::try_from((understood * 80 / lines).clamp(10, 80)).unwrap_or(80)
+}
+
+/// Without the marks of quoted mail: `> `, `>> `, `> > `.
+pub(super) fn without_marks(line: &[u8]) -> &[u8] {
+    let mut plain = line;
+    while let Some((b'>', rest)) = plain.split_first() {
+        plain = rest.strip_prefix(b" ").unwrap_or(rest);
+    }
+    plain
 }
 
 fn without_colours(line: &[u8]) -> Vec<u8> {
@@ -61,14 +68,17 @@ fn is_ours(line: &[u8]) -> bool {
     let body = line.get(prefix.body..).unwrap_or(&[]);
     if body.starts_with(b"strace: ")
         || body.starts_with(b"% time     seconds  usecs/call     calls    errors syscall")
+        || body.starts_with(TABLE_RULE)
+        || body.trim_ascii() == b"<detached ...>"
+        || is_message(body)
     {
         return true;
     }
     if let Some(inner) = body.strip_prefix(b"+++ ") {
         return inner.starts_with(b"exited with ") || inner.starts_with(b"superseded ");
     }
-    if let Some(inner) = body.strip_prefix(b"--- SIG") {
-        return memchr::memmem::find(inner, b" {si_signo=").is_some();
+    if let Some(inner) = body.strip_prefix(b"--- ") {
+        return memchr::memmem::find(inner, b"{si_signo=SIG").is_some();
     }
     let (name, is_resumed) = match body.strip_prefix(b"<... ") {
         Some(inner) => (inner, true),
@@ -92,11 +102,31 @@ fn is_ours(line: &[u8]) -> bool {
         match scanner.next().1 {
             End::Comma => {}
             End::Close(at) => {
-                return text.get(at + 1..).and_then(tail::parse).is_some();
+                return text
+                    .get(at + 1..)
+                    .is_some_and(|rest| tail::parse(rest).is_some() && !is_truss_result(rest));
             }
             End::Cut => return false,
         }
     }
+}
+
+/// `Process 1781 attached (waiting for parent)` and what else versions before 4.7 say, alone on a line or at the end of one.
+fn is_message(body: &[u8]) -> bool {
+    super::torn::message(body).is_some_and(|(at, _)| {
+        let before = body.get(..at).unwrap_or(&[]);
+        let name = before.get(..name_len(before)).unwrap_or(&[]);
+        before.is_empty() || (is_call_name(name) && before.get(name.len()) == Some(&b'('))
+    })
+}
+
+/// `= 34369261568 (0x800896000)`: truss of FreeBSD prints results twice, strace never.
+fn is_truss_result(rest: &[u8]) -> bool {
+    let Some(at) = memchr::memmem::rfind(rest, b" (0x") else {
+        return false;
+    };
+    let number = rest.get(at + 4..).and_then(|rest| rest.strip_suffix(b")"));
+    number.is_some_and(|number| number.iter().all(u8::is_ascii_hexdigit))
 }
 
 fn is_call_name(name: &[u8]) -> bool {
@@ -113,6 +143,7 @@ pub(super) fn leader(head: &[u8]) -> Option<u32> {
     let mut had_unnamed = false;
     let mut seen = Vec::new();
     for line in head.split(|byte| *byte == b'\n') {
+        let line = without_marks(line).trim_ascii_start();
         let prefix = prefix::parse(line);
         let body = line.get(prefix.body..).unwrap_or(&[]);
         if let Some(tid) = attached(body) {

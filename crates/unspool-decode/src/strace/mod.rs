@@ -96,6 +96,8 @@ struct Lines {
     offset: u64,
     /// Colours taken off.
     plain: Vec<u8>,
+    /// Blanks that stand in front of all lines.
+    indentation: usize,
 }
 
 impl StraceDecoder {
@@ -126,6 +128,7 @@ impl StraceDecoder {
                 line: 0,
                 offset: 0,
                 plain: Vec::new(),
+                indentation: 0,
             },
         }
     }
@@ -343,7 +346,7 @@ impl Lines {
             }
         }
         match verdict {
-            Verdict::More(need) => Verdict::More(need + prefix.body),
+            Verdict::More(need @ 1..) => Verdict::More(need + prefix.body),
             Verdict::MoreFrom(place) => Verdict::MoreFrom(place + prefix.body),
             other => other,
         }

@@ -10,6 +10,9 @@ use super::{Lines, Verdict};
 use crate::decoder::Features;
 use unspool_model::event::ClockKind;
 
+/// Line between head, rows and sum of the table of `-c`.
+pub(super) const TABLE_RULE: &[u8] = b"------ ----------- ----------- --------- ";
+
 /// Bytes of a foreign line in which the start of a trace line is looked for, behind what the program wrote.
 const BEHIND_OUTPUT_BYTES_MAX: usize = 1024;
 
@@ -76,7 +79,8 @@ fn leading_number(text: &[u8]) -> Option<(u32, &[u8])> {
 }
 
 impl Lines {
-    /// `--- SIGCHLD {si_signo=SIGCHLD, ...} ---`, `--- stopped by SIGSTOP ---`, `--- SIGCHLD (Child exited) @ 0 (0) ---`.
+    /// `--- SIGCHLD {si_signo=SIGCHLD, ...} ---`, `--- stopped by SIGSTOP ---`, `--- SIGCHLD (Child exited) @ 0 (0) ---`, of
+    /// versions 4.6 and 4.7 `--- {si_signo=SIGCHLD, ...} (Child exited) ---`.
     pub(super) fn signal(
         &mut self,
         prefix: &Prefix,
@@ -93,11 +97,12 @@ impl Lines {
             Some(rest) => (true, rest),
             None => (false, inner),
         };
-        let len = inner
-            .iter()
-            .take_while(|byte| !byte.is_ascii_whitespace())
-            .count();
-        let (name, rest) = inner.split_at(len);
+        let (name, rest) = if inner.starts_with(b"{si_signo=") {
+            (field(inner, b"{si_signo=").unwrap_or(&[]), inner)
+        } else {
+            let mut is_blank = inner.iter().map(u8::is_ascii_whitespace);
+            inner.split_at(is_blank.position(|blank| blank).unwrap_or(inner.len()))
+        };
         if !name.starts_with(b"SIG") {
             return Verdict::Foreign;
         }
@@ -224,8 +229,9 @@ impl Lines {
 
     /// Whether the line is part of a table, a stack or a dump, or empty.
     fn note(&mut self, line: &[u8], sink: &mut dyn EventSink) -> bool {
-        let starts_table =
-            line.starts_with(b"% time ") || line.starts_with(b"System call usage summary");
+        let starts_table = line.starts_with(b"% time ")
+            || line.starts_with(TABLE_RULE)
+            || line.starts_with(b"System call usage summary");
         if starts_table || self.in_table {
             self.in_table = !(line.ends_with(b" total") || line.trim_ascii().is_empty());
             self.features.insert(Features::TABLE);
@@ -238,6 +244,9 @@ impl Lines {
             Features::default()
         } else if line.starts_with(b" > ") {
             Features::STACKS
+        } else if line.trim_ascii() == b"<detached ...>" {
+            // The end of a call that another message has told of.
+            Features::default()
         } else if line.starts_with(b" | ")
             || (line.starts_with(b" * ")
                 && memchr::memmem::find(line, b" bytes in buffer ").is_some())
@@ -318,44 +327,52 @@ impl Lines {
         self.resume(Time::None, tid, line, None, sink) == Verdict::Done
     }
 
-    /// Colours and marks of quoted mail: taken off from the first line on that becomes readable by it.
+    /// Colours, marks of quoted mail, the indentation of a quoted text: taken off from the first line on that becomes readable
+    /// by it.
     fn decoration(&mut self, line: &[u8], sink: &mut dyn EventSink) -> bool {
+        let blanks = line.len() - line.trim_ascii_start().len();
         let feature = if line.starts_with(b">") {
             Features::QUOTED
+        } else if blanks > 0 {
+            Features::INDENTED
         } else if memchr::memmem::find(line, b"\x1b[").is_some() {
             Features::COLOUR
         } else {
             return false;
         };
-        if self.features.contains(feature) {
+        // A line of the log that was understood as it stands shows that blanks in front of another are none of strace's.
+        if self.features.contains(feature) || (blanks > 0 && self.stats.event_lines > 0) {
             return false;
         }
-        let before = self.features;
+        let before = (self.features, self.indentation);
         self.features.insert(feature);
+        self.indentation = blanks;
         let mut plain = Vec::new();
         self.undecorate(line, &mut plain);
         if self.read(&plain, None, sink) == Verdict::Done {
             return true;
         }
-        self.features = before;
+        (self.features, self.indentation) = before;
         false
     }
 
-    /// Whether lines have to be rid of colours or marks.
+    /// Whether lines have to be rid of colours, marks or blanks.
     #[inline]
     pub(super) fn is_decorated(&self) -> bool {
-        self.features.0 & (Features::COLOUR.0 | Features::QUOTED.0) != 0
+        self.features.0 & (Features::COLOUR.0 | Features::QUOTED.0 | Features::INDENTED.0) != 0
     }
 
-    /// Takes colours (`ESC [ digits ; m`) and marks of quoted mail off.
+    /// Takes colours (`ESC [ digits ; m`), marks of quoted mail and indentation off.
     pub(super) fn undecorate(&self, line: &[u8], plain: &mut Vec<u8>) {
         plain.clear();
         let mut rest = line;
         if self.features.contains(Features::QUOTED) {
-            while let Some(after) = rest.strip_prefix(b">") {
-                rest = after;
-            }
-            rest = rest.strip_prefix(b" ").unwrap_or(rest);
+            rest = super::head::without_marks(rest);
+        }
+        let mut blanks = self.indentation;
+        while let (1.., Some((b' ' | b'\t', after))) = (blanks, rest.split_first()) {
+            rest = after;
+            blanks -= 1;
         }
         while let Some(at) = memchr::memmem::find(rest, b"\x1b[") {
             let (before, sequence) = rest.split_at(at);

@@ -91,7 +91,7 @@ fn decode_in(log: &[u8], chunk: usize) -> (Lister, DecodeStats) {
 
 /// Decodes a log in one piece and in pieces of one byte; both must give these events, and these reasons.
 #[track_caller]
-fn check(log: &str, expected: &str, reasons: &[Reason]) {
+pub(super) fn check(log: &str, expected: &str, reasons: &[Reason]) {
     let (whole, stats) = decode_in(log.as_bytes(), usize::MAX);
     let (bytes, byte_stats) = decode_in(log.as_bytes(), 1);
     assert_eq!(whole.text, bytes.text);
@@ -284,16 +284,96 @@ fn ends_and_signals() {
          7 +++ exited with 3 +++\n\
          8 futex(0x1, FUTEX_WAIT, 2, NULL <unfinished ...>\n\
          8 <... futex resumed> <unfinished ...>) = ?\n\
-         8 +++ killed by SIGABRT (core dumped) +++\n",
+         8 +++ killed by SIGABRT (core dumped) +++\n\
+         9 --- {si_signo=SIGCHLD, si_code=CLD_EXITED, si_pid=8, si_status=3} (Child exited) ---\n\
+         9 --- {si_signo=SIGSEGV, si_code=SEGV_MAPERR, si_addr=0x10} (Segmentation fault) @ 80b1 ---\n",
         "7 1 signal 17 from Some(8) code Some(1)\n\
          7 2 signal 17 from None code None\n\
          7 3 Stop(19)\n\
          7 4 exit_group(3) = ?\n\
          7 5 Exit(Exited(3))\n\
          8 6 futex(0x1|FUTEX_WAIT|2|NULL) = ?\n\
-         8 8 Exit(Killed { signal: 6, core: true })\n",
+         8 8 Exit(Killed { signal: 6, core: true })\n\
+         9 9 signal 17 from Some(8) code Some(1)\n\
+         9 10 signal 11 from None code Some(1)\n",
         &[],
     );
+}
+
+#[test]
+fn calls_of_old_versions_that_follow_no_grammar() {
+    check(
+        "7 sigaction(SIGBUS, {SIG_IGN, , {0x4010, [], SA_RESTART}, 0) = 0\n\
+         7 execve(\"/bin/x\", [\"x\"], [/* 2 vars */]) = ? <unavailable>\n\
+         7 ????(= ? <unavailable>\n\
+         7 open(\"/etc/x\", O_RDONLY <unfinished ...>\n\
+         7 <... ???? resumed> ) = ? <unavailable>\n\
+         7 <... open resumed> ) = 3\n\
+         7 ???( <unavailable>) = ?\n",
+        "7 1 sigaction() = 0\n\
+         7 2 execve(\"/bin/x\"|[\"x\"]|[/* 2 vars */]) = ?\n\
+         7 3 ????() = ?\n\
+         7 4 open(\"/etc/x\"|O_RDONLY) = 3\n\
+         7 7 ???(<unavailable>) = ?\n",
+        &[],
+    );
+}
+
+#[test]
+fn quoted_and_indented_logs_are_read() {
+    let log = "execve(\"/bin/a\", [\"a\"], [/* 2 vars */]) = 0\n\
+               vfork(Process 8 attached (waiting for parent)\n\
+               Process 8 resumed (parent 7 ready)\n\
+               ) = 8\n\
+               [pid     7] wait4(8, Process 7 suspended\n \
+               <unfinished ...>\n\
+               [pid     8] exit_group(0) = ?\n\
+               Process 7 resumed\n\
+               Process 8 detached\n\
+               <... wait4 resumed> [{WIFEXITED(s) && WEXITSTATUS(s) == 0}], 0, NULL) = 8\n";
+    let (plain, _) = decode_in(log.as_bytes(), usize::MAX);
+    assert!(plain.text.starts_with("7 1 execve("), "{}", plain.text);
+    assert!(plain.text.contains("7 4 vfork() = 8\n"), "{}", plain.text);
+    assert_eq!(plain.reasons, []);
+    for (mark, feature) in [
+        ("> ", Features::QUOTED),
+        (">> ", Features::QUOTED),
+        ("> > ", Features::QUOTED),
+        ("\t", Features::INDENTED),
+        ("    ", Features::INDENTED),
+    ] {
+        let marked = format!(
+            "{mark}{}\n",
+            log.trim_end().replace('\n', &format!("\n{mark}"))
+        );
+        let (lister, stats) = decode_in(marked.as_bytes(), 7);
+        assert_eq!(lister.text, plain.text, "`{mark}`");
+        assert!(stats.features.contains(feature), "`{mark}`");
+    }
+}
+
+#[test]
+fn what_looks_like_a_log_of_strace() {
+    for (log, is_one) in [
+        (
+            "Process 7 attached\nwait4(-1, ^CProcess 7 detached\n <detached ...>\n",
+            true,
+        ),
+        (
+            "------ ----------- ----------- --------- --------- ----------------\n 59.63  1.27  1  6  1 poll\n",
+            true,
+        ),
+        (
+            "  mmap(NULL, 8192, PROT_READ, MAP_PRIVATE, 3, 0) = 0x7fb000\n",
+            true,
+        ),
+        ("SYS_328(0, 0x80800, 0xc3) = 3\n", false),
+        ("read(3,\"# $FreeBSD$\\n\",512) = 12 (0xc)\n", false),
+        ("fcntl(1, F_GETFL) = 0x2 (flags O_RDWR)\n", true),
+        ("usage: strace [-dffhiqrtttTvVxx] [-a column]\n", false),
+    ] {
+        assert_eq!(score(log.as_bytes()) > 0, is_one, "{log}");
+    }
 }
 
 #[test]

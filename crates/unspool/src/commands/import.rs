@@ -318,9 +318,20 @@ fn format_of(args: &ImportArgs, file: &Path, head: &[u8]) -> Result<&'static For
     }
     let file_name = file.file_name().unwrap_or_default().to_string_lossy();
     detect(head, &file_name).ok_or_else(|| {
-        Failure::input(format!("cannot tell the format of `{}`", file.display()))
-            .hint(format!("say it with `--format`: {}", names()))
-            .into()
+        let accepted: Vec<_> = FORMATS
+            .iter()
+            .map(|format| format!("    {:<15} {}", format.name, format.doc))
+            .collect();
+        Failure::input(format!(
+            "cannot tell the format of `{}`: {}",
+            file.display(),
+            detect::describe(head)
+        ))
+        .hint(format!(
+            "accepted are, by `--format` also where they are not recognised:\n{}",
+            accepted.join("\n")
+        ))
+        .into()
     })
 }
 

@@ -117,7 +117,12 @@ fn errors_say_what_why_and_the_fix() {
     complains(&["show", "--form", "jsn"], &["`json`"]);
     complains(
         &["import", "/etc/passwd"],
-        &["cannot tell the format", "--format"],
+        &[
+            "cannot tell the format",
+            "the first is `root:",
+            "--format",
+            "log of strace 4 to 7",
+        ],
     );
     complains(&["import", "/nonexistent.log"], &["cannot open"]);
     complains(

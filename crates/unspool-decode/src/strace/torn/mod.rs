@@ -7,12 +7,16 @@
 //! ) = 31 <0.000014>
 //! ```
 
+#[cfg(test)]
+mod tests;
+mod waited;
+
 use unspool_model::args::{Arg, Args};
 use unspool_model::event::{CallName, ClockKind, EventSink, Kind, Reason};
 
 use super::call::Half;
 use super::prefix::{Prefix, Time};
-use super::scan::{End, Scanner, scan, trim_start};
+use super::scan::{End, Scanner, scan, string_end, trim_start};
 use super::tail::{self, Tail};
 use super::{Lines, Verdict};
 
@@ -31,11 +35,18 @@ pub(super) struct Held {
     need: usize,
     /// The next line goes on without a line end between.
     is_glued: bool,
+    /// It stops where a call waits for arguments that strace prints at its end: other text may come before them.
+    waits: bool,
     line: u64,
     offset: u64,
 }
 
 impl Held {
+    /// Length of its first line.
+    fn first_len(&self) -> usize {
+        memchr::memchr(b'\n', &self.text).unwrap_or(self.text.len())
+    }
+
     /// Whether there is one.
     pub(super) fn is_open(&self) -> bool {
         self.lines > 0
@@ -149,6 +160,35 @@ fn mend_at(text: &[u8], close: usize) -> Option<(&[u8], &[u8], Tail<'_>)> {
     Some((args, output.strip_suffix(b"\n").unwrap_or(output), tail))
 }
 
+/// The end of a call whose brackets do not match, as strace for Android 4 prints some:
+/// `sigaction(SIGSEGV, {SIG_DFL, , {0x4017dba1, [], 0}, 0) = 0`; and of one that strace knows nothing about, which before 4.7
+/// has no parenthesis: `????(= ? <unavailable>`.
+fn odd_end<'a>(name: &[u8], text: &'a [u8]) -> Option<(&'a [u8], Tail<'a>)> {
+    if super::call::is_unknown(name) && trim_start(text).starts_with(b"= ?") {
+        return Some((&[], tail::parse(text)?));
+    }
+    let mut found = None;
+    let mut at = 0;
+    while let Some(byte) = text.get(at) {
+        match byte {
+            b'"' => {
+                at = string_end(text, at + 1)?;
+                continue;
+            }
+            b')' => {
+                let tail = text.get(at + 1..).and_then(tail::parse);
+                found = tail.map(|tail| (at, tail)).or(found);
+            }
+            // Joined lines: the end may be that of another call.
+            b'\n' => return None,
+            _ => {}
+        }
+        at += 1;
+    }
+    let (close, tail) = found?;
+    Some((text.get(..close)?, tail))
+}
+
 /// Whether a line begins something new, and cannot be the rest of a call.
 fn is_fresh(line: &[u8]) -> bool {
     let body = line.get(super::prefix::parse(line).body..).unwrap_or(&[]);
@@ -170,6 +210,11 @@ pub(super) fn message(text: &[u8]) -> Option<(usize, u32)> {
     let before = text.get(..at)?;
     let at = before.strip_suffix(b"strace: ").map_or(at, <[u8]>::len);
     Some((at, tid))
+}
+
+/// Whether the message at `at` has this word.
+fn tells(text: &[u8], at: usize, word: &[u8]) -> bool {
+    memchr::memmem::find(text.get(at..).unwrap_or(&[]), word).is_some()
 }
 
 impl Lines {
@@ -214,13 +259,26 @@ impl Lines {
         if let Some(mended) = closed_at.and_then(|at| mend_at(text, at)) {
             return self.mended(prefix, name, mended, sink);
         }
-        if need > 0 {
+        let told = message(text).filter(|_| is_cut);
+        // Behind a detachment nothing comes any more, also no output that was announced.
+        let is_over = told.is_some_and(|(at, _)| tells(text, at, b" detached"));
+        if need > 0 && !is_over {
             return Verdict::More(need);
         }
-        if is_cut && let Some((at, tid)) = message(text) {
+        if let Some((at, tid)) = told {
             let time_ns = self.stamp(prefix.time, sink);
-            self.attached_inside(time_ns, tid, sink);
+            if tells(text, at, b" attached") {
+                self.attached_inside(time_ns, tid, sink);
+            }
             return Verdict::MoreFrom(at);
+        }
+        if is_cut && let Some((args, tail)) = odd_end(name, text) {
+            let tid = self.tid_of(prefix);
+            let time_ns = self.stamp(prefix.time, sink);
+            self.stats.event_lines += 1;
+            let args = Args::new(args);
+            self.complete(tid, time_ns, CallName::from_bytes(name), &args, tail, sink);
+            return Verdict::Done;
         }
         if is_cut && self.may_begin(prefix) {
             return Verdict::More(0);
@@ -301,6 +359,19 @@ impl Lines {
     /// Takes one line of the log.
     #[inline]
     pub(super) fn take(&mut self, line: &[u8], sink: &mut dyn EventSink) {
+        if self.is_decorated() {
+            let mut plain = std::mem::take(&mut self.plain);
+            self.undecorate(line, &mut plain);
+            self.take_bare(&plain, sink);
+            self.plain = plain;
+        } else {
+            self.take_bare(line, sink);
+        }
+    }
+
+    /// Takes a line that was rid of colours and marks.
+    #[inline]
+    fn take_bare(&mut self, line: &[u8], sink: &mut dyn EventSink) {
         if !self.pending.is_empty() {
             self.take_mixed(line, sink);
         } else if self.held.is_open() {
@@ -319,14 +390,7 @@ impl Lines {
             }
             None => line,
         };
-        if self.is_decorated() {
-            let mut plain = std::mem::take(&mut self.plain);
-            self.undecorate(line, &mut plain);
-            self.take_plain(&plain, sink);
-            self.plain = plain;
-        } else {
-            self.take_plain(line, sink);
-        }
+        self.take_plain(line, sink);
     }
 
     #[inline]
@@ -354,6 +418,7 @@ impl Lines {
         held.line = self.line;
         held.offset = self.offset;
         held.is_glued = false;
+        held.waits = verdict == Verdict::More(0) && waited::may_wait(line);
         held.need = 0;
         match verdict {
             Verdict::MoreFrom(place) => {
@@ -379,8 +444,10 @@ impl Lines {
             || (held.is_glued && !is_fresh(line));
         if !fits || !goes_on {
             self.held = held;
-            self.release(sink);
-            self.take(line, sink);
+            if !fits || !self.wait_on(line, sink) {
+                self.release(sink);
+                self.take_bare(line, sink);
+            }
             return;
         }
         let was_glued = std::mem::replace(&mut held.is_glued, false);
@@ -418,7 +485,7 @@ impl Lines {
                 held.lines -= 1;
                 self.held = held;
                 self.release(sink);
-                self.take(line, sink);
+                self.take_bare(line, sink);
             }
             Verdict::More(_) | Verdict::Foreign => {
                 self.held = held;
@@ -449,7 +516,7 @@ impl Lines {
             }
             left -= 1;
             self.line += 1;
-            self.take(line, sink);
+            self.take_bare(line, sink);
             self.offset += line.len() as u64 + 1;
         }
         // A glued line stands in the first.
@@ -458,18 +525,29 @@ impl Lines {
         (self.line, self.offset) = place;
     }
 
-    /// The log ends in a torn line: if it is the only one, its call is open, else it was never one.
+    /// The log ends in a torn line: if it is the only one or waits for its end, its call is open, else it was never one.
     pub(super) fn finish_held(&mut self, sink: &mut dyn EventSink) {
-        if self.held.lines != 1 {
+        if self.held.lines != 1 && !self.held.waits {
             self.release(sink);
             return;
         }
         let held = std::mem::take(&mut self.held);
-        let prefix = super::prefix::parse(&held.text);
-        let body = held.text.get(prefix.body..).unwrap_or(&[]);
-        let (name, rest) = body.split_at(super::call::name_len(body));
+        let (line, others) = held.text.split_at(held.first_len());
         (self.line, self.offset) = (held.line, held.offset);
-        self.report(Reason::CutAtEnd, &held.text, sink);
+        self.open_at_end(line, sink);
+        for other in others.split(|byte| *byte == b'\n').skip(1) {
+            self.offset += line.len() as u64 + 1;
+            self.line += 1;
+            self.take_bare(other, sink);
+        }
+    }
+
+    /// The last line of the log, which has no end.
+    fn open_at_end(&mut self, line: &[u8], sink: &mut dyn EventSink) {
+        let prefix = super::prefix::parse(line);
+        let body = line.get(prefix.body..).unwrap_or(&[]);
+        let (name, rest) = body.split_at(super::call::name_len(body));
+        self.report(Reason::CutAtEnd, line, sink);
         if let Some(text) = rest.strip_prefix(b"(") {
             let tid = self.tid_of(&prefix);
             let time_ns = self.stamp(prefix.time, sink);
