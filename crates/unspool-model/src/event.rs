@@ -47,7 +47,10 @@ pub enum Kind<'a> {
         by: Tid,
     },
     /// Recording of this thread began in mid-life, or the tracer announced it (`strace: Process N attached`).
-    Attached,
+    Attached {
+        /// Threads that its process has, where the tracer tells (`attached with 3 threads`), else 1.
+        threads: u32,
+    },
     /// State of a process when recording of it began (native recorders).
     Process(ProcessState<'a>),
     /// Bytes that the program itself wrote between the lines of the log.

@@ -275,9 +275,10 @@ impl Lines {
             };
             self.mode(pid, rest);
         } else if let Some((pid, rest)) = words.strip_prefix(b"Process ").and_then(leading_number) {
-            if rest.starts_with(b" attached") {
+            if let Some(rest) = rest.strip_prefix(b" attached") {
                 self.pids.attached(pid);
-                attached = Some(pid);
+                let threads = rest.strip_prefix(b" with ").and_then(leading_number);
+                attached = Some((pid, threads.map_or(1, |(threads, _)| threads)));
             } else if rest.starts_with(b" detached") {
                 self.pids.ended(pid);
             } else if !is_ours && !rest.starts_with(b" resumed") && !rest.starts_with(b" suspended")
@@ -288,10 +289,10 @@ impl Lines {
             return false;
         }
         let time_ns = self.stamp(prefix.time, sink);
-        if let Some(pid) = attached {
+        if let Some((pid, threads)) = attached {
             self.stats.event_lines += 1;
             let tid = self.pids.shown(pid);
-            Self::give(tid, time_ns, Kind::Attached, sink);
+            Self::give(tid, time_ns, Kind::Attached { threads }, sink);
         } else {
             self.stats.note_lines += 1;
             Self::give(super::threads::NO_TID, time_ns, Kind::Note(body), sink);

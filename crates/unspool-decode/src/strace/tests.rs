@@ -415,7 +415,7 @@ fn messages_of_the_tracer_are_taken_out_of_lines() {
          [pid     8] close(4) = 0\n\
          [pid     8] +++ exited with 0 +++\n",
         "- 1 close(3) = 0\n\
-         8 2 Attached\n\
+         8 2 Attached { threads: 1 }\n\
          - 3 clone(NULL|SIGCHLD|0x1) = 8\n\
          8 4 getpid() = 8\n\
          - 5 note strace: [ Process PID=8 runs in 32 bit mode. ]\n\

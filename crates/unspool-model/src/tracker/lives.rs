@@ -16,7 +16,7 @@ use crate::world::{ClosedBy, Image, LinkKind, Origin, Process};
 const CLONE_FS: u64 = 0x200;
 const CLONE_FILES: u64 = 0x400;
 const CLONE_PARENT: u64 = 0x8000;
-const CLONE_THREAD: u64 = 0x10000;
+pub(super) const CLONE_THREAD: u64 = 0x10000;
 
 /// Two clock ticks of 10 ms: so exactly the kernel tells starts (proc(5)).
 const TICKS_NS: i64 = 20_000_000;
@@ -110,10 +110,10 @@ impl Tracker {
     }
 
     /// A thread that was not known does something: the child of a fork under way, the unnamed process, or a root.
-    fn adopt(&mut self, tid: Tid, event: &Event<'_>) {
-        let announced = self.announced.remove(&tid);
+    pub(super) fn adopt(&mut self, tid: Tid, event: &Event<'_>) {
+        let announced = self.strangers.take_announced(tid);
         let parent = self.fork_under_way();
-        let may_be_unnamed = !announced && self.threads.contains_key(&ANONYMOUS);
+        let may_be_unnamed = announced.is_none() && self.threads.contains_key(&ANONYMOUS);
         if let Some((parent_tid, process, fork)) = parent {
             self.make_child(process, parent_tid, tid, fork.flags, event.time_ns);
             if let Some(thread) = self.threads.get_mut(&parent_tid)
@@ -127,12 +127,16 @@ impl Tracker {
             self.name_anonymous(tid);
             return;
         }
+        if announced.is_none() && self.adopt_thread(tid, event) {
+            return;
+        }
         let process = self.new_process(Pid(tid.0), tid, None, event.time_ns);
         self.note_first(process, event);
+        self.guess_parent(process, announced);
     }
 
     /// A root process: its life began here if the first thing seen is its exec, else recording began in mid-life.
-    fn note_first(&mut self, process: ProcessId, event: &Event<'_>) {
+    pub(super) fn note_first(&mut self, process: ProcessId, event: &Event<'_>) {
         let begins = match &event.kind {
             Kind::Call(call) | Kind::CallBegin(call) => call.name.known().is_some_and(|call| {
                 matches!(call.row().operation, Operation::Exec | Operation::ExecAt)
@@ -140,6 +144,9 @@ impl Tracker {
             _ => false,
         };
         let is_first = self.world.processes.len() == 1;
+        if is_first && begins {
+            self.strangers.note_launch();
+        }
         let cwd = self.context.cwd.clone();
         if let Some(process) = self.process_mut(process) {
             process.attached = !begins;
@@ -153,7 +160,7 @@ impl Tracker {
     }
 
     /// The thread that entered fork first and whose child was not seen yet.
-    fn fork_under_way(&self) -> Option<(Tid, ProcessId, PendingFork)> {
+    pub(super) fn fork_under_way(&self) -> Option<(Tid, ProcessId, PendingFork)> {
         self.threads
             .iter()
             .filter_map(|(tid, thread)| Some((*tid, thread.process, thread.fork?)))
@@ -219,6 +226,7 @@ impl Tracker {
             leader_status: None,
             exiting: None,
             exec_told: false,
+            is_parent_guessed: false,
             accesses: Map::default(),
             links: Map::default(),
         })));
@@ -315,7 +323,7 @@ impl Tracker {
         flags: u64,
         time_ns: i64,
     ) {
-        self.announced.remove(&child);
+        self.strangers.take_announced(child);
         if flags & CLONE_THREAD != 0 {
             let former = self.threads.insert(
                 child,
@@ -442,7 +450,8 @@ impl Tracker {
         let Some(process) = self.world.process(known) else {
             return;
         };
-        if process.parent == Some(parent) && process.start_ns >= begin_ns {
+        let is_told = !self.is_parent_guessed(known);
+        if is_told && process.parent == Some(parent) && process.start_ns >= begin_ns {
             return;
         }
         if process.start_ns < begin_ns || process.pid.main_thread() != child {
@@ -466,10 +475,11 @@ impl Tracker {
             .live(parent)
             .map(|live| live.cwd.borrow().clone())
             .unwrap_or_default();
+        let is_guessed = self.is_parent_guessed(child);
         let Some(process) = self.process_mut(child) else {
             return;
         };
-        let was_root = process.parent.is_none();
+        let was_root = process.parent.is_none() || is_guessed;
         process.parent = Some(parent);
         process.attached = false;
         if process.images.is_empty() {
@@ -488,6 +498,7 @@ impl Tracker {
             if live.cwd.borrow().is_empty() {
                 *live.cwd.borrow_mut() = cwd;
             }
+            live.is_parent_guessed = false;
             live.links.retain(|(kind, _, _), _| *kind != LinkKind::Fork);
         }
         self.link(LinkKind::Fork, parent, child, None, time_ns);
@@ -508,18 +519,6 @@ impl Tracker {
                 self.drop_reference(entry.descriptor.session, None);
             } else {
                 self.tables.get_mut(to).insert(fd, entry.clone());
-            }
-        }
-    }
-
-    /// The tracer announced a thread.
-    pub(super) fn attached(&mut self, event: &Event<'_>) {
-        if let Some(tid) = event.tid
-            && !self.threads.contains_key(&tid)
-        {
-            self.announced.insert(tid);
-            if self.fork_under_way().is_some() {
-                self.adopt(tid, event);
             }
         }
     }

@@ -11,6 +11,7 @@ mod lives;
 mod names;
 mod samples;
 mod sockets;
+mod strangers;
 #[cfg(test)]
 mod tests;
 
@@ -25,6 +26,7 @@ use crate::step::{Step, StepArgs, StepKind, StepSink, Touch};
 use crate::world::{Access, Descriptor, Link, LinkKind, World};
 use descriptors::{TableId, Tables};
 use names::Names;
+use strangers::Strangers;
 
 /// What the tracker keeps.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
@@ -62,8 +64,8 @@ pub struct Tracker {
     /// Whether the source tells forks, execs and exits as facts of the kernel (native recorders). What calls return
     /// is not needed then, and may be numbers of another pid namespace.
     has_facts: bool,
-    /// Threads that the tracer announced and that have done nothing yet.
-    announced: std::collections::BTreeSet<Tid>,
+    /// What is known about threads whose making the source does not show.
+    strangers: Strangers,
     /// References to each session that is open.
     references: Map<SessionId, u32>,
     /// Complete objects, handed on after the step that completed them.
@@ -84,6 +86,8 @@ struct Live {
     exiting: Option<(ExitStatus, i64)>,
     /// A native exec record came before its call's end.
     exec_told: bool,
+    /// Nothing tells of the parent: it is the likeliest.
+    is_parent_guessed: bool,
     accesses: Map<ResourceId, Access>,
     links: Map<(LinkKind, ProcessId, Option<ResourceId>), Link>,
 }
@@ -157,7 +161,7 @@ impl Tracker {
             latest: Map::default(),
             last_ends: Map::default(),
             has_facts: false,
-            announced: std::collections::BTreeSet::new(),
+            strangers: Strangers::default(),
             references: Map::default(),
             done: Vec::new(),
             seq: 0,
@@ -223,7 +227,7 @@ impl Tracker {
             }
             Kind::Continue => self.plain(event, StepKind::Continue, b"continue", b"", sink),
             Kind::Superseded { by } => self.superseded(event, *by),
-            Kind::Attached => self.attached(event),
+            Kind::Attached { threads } => self.attached(event, *threads),
             Kind::Process(state) => self.process_state(event, state),
             Kind::Output(text) => self.plain(event, StepKind::Output, b"output", text, sink),
             Kind::Note(text) => self.plain(event, StepKind::Note, b"note", text, sink),

@@ -11,7 +11,7 @@ use crate::syscalls::Architecture;
 use crate::world::{Process, World};
 
 /// Feeds lines of the form `TID TIME name(args) = result`, `TID TIME name(args <unfinished>`, `TID TIME exited N`,
-/// `TID TIME killed N`, `TID TIME superseded N`, `TID TIME attached`; a tid of `-` is none.
+/// `TID TIME killed N`, `TID TIME superseded N`, `TID TIME attached`, `TID TIME attached with N`; a tid of `-` is none.
 fn track(lines: &str) -> Tracked {
     let mut tracker = Tracker::new(
         Retention::All,
@@ -72,6 +72,10 @@ fn feed(tracker: &mut Tracker, line: &str, steps: &mut Steps) {
     let time_ns: i64 = words.next().expect("a time").parse().expect("a number");
     let body = words.next().expect("a body");
     let event = |kind| Event { time_ns, tid, kind };
+    if let Some(threads) = body.strip_prefix("attached with ") {
+        let threads = threads.parse().expect("a number");
+        return tracker.event(&event(Kind::Attached { threads }), steps);
+    }
     if let Some((what, number)) = body.split_once(' ')
         && !body.contains('(')
     {
@@ -94,7 +98,7 @@ fn feed(tracker: &mut Tracker, line: &str, steps: &mut Steps) {
         return tracker.event(&event(kind), steps);
     }
     if body == "attached" {
-        return tracker.event(&event(Kind::Attached), steps);
+        return tracker.event(&event(Kind::Attached { threads: 1 }), steps);
     }
     let (name, rest) = body.split_once('(').expect("a call");
     let (inner, outcome, result_path) = match rest.strip_suffix(" <unfinished>") {
@@ -308,6 +312,103 @@ fn children_seen_before_their_parent_returns_are_children() {
         run.steps.lines[2], "1 read read s0 /etc/passwd 5B",
         "the inherited descriptor is known"
     );
+}
+
+#[test]
+fn strangers_in_the_log_of_a_command_descend_from_it() {
+    // `-e trace=file`: no clone, no exec of threads.
+    let run = track(
+        r#"
+        10 1 execve("/bin/a", ["a"], []) = 0
+        11 2 open("/x", O_RDONLY) = 3
+        12 3 exited 0
+        11 4 exited 0
+        10 5 exited 0
+        13 6 execve("/bin/b", ["b"], []) = 0
+        "#,
+    );
+    assert_eq!(
+        run.processes(),
+        [
+            "0 10<-- t1 exit 0 /bin/a",
+            "1 11<-0 t1 exit 0 -",
+            "2 12<-0 t1 exit 0 -",
+            // Everybody of the first command has ended: another log follows.
+            "3 13<-- t1 lives /bin/b",
+        ]
+    );
+    // What clone returns is believed more, and gives the descriptors.
+    let told = track(
+        r#"
+        10 1 execve("/bin/a", ["a"], []) = 0
+        10 2 open("/x", O_RDONLY) = 3
+        11 4 read(3, "", 10) = 5
+        10 3 fork() = 11
+        "#,
+    );
+    assert_eq!(
+        told.processes(),
+        ["0 10<-- t1 lives /bin/a", "1 11<-0 t1 lives /bin/a"]
+    );
+}
+
+#[test]
+fn strangers_announced_later_descend_from_the_first() {
+    let run = track(
+        r#"
+        - 1 write(1, "x", 1) = 1
+        11 2 attached
+        11 3 write(1, "x", 1) = 1
+        10 4 write(1, "x", 1) = 1
+        "#,
+    );
+    assert_eq!(
+        run.processes(),
+        ["0 10<-- t1 lives -", "1 11<-0 t1 lives -"]
+    );
+    // `-p 10 -p 11`: nobody made the other.
+    let named = track(
+        r#"
+        10 1 attached
+        11 1 attached
+        10 2 write(1, "x", 1) = 1
+        11 3 write(1, "x", 1) = 1
+        12 4 attached
+        12 5 write(1, "x", 1) = 1
+        "#,
+    );
+    assert_eq!(
+        named.processes(),
+        [
+            "0 10<-- t1 lives -",
+            "1 11<-- t1 lives -",
+            "2 12<-- t1 lives -",
+        ]
+    );
+}
+
+#[test]
+fn threads_that_a_process_had_when_the_tracer_came_are_its_own() {
+    let run = track(
+        r#"
+        10 1 attached with 3
+        12 2 open("/x", O_RDONLY) = 3
+        10 3 read(3, "", 10) = 5
+        13 4 attached
+        13 5 close(3) = 0
+        11 6 close(3) = 0
+        14 7 close(3) = -1 EBADF
+        "#,
+    );
+    assert_eq!(
+        run.processes(),
+        [
+            "0 10<-- t3 lives -",
+            "1 13<-0 t1 lives -",
+            "2 14<-- t1 lives -",
+        ]
+    );
+    assert_eq!(run.steps.lines[1], "0 read read s0 /x 5B");
 }
 
 #[test]

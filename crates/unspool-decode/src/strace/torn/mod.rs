@@ -288,7 +288,7 @@ impl Lines {
 
     fn attached_inside(&mut self, time_ns: i64, tid: u32, sink: &mut dyn EventSink) {
         self.pids.attached(tid);
-        Self::give(tid, time_ns, Kind::Attached, sink);
+        Self::give(tid, time_ns, Kind::Attached { threads: 1 }, sink);
     }
 
     /// Whether a line that looks like a call could be one of this log: a program may print `f(x` too.

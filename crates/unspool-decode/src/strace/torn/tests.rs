@@ -76,7 +76,7 @@ fn a_detachment_ends_calls() {
         "strace: Process 7 attached\n\
          write(1, \"a long text\"..., 108^Cstrace: Process 7 detached\n \
          <detached ...>\n",
-        "7 1 Attached\n7 3 write(1|\"a long text\"...|108^C) = unfinished\n",
+        "7 1 Attached { threads: 1 }\n7 3 write(1|\"a long text\"...|108^C) = unfinished\n",
         &[Reason::NeverResumed],
     );
     check(
