@@ -244,7 +244,7 @@ pub(crate) enum Part {
 }
 
 /// Columns of the events that [`Told`] takes, with their types.
-pub(crate) const TOLD_COLUMNS: [(&str, DataType); 11] = [
+pub(crate) const TOLD_COLUMNS: [(&str, DataType); 12] = [
     ("args_form", DataType::UInt32),
     ("args_first", DataType::UInt64),
     ("args_second", DataType::UInt64),
@@ -252,6 +252,7 @@ pub(crate) const TOLD_COLUMNS: [(&str, DataType); 11] = [
     ("resource", DataType::UInt32),
     ("second_resource", DataType::UInt32),
     ("fd", DataType::Int32),
+    ("bytes", DataType::UInt64),
     ("kind", DataType::UInt8),
     ("outcome", DataType::UInt8),
     ("action", DataType::UInt8),
@@ -337,6 +338,7 @@ impl ScalarUDFImpl for Told {
             resource,
             second_resource,
             fd,
+            bytes,
             kind,
             outcome,
             action,
@@ -360,6 +362,7 @@ impl ScalarUDFImpl for Told {
                 resource: cell::<UInt32Type>(resource, at),
                 second_resource: cell::<UInt32Type>(second_resource, at),
                 fd: cell::<Int32Type>(fd, at),
+                bytes: cell::<UInt64Type>(bytes, at),
             };
             if !known.lookup.print_args(&cells, &mut text) {
                 return exec_err!(

@@ -4,11 +4,17 @@ use std::sync::Arc;
 
 use datafusion::arrow::datatypes::{DataType, SchemaRef};
 use datafusion::common::{Column, Result, TableReference, plan_datafusion_err};
+use datafusion::functions::expr_fn::coalesce;
 use datafusion::logical_expr::{Expr, cast, lit, when};
 
 use crate::dictionary::Dictionary;
 use crate::lookup::{ImageAt, LookUp, Part, TOLD_COLUMNS, Told, Whole, Whose, call};
 use crate::run::Run;
+
+/// Name under which a file of a run is scanned.
+pub(crate) fn relation(run: &Run, file: &str) -> String {
+    format!("{file}_{}", run.index)
+}
 
 /// The columns of one file of one run.
 #[derive(Debug)]
@@ -19,13 +25,13 @@ pub(crate) struct Columns {
 }
 
 impl Columns {
-    /// Of the file `file`, scanned under the name `relation`.
-    pub(crate) fn new(run: &Arc<Run>, relation: &str, file: &str) -> Result<Self> {
+    /// Of the file `file`, scanned under the name of [`relation`].
+    pub(crate) fn new(run: &Arc<Run>, file: &str) -> Result<Self> {
         let schema = unspool_store::table_schema(file)
             .ok_or_else(|| plan_datafusion_err!("there is no table `{file}`"))?;
         Ok(Self {
             run: run.clone(),
-            relation: TableReference::bare(relation),
+            relation: TableReference::bare(relation(run, file)),
             schema,
         })
     }
@@ -56,6 +62,54 @@ impl Columns {
     /// Text of the string that the column names.
     pub(crate) fn text(&self, name: &str) -> Expr {
         self.look_up(Dictionary::Strings, self.raw(name))
+    }
+
+    /// What the call returned: where it is not said, it is the bytes that it moved.
+    pub(crate) fn returned(&self) -> Expr {
+        let moved = Self::only_if(self.raw("outcome").eq(lit(0u8)), self.number("bytes"));
+        coalesce(vec![self.number("ret"), moved])
+    }
+
+    /// A number, or the other one where it is null.
+    pub(crate) fn number_or(&self, name: &str, other: Expr) -> Expr {
+        coalesce(vec![self.number(name), other])
+    }
+
+    /// The two parts of a time that is another one where the second part is null.
+    fn split_or(&self, name: &str, other: &[Expr]) -> Vec<Expr> {
+        let parts = self.split(name);
+        let is_other = parts.last().map(|sub_ns| sub_ns.clone().is_null());
+        let pairs = parts.into_iter().zip(other);
+        pairs
+            .map(|(own, other)| match &is_other {
+                Some(is_other) => when(is_other.clone(), other.clone())
+                    .otherwise(own.clone())
+                    .unwrap_or(own),
+                None => own,
+            })
+            .collect()
+    }
+
+    /// A point in time, which is that of `other` where nothing is said.
+    pub(crate) fn time_or(&self, name: &str, other: (&Self, &str)) -> Expr {
+        call(Whole::time(), self.split_or(name, &other.0.split(other.1)))
+    }
+
+    /// Nanoseconds, of the same.
+    pub(crate) fn nanoseconds_or(&self, name: &str, other: (&Self, &str)) -> Expr {
+        call(
+            Whole::nanoseconds(),
+            self.split_or(name, &other.0.split(other.1)),
+        )
+    }
+
+    /// The columns of another file of the run that is joined to this one.
+    pub(crate) fn beside(&self, file: &str) -> Self {
+        Self {
+            run: self.run.clone(),
+            relation: TableReference::bare(relation(&self.run, file)),
+            schema: self.schema.clone(),
+        }
     }
 
     /// A point in time, of `NAME_us` and `NAME_sub_ns`.

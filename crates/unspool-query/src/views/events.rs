@@ -23,7 +23,7 @@ pub(super) fn columns() -> Vec<ViewColumn> {
         column("category", "What the call is about: `file`, `network`, `process`, `memory`, ...", category),
         column("args", "Arguments as strace prints them.", |c| c.told(Part::Args)),
         column("result", "`ok`, `failed`, `unfinished`, `unknown`.", |c| c.look_up(Dictionary::Outcome, c.raw("outcome"))),
-        column("ret", "Value that the call returned.", |c| c.number("ret")),
+        column("ret", "Value that the call returned.", Columns::returned),
         column("error", "Name of the error: `ENOENT`.", |c| c.look_up(Dictionary::Errno, c.raw("errno"))),
         column("failed", "Whether the call failed.", |c| c.raw("outcome").eq(lit(1u8))),
         column("action", "What it did to the resource: `open`, `read`, `connect`, `delete`, ...", |c| c.look_up(Dictionary::Action, c.raw("action"))),

@@ -154,7 +154,7 @@ fn raw_result(columns: &Columns) -> Expr {
         .eq(lit(StepKind::Exit as u8))
         .and(columns.raw("exit").eq(lit(0u8)));
     let exit = Columns::only_if(exited, columns.number("exit_value"));
-    when(columns.raw("outcome").eq(lit(0u8)), columns.number("ret"))
+    when(columns.raw("outcome").eq(lit(0u8)), columns.returned())
         .when(columns.raw("outcome").eq(lit(1u8)), errno)
         .otherwise(exit.clone())
         .unwrap_or(exit)

@@ -34,9 +34,9 @@ pub(super) fn sessions() -> Vec<ViewColumn> {
 #[rustfmt::skip]
 pub(super) fn descriptors() -> Vec<ViewColumn> {
     vec![
-        column("opened", "When it came to be.", |c| c.time("opened")),
-        column("closed", "When it went; null while open.", |c| c.time("closed")),
-        column("duration_ns", "How long it was there.", |c| c.nanoseconds("closed") - c.nanoseconds("opened")),
+        column("opened", "When it came to be.", |c| c.time_or("opened", (&session(c), "opened"))),
+        column("closed", "When it went; null while open.", |c| c.time_or("closed", (&session(c), "closed"))),
+        column("duration_ns", "How long it was there.", lived),
         column("pid", "Process id.", |c| c.pid("process")),
         column("command", "Name of its program at its end.", |c| c.process("proc.name", "process")),
         column("fd", "Its number.", |c| c.number("fd")),
@@ -45,13 +45,24 @@ pub(super) fn descriptors() -> Vec<ViewColumn> {
         column("origin_fd", "Descriptor that it is a copy of.", |c| c.number("origin_fd")),
         column("origin_pid", "Process id from which it was inherited.", |c| c.pid("origin_process")),
         column("close_on_exec", "Whether an exec closes it.", |c| c.raw("close_on_exec")),
-        column("reads", "Calls that read through it.", |c| c.number("reads")),
-        column("bytes_read", "Bytes that they returned.", |c| c.number("bytes_read")),
-        column("writes", "Calls that wrote.", |c| c.number("writes")),
-        column("bytes_written", "Bytes that they wrote.", |c| c.number("bytes_written")),
+        column("reads", "Calls that read through it.", |c| c.number_or("reads", session(c).number("reads"))),
+        column("bytes_read", "Bytes that they returned.", |c| c.number_or("bytes_read", session(c).number("bytes_read"))),
+        column("writes", "Calls that wrote.", |c| c.number_or("writes", session(c).number("writes"))),
+        column("bytes_written", "Bytes that they wrote.", |c| c.number_or("bytes_written", session(c).number("bytes_written"))),
         column("session_id", "Id of the open file description; joins `sessions`.", |c| c.number("session")),
         column("process_id", "Id of the process's life; joins `processes`.", |c| c.number("process")),
     ]
+}
+
+/// Its session, for what is as there.
+fn session(columns: &Columns) -> Columns {
+    columns.beside("sessions")
+}
+
+fn lived(columns: &Columns) -> Expr {
+    let session = session(columns);
+    columns.nanoseconds_or("closed", (&session, "closed"))
+        - columns.nanoseconds_or("opened", (&session, "opened"))
 }
 
 /// Columns of `accesses`.
@@ -71,7 +82,7 @@ pub(super) fn accesses() -> Vec<ViewColumn> {
         column("failed", "Calls that failed.", |c| c.number("failed")),
         column("last_error", "Error of the last one.", |c| c.look_up(Dictionary::Errno, c.raw("last_error"))),
         column("first_time", "First call.", |c| c.time("first")),
-        column("last_time", "Last call.", |c| c.time("last")),
+        column("last_time", "Last call.", |c| c.time_or("last", (c, "first"))),
         column("duration_ns", "Time in these calls.", |c| c.nanoseconds("total")),
         column("claimed", "Whether the name is a claim.", |c| c.raw("claimed")),
         column("process_id", "Id of the process's life; joins `processes`.", |c| c.number("process")),

@@ -1,5 +1,5 @@
 //! The tables that queries see: readable columns over the files of the runs. A view is a projection of each run's file, without
-//! joins, so that columns that a query does not name are not read.
+//! joins (but for `descriptors`, whose rows leave to their session what it says), so that columns that a query does not name are not read.
 
 mod columns;
 mod events;
@@ -18,7 +18,7 @@ use datafusion::datasource::listing::{
     ListingOptions, ListingTable, ListingTableConfig, ListingTableUrl,
 };
 use datafusion::datasource::provider_as_source;
-use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, Union, lit};
+use datafusion::logical_expr::{Expr, JoinType, LogicalPlan, LogicalPlanBuilder, Union, lit};
 
 pub(crate) use columns::Columns;
 
@@ -35,6 +35,8 @@ pub(crate) struct View {
     pub(crate) file: &'static str,
     /// Which rows of the file; `None` for all.
     pub(crate) rows: Option<fn(&Columns) -> Expr>,
+    /// A file that is joined to it, and the columns that are equal: ours, its id.
+    pub(crate) beside: Option<(&'static str, &'static str, &'static str)>,
     /// Its columns, beside `run`.
     pub(crate) columns: fn() -> Vec<ViewColumn>,
 }
@@ -57,17 +59,17 @@ const fn column(name: &'static str, doc: &'static str, of: fn(&Columns) -> Expr)
 /// Every view. `runs` is beside them.
 #[rustfmt::skip]
 pub(crate) static VIEWS: &[View] = &[
-    View { name: "events", doc: "What happened, one row a call, signal, exit, ...", file: "events", rows: None, columns: events::columns },
-    View { name: "processes", doc: "Lives of processes, from fork to exit.", file: "processes", rows: None, columns: processes::processes },
-    View { name: "execs", doc: "Programs that processes ran: one row an image, also those that a child took over.", file: "images", rows: None, columns: processes::execs },
-    View { name: "sessions", doc: "Open file descriptions, from open to the last close.", file: "sessions", rows: None, columns: files::sessions },
-    View { name: "descriptors", doc: "Descriptors: one number in one process, open on a session.", file: "descriptors", rows: None, columns: files::descriptors },
-    View { name: "accesses", doc: "Everything that one process did to one resource.", file: "accesses", rows: None, columns: files::accesses },
-    View { name: "resources", doc: "Files, directories, pipes, sockets, devices.", file: "resources", rows: None, columns: files::resources },
-    View { name: "links", doc: "What made processes depend on each other: fork, exec, wait, signal, data, connect.", file: "links", rows: None, columns: processes::links },
-    View { name: "samples", doc: "Resource use of processes and control groups over intervals.", file: "samples", rows: None, columns: processes::samples },
-    View { name: "logs", doc: "What was written: data of writes (recorded with `--payload`), output and messages in imported logs.", file: "events", rows: Some(events::is_log), columns: events::logs },
-    View { name: "fields", doc: "Events once more, with the fields of `show -w` as columns: `\"evt.type\"`.", file: "events", rows: None, columns: fields::columns },
+    View { name: "events", doc: "What happened, one row a call, signal, exit, ...", file: "events", rows: None, beside: None, columns: events::columns },
+    View { name: "processes", doc: "Lives of processes, from fork to exit.", file: "processes", rows: None, beside: None, columns: processes::processes },
+    View { name: "execs", doc: "Programs that processes ran: one row an image, also those that a child took over.", file: "images", rows: None, beside: None, columns: processes::execs },
+    View { name: "sessions", doc: "Open file descriptions, from open to the last close.", file: "sessions", rows: None, beside: None, columns: files::sessions },
+    View { name: "descriptors", doc: "Descriptors: one number in one process, open on a session.", file: "descriptors", rows: None, beside: Some(("sessions", "session", "id")), columns: files::descriptors },
+    View { name: "accesses", doc: "Everything that one process did to one resource.", file: "accesses", rows: None, beside: None, columns: files::accesses },
+    View { name: "resources", doc: "Files, directories, pipes, sockets, devices.", file: "resources", rows: None, beside: None, columns: files::resources },
+    View { name: "links", doc: "What made processes depend on each other: fork, exec, wait, signal, data, connect.", file: "links", rows: None, beside: None, columns: processes::links },
+    View { name: "samples", doc: "Resource use of processes and control groups over intervals.", file: "samples", rows: None, beside: None, columns: processes::samples },
+    View { name: "logs", doc: "What was written: data of writes (recorded with `--payload`), output and messages in imported logs.", file: "events", rows: Some(events::is_log), beside: None, columns: events::logs },
+    View { name: "fields", doc: "Events once more, with the fields of `show -w` as columns: `\"evt.type\"`.", file: "events", rows: None, beside: None, columns: fields::columns },
 ];
 
 /// Name of the column that says of which run a row is.
@@ -88,10 +90,12 @@ impl View {
     }
 
     fn of_run(&self, run: &Arc<Run>) -> Result<LogicalPlan> {
-        let relation = format!("{}_{}", self.file, run.index);
-        let source = provider_as_source(file(run, self.file)?);
-        let columns = Columns::new(run, &relation, self.file)?;
-        let mut scan = LogicalPlanBuilder::scan(relation, source, None)?;
+        let columns = Columns::new(run, self.file)?;
+        let mut scan = scan_file(run, self.file)?;
+        if let Some((other, own, id)) = self.beside {
+            let on = columns.raw(own).eq(columns.beside(other).raw(id));
+            scan = scan.join_on(scan_file(run, other)?.build()?, JoinType::Left, [on])?;
+        }
         if let Some(rows) = self.rows {
             scan = scan.filter(rows(&columns))?;
         }
@@ -101,6 +105,11 @@ impl View {
         }
         scan.project(exprs)?.build()
     }
+}
+
+fn scan_file(run: &Run, name: &str) -> Result<LogicalPlanBuilder> {
+    let source = provider_as_source(file(run, name)?);
+    LogicalPlanBuilder::scan(columns::relation(run, name), source, None)
 }
 
 /// A file of a run; empty where the run does not have it.

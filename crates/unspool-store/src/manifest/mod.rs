@@ -12,7 +12,7 @@ use crate::files;
 use crate::frames::{Loss, Totals};
 
 /// Format of the run folder that this version writes and reads.
-pub const FORMAT_VERSION: u32 = 2;
+pub const FORMAT_VERSION: u32 = 3;
 
 /// Longest manifest that is read.
 const MANIFEST_BYTES_MAX: u64 = 64 << 20;

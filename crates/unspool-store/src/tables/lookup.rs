@@ -32,6 +32,8 @@ pub struct ArgsCells<'a> {
     pub second_resource: Option<u32>,
     /// `fd`.
     pub fd: Option<i32>,
+    /// `bytes`.
+    pub bytes: Option<u64>,
 }
 
 impl Tables {
@@ -88,8 +90,10 @@ impl Lookup {
             name: self.args_name(cells.resource),
             second_name: self.args_name(cells.second_resource),
             fd: cells.fd,
+            bytes: cells.bytes,
         };
-        args::put_together(form, cells.numbers, cells.rest, known, out).is_some()
+        let string = |id| self.strings.get(id);
+        args::put_together(form, cells.numbers, cells.rest, known, &string, out).is_some()
     }
 
     fn args_name(&self, resource: Option<u32>) -> &[u8] {

@@ -19,11 +19,14 @@ use super::worker::failed;
 use super::{TableId, table_path};
 use crate::error::{Result, StoreError};
 use crate::files;
-use crate::manifest::{FORMAT_VERSION, TableInfo};
+use crate::manifest::TableInfo;
 use crate::reader::RunReader;
 
 /// Longest footer of a table.
 pub(crate) const FOOTER_BYTES_MAX: u64 = 256 << 20;
+
+/// Oldest format of the folder whose tables are read: 3 leaves out more of what other columns and tables say, 2 never left it out.
+const TABLES_OLDEST: u32 = 2;
 
 /// What the metadata of a table may ask for.
 #[derive(Clone, Copy, Debug)]
@@ -65,8 +68,8 @@ impl Tables {
                 path: table_path(run.folder(), TableId::Events.name()),
             });
         }
-        // Frames and manifest are those of the first format, the tables are not.
-        if manifest.format != FORMAT_VERSION {
+        // Frames and manifest are those of the first format, its tables are not.
+        if manifest.format < TABLES_OLDEST {
             return Err(StoreError::Version {
                 path: run.folder().join("run.json"),
                 found: manifest.format,

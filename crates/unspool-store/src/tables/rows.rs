@@ -2,7 +2,7 @@
 //!
 //! Times are split: `time_us` and `time_sub_ns` are the microseconds and the nanoseconds beyond them. What a column does not
 //! say of an event is what others say already: `tid` where it is `pid`, `syscall` where it is the call of the table that `name`
-//! names (0 says that it is none), `claimed` where it is false. Numbers of kinds are those of the model's enums. Columns that hold ids of strings: `name`, `syscall`, `exe`, `argv`,
+//! names (0 says that it is none), `claimed` where it is false, `ret` where it is `bytes`. Numbers of kinds are those of the model's enums. Columns that hold ids of strings: `name`, `syscall`, `exe`, `argv`,
 //! `env`, `cwd`, `protocol`, `local`, `remote`, `hash`, `cgroup`, `container_*`, `pod_uid`, `systemd_unit`; those after `cgroup` are what
 //! its path says, for queries.
 
@@ -116,29 +116,29 @@ table! {
 }
 
 table! {
-    /// Descriptors, in the order in which they were complete.
+    /// Descriptors, in the order in which they were complete. A time whose `*_sub_ns` is null, and counts that are null, are those of the session.
     DescriptorRow DescriptorBuilder DescriptorReader {
         session: u32,
         process: u32,
         fd: i32,
-        opened_us: i64,
-        opened_sub_ns: u16,
+        opened_us: Option<i64>,
+        opened_sub_ns: Option<u16>,
         closed_us: Option<i64>,
-        closed_sub_ns: u16,
+        closed_sub_ns: Option<u16>,
         closed_by: Option<u8>,
         origin: u8,
         origin_fd: Option<i32>,
         origin_process: Option<u32>,
         close_on_exec: bool,
-        reads: u64,
-        bytes_read: u64,
-        writes: u64,
-        bytes_written: u64,
+        reads: Option<u64>,
+        bytes_read: Option<u64>,
+        writes: Option<u64>,
+        bytes_written: Option<u64>,
     }
 }
 
 table! {
-    /// Accesses, one per process and resource; `calls` counts the `actions` at the same places.
+    /// Accesses, one per process and resource; `calls` counts the `actions` at the same places. The last call is the first where `last_sub_ns` is null.
     AccessRow AccessBuilder AccessReader {
         process: u32,
         resource: u32,
@@ -152,8 +152,8 @@ table! {
         last_error: Option<u16>,
         first_us: i64,
         first_sub_ns: u16,
-        last_us: i64,
-        last_sub_ns: u16,
+        last_us: Option<i64>,
+        last_sub_ns: Option<u16>,
         total_us: i64,
         total_sub_ns: u16,
         claimed: bool,
@@ -258,11 +258,16 @@ fn outcome_cells(outcome: Outcome) -> (u8, Option<i64>, Option<u16>) {
 
 pub(crate) fn outcome_of(row: &EventRow) -> Outcome {
     match row.outcome {
-        0 => Outcome::Returned(row.ret.unwrap_or(0)),
+        0 => Outcome::Returned(row.ret.or(moved(row.bytes)).unwrap_or(0)),
         1 => Outcome::Failed(Errno(row.errno.unwrap_or(0))),
         2 => Outcome::Unfinished,
         _ => Outcome::Unknown,
     }
+}
+
+/// Bytes that were moved as the value that a call returns.
+fn moved(bytes: Option<u64>) -> Option<i64> {
+    bytes.and_then(|bytes| i64::try_from(bytes).ok())
 }
 
 impl EventRow {
@@ -275,6 +280,7 @@ impl EventRow {
         let (duration_us, duration_sub_ns) = split_some_ns(step.duration_ns);
         let [args_first, args_second] = args.numbers;
         let (first, second) = (step.touch, step.second);
+        let bytes = first.and_then(|touch| touch.bytes);
         Self {
             seq: step.seq,
             time_us,
@@ -288,7 +294,8 @@ impl EventRow {
             name,
             syscall,
             outcome,
-            ret,
+            // Null says that it is `bytes`.
+            ret: ret.filter(|_| ret != moved(bytes)),
             errno,
             exit,
             exit_value,
@@ -296,7 +303,7 @@ impl EventRow {
             fd: first.and_then(|touch| touch.fd).map(|fd| fd.0),
             session: first.and_then(|touch| touch.session).map(|id| id.0),
             resource: first.and_then(|touch| touch.resource).map(|id| id.0),
-            bytes: first.and_then(|touch| touch.bytes),
+            bytes,
             claimed: first.filter(|touch| touch.claimed).map(|_| true),
             second_action: second.map(|touch| touch.action as u8),
             second_fd: second.and_then(|touch| touch.fd).map(|fd| fd.0),
@@ -434,7 +441,8 @@ impl SessionRow {
 }
 
 impl DescriptorRow {
-    pub(crate) fn new(descriptor: &Descriptor) -> Self {
+    /// What is as in `session`, where that is known, is not said again.
+    pub(crate) fn new(descriptor: &Descriptor, session: Option<&Session>) -> Self {
         let (origin, origin_fd, origin_process) = match descriptor.origin {
             Origin::Opened => (0, None, None),
             Origin::Duplicated(fd) => (1, Some(fd.0), None),
@@ -442,36 +450,55 @@ impl DescriptorRow {
             Origin::Received => (3, None, None),
             Origin::Before => (4, None, None),
         };
-        let (opened_us, opened_sub_ns) = split_ns(descriptor.opened_ns);
-        let (closed_us, closed_sub_ns) = split_some_ns(descriptor.closed_ns);
+        let own = |says: fn(&Session) -> Option<i64>, own: Option<i64>| {
+            session.is_none_or(|session| says(session) != own)
+        };
+        let opened = own(
+            |session| Some(session.opened_ns),
+            Some(descriptor.opened_ns),
+        )
+        .then(|| split_ns(descriptor.opened_ns));
+        let closed = own(|session| session.closed_ns, descriptor.closed_ns)
+            .then(|| split_some_ns(descriptor.closed_ns));
+        let traffic = Some(descriptor.traffic)
+            .filter(|traffic| session.is_none_or(|session| session.traffic != *traffic));
         Self {
             session: descriptor.session.0,
             process: descriptor.process.0,
             fd: descriptor.fd.0,
-            opened_us,
-            opened_sub_ns,
-            closed_us,
-            closed_sub_ns,
+            opened_us: opened.map(|(us, _)| us),
+            opened_sub_ns: opened.map(|(_, sub_ns)| sub_ns),
+            closed_us: closed.and_then(|(us, _)| us),
+            closed_sub_ns: closed.map(|(_, sub_ns)| sub_ns),
             closed_by: descriptor.closed_by.map(|by| by as u8),
             origin,
             origin_fd,
             origin_process,
             close_on_exec: descriptor.close_on_exec,
-            reads: descriptor.traffic.reads,
-            bytes_read: descriptor.traffic.bytes_read,
-            writes: descriptor.traffic.writes,
-            bytes_written: descriptor.traffic.bytes_written,
+            reads: traffic.map(|traffic| traffic.reads),
+            bytes_read: traffic.map(|traffic| traffic.bytes_read),
+            writes: traffic.map(|traffic| traffic.writes),
+            bytes_written: traffic.map(|traffic| traffic.bytes_written),
         }
     }
 
-    pub(crate) fn descriptor(&self) -> Descriptor {
+    /// `session` is the one that it is open on.
+    pub(crate) fn descriptor(&self, session: Option<&Session>) -> Descriptor {
         use unspool_model::world::ClosedBy;
+        let traffic = session.map(|session| session.traffic).unwrap_or_default();
         Descriptor {
             session: SessionId(self.session),
             process: ProcessId(self.process),
             fd: Fd(self.fd),
-            opened_ns: whole_ns(self.opened_us, self.opened_sub_ns),
-            closed_ns: self.closed_us.map(|us| whole_ns(us, self.closed_sub_ns)),
+            opened_ns: self
+                .opened_sub_ns
+                .map(|sub_ns| whole_ns(self.opened_us.unwrap_or(0), sub_ns))
+                .or(session.map(|session| session.opened_ns))
+                .unwrap_or(0),
+            closed_ns: match self.closed_sub_ns {
+                Some(sub_ns) => self.closed_us.map(|us| whole_ns(us, sub_ns)),
+                None => session.and_then(|session| session.closed_ns),
+            },
             closed_by: self
                 .closed_by
                 .and_then(|by| ClosedBy::ALL.get(usize::from(by)).copied()),
@@ -484,10 +511,10 @@ impl DescriptorRow {
             },
             close_on_exec: self.close_on_exec,
             traffic: Traffic {
-                reads: self.reads,
-                bytes_read: self.bytes_read,
-                writes: self.writes,
-                bytes_written: self.bytes_written,
+                reads: self.reads.unwrap_or(traffic.reads),
+                bytes_read: self.bytes_read.unwrap_or(traffic.bytes_read),
+                writes: self.writes.unwrap_or(traffic.writes),
+                bytes_written: self.bytes_written.unwrap_or(traffic.bytes_written),
             },
         }
     }
@@ -496,7 +523,7 @@ impl DescriptorRow {
 impl AccessRow {
     pub(crate) fn new(access: &Access) -> Self {
         let (first_us, first_sub_ns) = split_ns(access.first_ns);
-        let (last_us, last_sub_ns) = split_ns(access.last_ns);
+        let last = (access.last_ns != access.first_ns).then(|| split_ns(access.last_ns));
         let (total_us, total_sub_ns) = split_ns(access.total_ns);
         let counted = |action: &&Action| access.count(**action) > 0;
         Self {
@@ -520,8 +547,8 @@ impl AccessRow {
             last_error: access.last_error.map(|error| error.0),
             first_us,
             first_sub_ns,
-            last_us,
-            last_sub_ns,
+            last_us: last.map(|(us, _)| us),
+            last_sub_ns: last.map(|(_, sub_ns)| sub_ns),
             total_us,
             total_sub_ns,
             claimed: access.claimed,
@@ -535,6 +562,7 @@ impl AccessRow {
                 *place = *count;
             }
         }
+        let first_ns = whole_ns(self.first_us, self.first_sub_ns);
         Access {
             process: ProcessId(self.process),
             resource: ResourceId(self.resource),
@@ -547,8 +575,10 @@ impl AccessRow {
             },
             failed: self.failed,
             last_error: self.last_error.map(Errno),
-            first_ns: whole_ns(self.first_us, self.first_sub_ns),
-            last_ns: whole_ns(self.last_us, self.last_sub_ns),
+            first_ns,
+            last_ns: self.last_sub_ns.map_or(first_ns, |sub_ns| {
+                whole_ns(self.last_us.unwrap_or(0), sub_ns)
+            }),
             total_ns: whole_ns(self.total_us, self.total_sub_ns),
             claimed: self.claimed,
         }

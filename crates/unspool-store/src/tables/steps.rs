@@ -247,8 +247,11 @@ impl<'a> Names<'a> {
             name: self.resource(row.resource),
             second_name: self.resource(row.second_resource),
             fd: row.fd,
+            bytes: row.bytes,
         };
-        args::put_together(form, [row.args_first, row.args_second], rest, known, out)
+        let numbers = [row.args_first, row.args_second];
+        let string = |id| self.strings.get(id);
+        args::put_together(form, numbers, rest, known, &string, out)
     }
 
     fn resource(&self, id: Option<u32>) -> &[u8] {

@@ -32,9 +32,11 @@ impl Tables {
         })?;
         self.each(TableId::Descriptors, |table, batch| {
             let rows = DescriptorReader::new(batch).map_err(|name| wrong_column(table, name))?;
-            world
-                .descriptors
-                .extend((0..batch.num_rows()).map(|at| rows.row(at).descriptor()));
+            world.descriptors.extend((0..batch.num_rows()).map(|at| {
+                let row = rows.row(at);
+                let session = world.sessions.get(row.session as usize);
+                row.descriptor(session.and_then(Option::as_deref))
+            }));
             Ok(())
         })?;
         Ok(world)

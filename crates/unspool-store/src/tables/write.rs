@@ -8,7 +8,7 @@ use arrow_array::builder::BinaryBuilder;
 use arrow_array::{ArrayRef, RecordBatch};
 use unspool_model::event::ClockKind;
 use unspool_model::ids::ResourceId;
-use unspool_model::step::{Step, StepArgs, StepSink};
+use unspool_model::step::{Action, Step, StepArgs, StepSink};
 use unspool_model::syscalls::Syscall;
 use unspool_model::totals::TotalsFold;
 use unspool_model::world::{Access, Descriptor, Link, Process, Resource, Session, World};
@@ -80,6 +80,8 @@ pub struct TableWriter {
     images: ImageBuilder,
     sessions: SessionBuilder,
     descriptors: DescriptorBuilder,
+    /// The descriptor that came last: that its session comes next tells that it was the last one open on it.
+    last_descriptor: Option<Descriptor>,
     accesses: AccessBuilder,
     resources: ResourceBuilder,
     links: LinkBuilder,
@@ -154,6 +156,7 @@ impl TableWriter {
             images: ImageBuilder::default(),
             sessions: SessionBuilder::default(),
             descriptors: DescriptorBuilder::default(),
+            last_descriptor: None,
             accesses: AccessBuilder::default(),
             resources: ResourceBuilder::default(),
             links: LinkBuilder::default(),
@@ -180,6 +183,7 @@ impl TableWriter {
 
     /// Writes what is left, makes it durable and visible, and says what it is.
     pub fn finish(mut self) -> Result<TableSummary> {
+        self.add_last_descriptor(None);
         self.send_events();
         send!(self, processes, TableId::Processes);
         send!(self, images, TableId::Images);
@@ -224,6 +228,11 @@ impl TableWriter {
             name,
             second_name,
             fd: step.touch.and_then(|touch| touch.fd).map(|fd| fd.0),
+            // What is written is what the program asked for, what is read is hardly ever.
+            bytes: step
+                .touch
+                .filter(|touch| matches!(touch.action, Action::Write | Action::Send))
+                .and_then(|touch| touch.bytes),
         };
         let filled = self.forms.take_apart(text, known, &mut self.strings);
         for ((id, name), used) in resources.into_iter().zip(names).zip(filled.uses_names) {
@@ -253,6 +262,19 @@ impl TableWriter {
             && *slot == EMPTY
         {
             *slot = self.strings.intern(name);
+        }
+    }
+
+    /// Writes the descriptor that came last. `next` is the session that came after it.
+    fn add_last_descriptor(&mut self, next: Option<&Session>) {
+        if let Some(descriptor) = self.last_descriptor.take() {
+            let session = next.filter(|session| session.id == descriptor.session);
+            add!(
+                self,
+                descriptors,
+                TableId::Descriptors,
+                DescriptorRow::new(&descriptor, session)
+            );
         }
     }
 
@@ -384,16 +406,13 @@ impl StepSink for TableWriter {
     }
 
     fn session(&mut self, session: &Session) {
+        self.add_last_descriptor(Some(session));
         add!(self, sessions, TableId::Sessions, SessionRow::new(session));
     }
 
     fn descriptor(&mut self, descriptor: &Descriptor) {
-        add!(
-            self,
-            descriptors,
-            TableId::Descriptors,
-            DescriptorRow::new(descriptor)
-        );
+        self.add_last_descriptor(None);
+        self.last_descriptor = Some(descriptor.clone());
     }
 
     fn access(&mut self, access: &Access) {

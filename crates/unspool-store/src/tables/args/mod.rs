@@ -10,11 +10,16 @@
 //! | 4 | the next number, in decimal |
 //! | 5 | the next number, in hexadecimal after `0x` |
 //! | 6 | the next item of `args_rest`, up to a quotation mark that no backslash stands before |
-//! | 7 | nothing: the byte after it stands for itself |
+//! | 7 and 1 to 7 | nothing: the second byte stands for itself |
+//! | 7 `b` | the row's `bytes`, in decimal |
+//! | 7 `d` | the folder of the name of the row's `resource`: what is before its last `/` |
+//! | 7 `l` | the last component of that name: what is after it |
+//! | 7 `s` | quoted texts with `, ` between them: the next item of `args_rest` has their ids among the strings, see [`list`] |
 //!
 //! The first two numbers are in the columns `args_first` and `args_second`, others are items of `args_rest`. The empty form
 //! means that `args_rest` is the whole text.
 
+mod list;
 #[cfg(test)]
 mod tests;
 
@@ -43,6 +48,11 @@ const DECIMAL: u8 = 4;
 const HEX: u8 = 5;
 const ITEM: u8 = 6;
 const LITERAL: u8 = 7;
+/// What comes after a literal where it is none. Runs of format 2 have none of them.
+const BYTES: u8 = b'b';
+const FOLDER: u8 = b'd';
+const LAST: u8 = b'l';
+const LIST: u8 = b's';
 /// Ends an item of the rest.
 const ITEM_END: u8 = b'"';
 
@@ -55,6 +65,19 @@ pub(super) struct Known<'a> {
     pub(super) second_name: &'a [u8],
     /// Number of the descriptor.
     pub(super) fd: Option<i32>,
+    /// Bytes that it moved; to take a text apart, only where they tend to be in the text.
+    pub(super) bytes: Option<u64>,
+}
+
+impl<'a> Known<'a> {
+    /// Folder and last component of the name; `None` for a name that is no path.
+    fn folder_and_last(&self) -> Option<(&'a [u8], &'a [u8])> {
+        if self.name.first() != Some(&b'/') {
+            return None;
+        }
+        let slash = self.name.iter().rposition(|byte| *byte == b'/')?;
+        Some((self.name.get(..slash)?, self.name.get(slash + 1..)?))
+    }
 }
 
 /// What the columns of one row hold.
@@ -88,6 +111,7 @@ enum Class {
     Digit,
     Quote,
     Less,
+    Bracket,
     /// A byte that has a meaning in forms.
     Control,
 }
@@ -101,6 +125,7 @@ static CLASSES: [Class; 256] = {
             b'0'..=b'9' => Class::Digit,
             b'"' => Class::Quote,
             b'<' => Class::Less,
+            b'[' => Class::Bracket,
             NAME..=LITERAL => Class::Control,
             b'_' | b'a'..=b'z' | b'A'..=b'Z' => Class::Word,
             _ => Class::Plain,
@@ -133,7 +158,7 @@ impl Forms {
         }
         self.form.clear();
         let mut filled = Filled::default();
-        let fits = self.fill(text, known, &mut filled).is_some();
+        let fits = self.fill(text, known, strings, &mut filled).is_some();
         if fits && let Some(form) = self.intern(strings) {
             filled.form = form;
             return filled;
@@ -167,7 +192,13 @@ impl Forms {
     }
 
     /// Makes the form; `None` when it becomes too long, or a string does not end.
-    fn fill(&mut self, text: &[u8], known: Known<'_>, filled: &mut Filled) -> Option<()> {
+    fn fill(
+        &mut self,
+        text: &[u8],
+        known: Known<'_>,
+        strings: &mut Interner,
+        filled: &mut Filled,
+    ) -> Option<()> {
         let mut numbers = 0;
         // What stands between is copied in runs.
         let (mut at, mut copied) = (0, 0);
@@ -177,51 +208,50 @@ impl Forms {
                 Class::Word => at = end_of_word(text, at),
                 Class::Digit => {
                     let number = Number::at(text, at);
-                    let marker = if text.get(number.end) == Some(&b'<') && number.is_fd(known.fd) {
-                        FD
+                    let before = text.get(copied..at)?;
+                    if text.get(number.end) == Some(&b'<') && number.is_fd(known.fd) {
+                        self.copy(before, FD)?;
+                    } else if number.short.is_some() && number.short == known.bytes {
+                        self.copy_told(before, BYTES)?;
                     } else if let Some(value) = number.value {
                         self.number(value, number.marker, &mut numbers, filled);
-                        number.marker
+                        self.copy(before, number.marker)?;
                     } else {
                         at = number.end;
                         continue;
-                    };
-                    self.copy(text.get(copied..at)?, marker)?;
+                    }
                     (at, copied) = (number.end, number.end);
                 }
                 Class::Less => {
-                    let inside = text.get(at + 1..)?;
-                    let named = names(known).find(|(name, _)| {
-                        inside.starts_with(name)
-                            && matches!(inside.get(name.len()), Some(b'>' | b'<'))
-                    });
                     at += 1;
-                    if let Some((name, marker)) = named {
-                        self.copy(text.get(copied..at)?, marker)?;
-                        at += name.len();
+                    let len = self.name_inside(text, copied, at, known, filled)?;
+                    if len > 0 {
+                        at += len;
                         copied = at;
-                        filled.uses(marker);
                     }
                 }
                 Class::Quote => {
                     let start = at + 1;
                     let end = end_of_item(text, start)?;
-                    let item = text.get(start..end)?;
                     at = end + 1;
-                    if item.is_empty() {
-                        continue;
+                    if end > start {
+                        self.item(
+                            text.get(copied..start)?,
+                            text.get(start..end)?,
+                            known,
+                            filled,
+                        )?;
+                        copied = end;
                     }
-                    let marker = names(known)
-                        .find(|(name, _)| *name == item)
-                        .map_or(ITEM, |(_, marker)| marker);
-                    if marker == ITEM {
-                        self.rest.extend_from_slice(item);
+                }
+                Class::Bracket => {
+                    at += 1;
+                    if let Some(len) = list::take(text.get(at..)?, strings, &mut self.rest) {
                         self.rest.push(ITEM_END);
-                    } else {
-                        filled.uses(marker);
+                        self.copy_told(text.get(copied..at)?, LIST)?;
+                        at += len;
+                        copied = at;
                     }
-                    self.copy(text.get(copied..start)?, marker)?;
-                    copied = end;
                 }
                 Class::Control => {
                     self.copy(text.get(copied..at)?, LITERAL)?;
@@ -232,6 +262,64 @@ impl Forms {
         }
         self.form.extend_from_slice(text.get(copied..)?);
         (self.form.len() <= FORM_BYTES_MAX).then_some(())
+    }
+
+    /// A name between `<` and `>`: gives its length, 0 where it is not known.
+    fn name_inside(
+        &mut self,
+        text: &[u8],
+        copied: usize,
+        at: usize,
+        known: Known<'_>,
+        filled: &mut Filled,
+    ) -> Option<usize> {
+        let inside = text.get(at..)?;
+        let is_it = |name: &[u8]| {
+            inside.starts_with(name) && matches!(inside.get(name.len()), Some(b'>' | b'<'))
+        };
+        if let Some((name, marker)) = names(known).find(|(name, _)| is_it(name)) {
+            self.copy(text.get(copied..at)?, marker)?;
+            filled.uses(marker);
+            return Some(name.len());
+        }
+        let folder = known.folder_and_last().map(|(folder, _)| folder);
+        if let Some(folder) = folder.filter(|folder| folder.len() > 1 && is_it(folder)) {
+            self.copy_told(text.get(copied..at)?, FOLDER)?;
+            filled.uses(NAME);
+            return Some(folder.len());
+        }
+        Some(0)
+    }
+
+    /// What stands between quotation marks, not empty.
+    fn item(
+        &mut self,
+        before: &[u8],
+        item: &[u8],
+        known: Known<'_>,
+        filled: &mut Filled,
+    ) -> Option<()> {
+        if let Some((_, marker)) = names(known).find(|(name, _)| *name == item) {
+            filled.uses(marker);
+            return self.copy(before, marker);
+        }
+        if known
+            .folder_and_last()
+            .is_some_and(|(_, last)| last == item)
+        {
+            filled.uses(NAME);
+            return self.copy_told(before, LAST);
+        }
+        self.rest.extend_from_slice(item);
+        self.rest.push(ITEM_END);
+        self.copy(before, ITEM)
+    }
+
+    /// Copies, and says that something stands here which needs two bytes.
+    fn copy_told(&mut self, plain: &[u8], what: u8) -> Option<()> {
+        self.copy(plain, LITERAL)?;
+        self.form.push(what);
+        Some(())
     }
 
     fn copy(&mut self, plain: &[u8], marker: u8) -> Option<()> {
@@ -370,12 +458,13 @@ fn print_number(value: u64, marker: u8, out: &mut Vec<u8>) {
     out.extend_from_slice(digits.get(at..).unwrap_or_default());
 }
 
-/// Puts a text together again; `None` when form and columns do not fit.
-pub(super) fn put_together(
+/// Puts a text together again; `None` when form and columns do not fit. `string` gives strings by their ids.
+pub(super) fn put_together<'s>(
     form: &[u8],
     numbers: [Option<u64>; NUMBERS],
     rest: &[u8],
     known: Known<'_>,
+    string: &dyn Fn(u32) -> Option<&'s [u8]>,
     out: &mut Vec<u8>,
 ) -> Option<()> {
     if form.is_empty() {
@@ -401,7 +490,13 @@ pub(super) fn put_together(
             ITEM => out.extend_from_slice(next_item(&mut rest)?),
             _ => {
                 let (byte, after) = form.split_first()?;
-                out.push(*byte);
+                match *byte {
+                    BYTES => print_number(known.bytes?, DECIMAL, out),
+                    FOLDER => out.extend_from_slice(known.folder_and_last()?.0),
+                    LAST => out.extend_from_slice(known.folder_and_last()?.1),
+                    LIST => list::put_together(next_item(&mut rest)?, string, out)?,
+                    literal => out.push(literal),
+                }
                 form = after;
             }
         }

@@ -1,5 +1,7 @@
+mod older;
 mod page;
 mod random;
+mod said_once;
 
 use std::fs;
 use std::ops::ControlFlow;

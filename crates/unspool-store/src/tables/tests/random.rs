@@ -81,7 +81,7 @@ impl Random {
         }
     }
 
-    fn touch(&mut self) -> Touch {
+    pub(super) fn touch(&mut self) -> Touch {
         Touch {
             action: self.one(Action::ALL),
             fd: self.maybe(|r| Fd(i32::try_from(r.small()).unwrap() - 100)),
