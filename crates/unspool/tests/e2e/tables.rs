@@ -148,6 +148,27 @@ fn documents_of_elkpump_have_its_keys() {
             .iter()
             .any(|document| document["rc"] == "-1 ENOENT")
     );
+    let piped = documents
+        .iter()
+        .find(|document| !document["fd2"].is_null())
+        .expect("the shell made a pipe");
+    assert_ne!(piped["fd1"], piped["fd2"]);
+    assert!(
+        piped["object1"]
+            .as_str()
+            .is_some_and(|name| name.starts_with("pipe:[")),
+        "{piped}"
+    );
+    let ran = documents
+        .iter()
+        .find(|document| !document["command"].is_null())
+        .expect("programs were run");
+    assert!(
+        ran["command"]
+            .as_str()
+            .is_some_and(|path| path.starts_with('/')),
+        "{ran}"
+    );
 }
 
 #[test]

@@ -22,16 +22,49 @@ static KEYS: &[(&[&str], &[Key])] = &[
     (&["wait4"], &[(2, "options")]),
 ];
 
+/// Calls that make two descriptors, and the place of the argument that has them: `[3<pipe:[7]>, 4<pipe:[7]>]`.
+static PAIRS: &[(&str, usize)] = &[("pipe", 0), ("pipe2", 0), ("socketpair", 3)];
+
 /// Gives the keys of a call with its arguments as they were printed.
 pub(super) fn each_key(call: &str, args: &[u8], put: &mut dyn FnMut(&'static str, String)) {
-    let Some((_, keys)) = KEYS.iter().find(|(calls, _)| calls.contains(&call)) else {
+    let keys = KEYS.iter().find(|(calls, _)| calls.contains(&call));
+    let pair = PAIRS.iter().find(|(pairs, _)| *pairs == call);
+    if keys.is_none() && pair.is_none() {
         return;
-    };
+    }
     let args = split_args(args);
-    for (place, key) in *keys {
-        if let Some(arg) = args.get(*place) {
-            let text = String::from_utf8_lossy(arg);
-            put(key, text.trim().to_owned());
+    let arg = |place: usize| Some(String::from_utf8_lossy(args.get(place)?).trim().to_owned());
+    for (place, key) in keys.map_or(&[][..], |(_, keys)| keys) {
+        if let Some(text) = arg(*place) {
+            put(key, text);
+        }
+    }
+    if let Some(text) = pair.and_then(|(_, place)| arg(*place)) {
+        each_end(&text, put);
+    }
+    if call == "execve"
+        && let Some(command) = arg(0)
+    {
+        put("command", command.trim_matches('"').to_owned());
+    }
+}
+
+/// Both descriptors of a pair, and what they are open on where the tracer says so.
+fn each_end(pair: &str, put: &mut dyn FnMut(&'static str, String)) {
+    let inside = pair.trim_start_matches('[').trim_end_matches(']');
+    let keys = [("fd1", "object1"), ("fd2", "object2")];
+    for (end, (fd_key, object_key)) in split_args(inside.as_bytes()).into_iter().zip(keys) {
+        let end = String::from_utf8_lossy(end);
+        let (fd, object) = match end.trim().split_once('<') {
+            Some((fd, object)) => (fd, object.strip_suffix('>')),
+            None => (end.trim(), None),
+        };
+        // Calls that failed have an address here.
+        if fd.parse::<u32>().is_ok() {
+            put(fd_key, fd.to_owned());
+            if let Some(object) = object {
+                put(object_key, object.to_owned());
+            }
         }
     }
 }
@@ -70,7 +103,33 @@ mod tests {
         check(
             "execve",
             r#""/bin/sh", ["sh", "-c"], 0x1"#,
-            &[("cmdargs", r#"["sh", "-c"]"#)],
+            &[("cmdargs", r#"["sh", "-c"]"#), ("command", "/bin/sh")],
+        );
+        check(
+            "pipe2",
+            "[3<pipe:[7]>, 4<pipe:[7]>], O_CLOEXEC",
+            &[
+                ("flags", "O_CLOEXEC"),
+                ("fd1", "3"),
+                ("object1", "pipe:[7]"),
+                ("fd2", "4"),
+                ("object2", "pipe:[7]"),
+            ],
+        );
+        check("pipe", "[3, 4]", &[("fd1", "3"), ("fd2", "4")]);
+        check("pipe", "0x7ffc01", &[]);
+        check(
+            "socketpair",
+            "AF_UNIX, SOCK_STREAM, 0, [5<UNIX:[8->9]>, 6<UNIX:[9->8]>]",
+            &[
+                ("domain", "AF_UNIX"),
+                ("type", "SOCK_STREAM"),
+                ("protocol", "0"),
+                ("fd1", "5"),
+                ("object1", "UNIX:[8->9]"),
+                ("fd2", "6"),
+                ("object2", "UNIX:[9->8]"),
+            ],
         );
         check("open", "", &[]);
         check("getpid", "", &[]);
