@@ -45,7 +45,7 @@ impl Bucket {
         if !is_on("aws_skip_signature") && !KEYS.iter().any(|key| option(key).is_some()) {
             return Err(Problem::new(
                 format!("there are no keys for `s3://{}`", spec.name),
-                "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY (`eval \"$(aws configure export-credentials --format env)\"`), or AWS_SKIP_SIGNATURE=true for what everyone may read",
+                "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY (`eval \"$(aws configure export-credentials --format env)\"`), or AWS_PROFILE, or AWS_SKIP_SIGNATURE=true for what everyone may read",
             ));
         }
         let (_, host) = endpoint(spec)?;
@@ -141,9 +141,15 @@ pub(crate) fn below(error: &DataFusionError) -> Option<&object_store::Error> {
 
 const ENDPOINT: &str = "aws_endpoint_url";
 
+/// Option of a proxy on the way to it.
+const PROXY: &str = "proxy_url";
+
 /// Ports that the bucket is reached by.
 pub(crate) fn ports(spec: &BucketSpec) -> Result<Vec<u16>, Problem> {
     let mut ports = vec![endpoint(spec)?.0];
+    if let Some(proxy) = spec.options.get(PROXY) {
+        ports.push(port_and_host(proxy)?.0);
+    }
     if spec
         .options
         .keys()
@@ -157,9 +163,14 @@ pub(crate) fn ports(spec: &BucketSpec) -> Result<Vec<u16>, Problem> {
 
 /// Port and host of the endpoint.
 fn endpoint(spec: &BucketSpec) -> Result<(u16, String), Problem> {
-    let Some(url) = spec.options.get(ENDPOINT) else {
-        return Ok((HTTPS_PORT, String::new()));
-    };
+    match spec.options.get(ENDPOINT) {
+        Some(url) => port_and_host(url),
+        None => Ok((HTTPS_PORT, String::new())),
+    }
+}
+
+/// The same of a URL.
+fn port_and_host(url: &str) -> Result<(u16, String), Problem> {
     let (port, rest) = if let Some(rest) = url.strip_prefix("https://") {
         (HTTPS_PORT, rest)
     } else if let Some(rest) = url.strip_prefix("http://") {
@@ -278,6 +289,8 @@ mod tests {
                 "{url}"
             );
         }
+        let proxied = [("proxy_url", "http://proxy:3128")];
+        assert_eq!(ports(&spec(&proxied)).unwrap(), [443, 3128]);
         for url in ["example.org", "https://", "http://host:port", "ftp://host"] {
             assert!(ports(&spec(&[("aws_endpoint_url", url)])).is_err(), "{url}");
         }

@@ -209,6 +209,56 @@ fn a_bucket_gives_runs_back_byte_for_byte_and_answers_queries() {
 }
 
 #[test]
+fn keys_of_a_profile_and_a_proxy_lead_to_a_bucket() {
+    let (Some(program), Some(server)) = (recorded(), Server::start()) else {
+        return;
+    };
+    let home = program.work().join("home");
+    std::fs::create_dir_all(home.join(".aws")).expect("a folder");
+    let keys = format!(
+        "[lab]\naws_access_key_id = {}\naws_secret_access_key = {}\n",
+        server.key, server.secret
+    );
+    std::fs::write(home.join(".aws/credentials"), keys).expect("a file");
+    let config = format!(
+        "[profile lab]\nregion = us-east-1\nendpoint_url = {}\n",
+        server.url
+    );
+    std::fs::write(home.join(".aws/config"), config).expect("a file");
+    let run = |args: &[&str], variables: &[(&str, &str)]| {
+        let mut command = program.command(args);
+        command.env("HOME", &home);
+        for (name, value) in variables {
+            command.env(name, value);
+        }
+        command.output().expect("the program starts")
+    };
+    let push = ["runs", "push", "s3://lake/x", "@"];
+    let lab = ("AWS_PROFILE", "lab");
+    let output = run(&push, &[lab]);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+
+    // Only the proxy knows the server by this name: it is the server itself.
+    let far = ("AWS_ENDPOINT_URL", "http://s3.us-east-1.amazonaws.com");
+    let plain = ("AWS_ALLOW_HTTP", "true");
+    let proxy = ("http_proxy", server.url.as_str());
+    let sql = "select count(*) as n from runs";
+    let query = ["query", "--json", "--from", "s3://lake/x", sql];
+    let output = run(&query, &[lab, far, plain, proxy]);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    assert_eq!(rows_of(&text(&output.stdout))[0]["n"], 1);
+
+    for (variables, expect) in [
+        (&[][..], "there are no keys"),
+        (&[("AWS_PROFILE", "labs")], "there is no profile `labs`"),
+    ] {
+        let output = run(&push, variables);
+        let told = text(&output.stderr);
+        assert!(!output.status.success() && told.contains(expect), "{told}");
+    }
+}
+
+#[test]
 fn what_a_bucket_refuses_is_told() {
     let (Some(program), Some(server)) = (recorded(), Server::start()) else {
         return;

@@ -20,7 +20,11 @@ as_moto_does = IAMRequestBase._create_aws_request
 
 
 def as_it_was_sent(self):
-    self._path = request.environ["REQUEST_URI"].replace("+", "%20")
+    sent = request.environ["REQUEST_URI"].replace("+", "%20")
+    # A client that takes this server for a proxy sends the whole URL.
+    if sent.startswith("http://"):
+        sent = "/" + sent.split("/", 3)[3]
+    self._path = sent
     return as_moto_does(self)
 
 

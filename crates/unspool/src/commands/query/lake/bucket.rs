@@ -9,7 +9,7 @@ use anyhow::{Context as _, Result};
 use serde_json::{Value, json};
 use unspool_store::{Manifest, RunEntry, Store};
 
-use super::folder::{make_folder, same_folder};
+use super::folder::make_folder;
 use super::place::{Address, PARTS};
 use super::{Pushed, is_name};
 use crate::commands::query::engine::Engine;
@@ -217,16 +217,15 @@ impl<'a> Bucket<'a> {
         let there = self.list(&run)?;
         let manifest = format!("{run}/{MANIFEST}");
         if there.iter().any(|(path, _)| *path == manifest) {
-            let here = std::fs::read(folder.join(MANIFEST))
-                .with_context(|| format!("cannot read `{}`", folder.join(MANIFEST).display()))?;
-            let same = self.small(&[manifest])? == [here]
-                && there.len() == files.len()
-                && there.iter().all(|(path, bytes)| {
-                    let path = path
-                        .strip_prefix(&run)
-                        .and_then(|path| path.strip_prefix('/'));
-                    path.is_some_and(|path| files.get(path) == Some(bytes))
-                });
+            let files = there.into_iter().filter_map(|(path, bytes)| {
+                let file = path.strip_prefix(&run)?.strip_prefix('/')?;
+                Some((file.to_owned(), bytes))
+            });
+            let kept = Kept {
+                place: format!("runs/{place}"),
+                files: files.collect(),
+            };
+            let same = self.is_same(&kept, folder)?;
             return Ok(if same { Pushed::Before } else { Pushed::Other });
         }
         tables(&mut |table, file| {
@@ -284,6 +283,18 @@ impl<'a> Bucket<'a> {
         Ok(())
     }
 
+    /// Whether a folder has the same files: equal lengths, and the same manifest, in which the checksums of the tables stand.
+    fn is_same(&mut self, run: &Kept, folder: &Path) -> Result<bool> {
+        if files_of(folder)? != run.files {
+            return Ok(false);
+        }
+        let path = folder.join(MANIFEST);
+        let here =
+            std::fs::read(&path).with_context(|| format!("cannot read `{}`", path.display()))?;
+        let object = self.address.object(&format!("{}/{MANIFEST}", run.place));
+        Ok(self.small(&[object])? == [here])
+    }
+
     fn pull_one(&mut self, store: &Store, run: &Kept, id: &str) -> Result<&'static str> {
         let shown = format!("{}/{}", self.address.url(), run.place);
         if !is_name(id) || !run.files.keys().all(|file| is_file_of_a_run(file)) {
@@ -294,6 +305,14 @@ impl<'a> Bucket<'a> {
         }
         make_folder(store.root())?;
         let target = store.root().join(id);
+        if target.exists() {
+            // What is here need not be fetched to see that it is the same: the manifest has the checksums of its tables.
+            return if self.is_same(run, &target)? {
+                Ok("is there already")
+            } else {
+                Err(super::other_state(id))
+            };
+        }
         let part = store.root().join(format!(".{id}.part"));
         if part.exists() {
             std::fs::remove_dir_all(&part).with_context(|| {
@@ -308,16 +327,6 @@ impl<'a> Bucket<'a> {
             let to = part.join(file);
             make_folder(to.parent().unwrap_or(&part))?;
             self.get(&self.address.object(&format!("{}/{file}", run.place)), &to)?;
-        }
-        if target.exists() {
-            let same = same_folder(&part, &target)?;
-            std::fs::remove_dir_all(&part)
-                .with_context(|| format!("cannot remove `{}`", part.display()))?;
-            return if same {
-                Ok("is there already")
-            } else {
-                Err(super::other_state(id))
-            };
         }
         std::fs::rename(&part, &target).with_context(|| {
             format!("cannot move `{}` to `{}`", part.display(), target.display())

@@ -11,6 +11,7 @@
 mod bucket;
 mod folder;
 pub(super) mod place;
+mod profile;
 
 use std::path::{Path, PathBuf};
 

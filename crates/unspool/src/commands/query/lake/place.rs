@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use anyhow::Result;
 use serde_json::{Value, json};
 
+use super::profile::{add_profile, add_proxy};
 use crate::failure::Failure;
 use crate::settings::Settings;
 
@@ -33,7 +34,7 @@ pub(crate) struct Address {
     pub(crate) lake: String,
     /// Which runs: patterns of host, day and id as they stand in names.
     pub(crate) runs: [String; PARTS],
-    /// Variables `AWS_*`, in lower case.
+    /// Variables `AWS_*`, in lower case, and what else leads to it.
     options: BTreeMap<String, String>,
 }
 
@@ -94,7 +95,7 @@ impl Address {
             name: name.to_owned(),
             lake,
             runs,
-            options: options(settings, endpoint),
+            options: options(settings, endpoint)?,
         })
     }
 
@@ -154,8 +155,8 @@ fn split(segments: &[&str]) -> (String, [String; PARTS]) {
     (lake.join("/"), runs)
 }
 
-/// Variables `AWS_*` of the environment; the endpoint that is told wins.
-fn options(settings: &Settings, endpoint: Option<&str>) -> BTreeMap<String, String> {
+/// Variables `AWS_*` of the environment, then what the profile and the variables of proxies say; the endpoint that is told wins.
+fn options(settings: &Settings, endpoint: Option<&str>) -> Result<BTreeMap<String, String>> {
     let mut options = BTreeMap::new();
     for variable in &settings.environment {
         let Ok(variable) = std::str::from_utf8(variable) else {
@@ -177,7 +178,18 @@ fn options(settings: &Settings, endpoint: Option<&str>) -> BTreeMap<String, Stri
     if let Some(endpoint) = endpoint {
         options.insert("aws_endpoint_url".to_owned(), endpoint);
     }
-    options
+    let variable = |name: &str| {
+        let mut variables = settings.environment.iter();
+        let value = variables.find_map(|variable| {
+            let rest = variable.strip_prefix(name.as_bytes())?;
+            rest.strip_prefix(b"=")
+        })?;
+        let value = std::str::from_utf8(value).ok()?;
+        (!value.is_empty()).then(|| value.to_owned())
+    };
+    add_profile(&mut options, &variable)?;
+    add_proxy(&mut options, &variable);
+    Ok(options)
 }
 
 #[cfg(test)]
