@@ -310,7 +310,7 @@ fn calls_of_old_versions_that_follow_no_grammar() {
          7 <... ???? resumed> ) = ? <unavailable>\n\
          7 <... open resumed> ) = 3\n\
          7 ???( <unavailable>) = ?\n",
-        "7 1 sigaction() = 0\n\
+        "7 1 sigaction(SIGBUS|{SIG_IGN, , {0x4010, [], SA_RESTART}, 0) = 0\n\
          7 2 execve(\"/bin/x\"|[\"x\"]|[/* 2 vars */]) = ?\n\
          7 3 ????() = ?\n\
          7 4 open(\"/etc/x\"|O_RDONLY) = 3\n\
@@ -350,6 +350,15 @@ fn quoted_and_indented_logs_are_read() {
         assert_eq!(lister.text, plain.text, "`{mark}`");
         assert!(stats.features.contains(feature), "`{mark}`");
     }
+}
+
+#[test]
+fn blanks_behind_lines_do_no_harm() {
+    check(
+        "7 read(3,  <unfinished ...>  \n8 close(4) = 0 \n7 <... read resumed> \"\", 1) = 0\t\n8 +++ exited with 0 +++  \n",
+        "8 2 close(4) = 0\n7 1 read(3|\"\"|1) = 0\n8 4 Exit(Exited(0))\n",
+        &[],
+    );
 }
 
 #[test]

@@ -160,6 +160,16 @@ fn mend_at(text: &[u8], close: usize) -> Option<(&[u8], &[u8], Tail<'_>)> {
     Some((args, output.strip_suffix(b"\n").unwrap_or(output), tail))
 }
 
+/// The arguments of a call whose thread was gone when strace came back to it: `futex(0x1, FUTEX_WAIT, 2, NULL
+/// <ptrace(SYSCALL):No such process>` (4.9 to 4.25), `close(3 <Cannot restart pid 7 with ptrace(SYSCALL): ...>`. A second half
+/// without a result may follow.
+fn given_up(text: &[u8]) -> Option<&[u8]> {
+    let at = memchr::memrchr(b'<', text)?;
+    let (args, mark) = text.split_at_checked(at)?;
+    let is_mark = mark.starts_with(b"<ptrace(") || mark.starts_with(b"<Cannot restart pid ");
+    (is_mark && mark.ends_with(b">")).then(|| args.trim_ascii_end())
+}
+
 /// The end of a call whose brackets do not match, as strace for Android 4 prints some:
 /// `sigaction(SIGSEGV, {SIG_DFL, , {0x4017dba1, [], 0}, 0) = 0`; and of one that strace knows nothing about, which before 4.7
 /// has no parenthesis: `????(= ? <unavailable>`.
@@ -272,12 +282,20 @@ impl Lines {
             }
             return Verdict::MoreFrom(at);
         }
+        if let Some(args) = given_up(text).filter(|_| is_cut) {
+            let tid = self.tid_of(prefix);
+            let time_ns = self.stamp(prefix.time, sink);
+            self.stats.half_lines += 1;
+            self.enter(tid, time_ns, name, args, sink);
+            return Verdict::Done;
+        }
         if is_cut && let Some((args, tail)) = odd_end(name, text) {
             let tid = self.tid_of(prefix);
             let time_ns = self.stamp(prefix.time, sink);
             self.stats.event_lines += 1;
-            let args = Args::new(args);
-            self.complete(tid, time_ns, CallName::from_bytes(name), &args, tail, sink);
+            let mut list = Args::new(&[]);
+            scan(args, &mut list, &mut false);
+            self.complete(tid, time_ns, CallName::from_bytes(name), &list, tail, sink);
             return Verdict::Done;
         }
         if is_cut && self.may_begin(prefix) {
@@ -343,6 +361,14 @@ impl Lines {
             }
         }
         let mended = mended.or_else(|| mend_at(half.text, half.closed_at?));
+        if let Some(text) = given_up(half.text).filter(|_| is_cut)
+            && let Some(tail) = tail::parse(b"= ?")
+        {
+            let mut args = Args::new(&[]);
+            scan(text, &mut args, &mut false);
+            self.joined(time, tid, half, &args, tail, sink);
+            return Verdict::Done;
+        }
         if let Some((text, output, tail)) = mended {
             self.output_inside(tid, half.start_ns, output, sink);
             let mut args = Args::new(&[]);
@@ -401,6 +427,7 @@ impl Lines {
             Verdict::Done => {}
             Verdict::More(_) | Verdict::Foreign
                 if !self.pending.is_empty() && self.mixed(line, sink) => {}
+            Verdict::More(_) | Verdict::Foreign if self.is_padded_half(line, sink) => {}
             Verdict::More(_) | Verdict::MoreFrom(_) if self.may_hold => {
                 self.hold(line, verdict);
             }
@@ -409,6 +436,15 @@ impl Lines {
                 self.foreign(line, sink);
             }
         }
+    }
+
+    /// A first half with blanks behind, as texts that were pasted have them. Gives whether it is one.
+    #[cold]
+    fn is_padded_half(&mut self, line: &[u8], sink: &mut dyn EventSink) -> bool {
+        let trimmed = line.trim_ascii_end();
+        trimmed.len() < line.len()
+            && trimmed.ends_with(b" ...>")
+            && self.read(trimmed, None, sink) == Verdict::Done
     }
 
     pub(super) fn hold(&mut self, line: &[u8], verdict: Verdict) {

@@ -87,3 +87,20 @@ fn a_detachment_ends_calls() {
         &[Reason::NeverResumed],
     );
 }
+
+#[test]
+fn calls_of_threads_that_were_gone_are_halves() {
+    check(
+        "[pid     7] brk(0x1819 <ptrace(SYSCALL):No such process>\n\
+         [pid     8] write(9, \"a <b>\", 5 <ptrace(SYSCALL):No such process>\n\
+         [pid     8] <... write resumed> )       = ?\n\
+         [pid     9] futex(0x1, FUTEX_WAIT, 2, NULL <unfinished ...>\n\
+         [pid     9] <... futex resumed>  <ptrace(SYSCALL):No such process>\n\
+         [pid     7] +++ killed by SIGKILL +++\n",
+        "8 2 write(9|\"a <b>\"|5) = ?\n\
+         9 4 futex(0x1|FUTEX_WAIT|2|NULL) = ?\n\
+         7 1 brk(0x1819) = unfinished\n\
+         7 6 Exit(Killed { signal: 9, core: false })\n",
+        &[Reason::NeverResumed],
+    );
+}
