@@ -20,6 +20,8 @@ usage: cargo xtask tidy                         check edges, licences, advisorie
        cargo xtask bench flow [--smoke]         replaying a log into flow and summary, against dockit
        cargo xtask bench export [--smoke]       writing timelines, flame graphs and graphs, against reading and Python
        cargo xtask bench diff [--smoke]         time of comparing runs, and where the causes of injected faults stand
+       cargo xtask bench diff --speed [EVENTS,NAMES]...
+                                                the time alone, of these pairs; runs that are there are used again
        cargo xtask bench query [--smoke]        six queries over 20 M events, against DuckDB on the same files
        cargo xtask bench record --peers [--rounds N] [--minutes N] [--workload NAME] [--recorder NAME] [--smoke]
                                                 cost and loss of every recorder and every installed peer";
@@ -46,6 +48,7 @@ fn main() -> ExitCode {
         ["bench", "export", "--smoke"] => bench::export::run(bench::Size::Smoke),
         ["bench", "query", "--smoke"] => bench::query::run(bench::Size::Smoke),
         ["bench", "diff"] => bench::diff::run(bench::Size::Full),
+        ["bench", "diff", "--speed", pairs @ ..] => bench::diff::run_speed(pairs),
         ["bench", "diff", "--smoke"] => bench::diff::run(bench::Size::Smoke),
         ["bench", "record", "--smoke"] => bench::record::run(bench::Size::Smoke),
         _ => Err(USAGE.to_owned()),

@@ -7,39 +7,77 @@ use std::process::{Command, Stdio};
 use super::super::flow::{Run, as_f64, measure};
 use super::super::{Size, folder, unspool};
 
-/// Events of a run, names of files in it, and how often the pair is compared: the least counts.
-const PAIRS: &[(u64, u64, usize)] = &[
-    (1_000_000, 200, 3),
-    (1_000_000, 119_000, 3),
-    (10_000_000, 200, 1),
+/// Two runs that are compared.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Pair {
+    /// Events of each.
+    events: u64,
+    /// Names of files in each.
+    names: u64,
+    /// How often the pair is compared: the least counts.
+    rounds: usize,
+}
+
+impl Pair {
+    const fn new(events: u64, names: u64, rounds: usize) -> Self {
+        Self {
+            events,
+            names,
+            rounds,
+        }
+    }
+
+    /// `1000000,200`: events and names of each run.
+    pub(super) fn parse(text: &str) -> Result<Self, String> {
+        let number = |text: &str| text.parse::<u64>().ok().filter(|number| *number > 0);
+        text.split_once(',')
+            .and_then(|(events, names)| Some(Self::new(number(events)?, number(names)?, 3)))
+            .ok_or_else(|| format!("`{text}` is no pair EVENTS,NAMES such as `1000000,200`"))
+    }
+}
+
+const PAIRS: &[Pair] = &[
+    Pair::new(1_000_000, 200, 3),
+    Pair::new(1_000_000, 119_000, 3),
+    Pair::new(10_000_000, 200, 1),
+    Pair::new(10_000_000, 119_000, 1),
 ];
-const PAIRS_SMOKE: &[(u64, u64, usize)] = &[(8_000, 50, 1), (8_000, 1_000, 1)];
+const PAIRS_SMOKE: &[Pair] = &[Pair::new(8_000, 50, 1), Pair::new(8_000, 1_000, 1)];
 /// Calls on one file.
 const CALLS: u64 = 4;
 
-/// Prints the figures.
+/// Prints the figures, of runs that are made anew.
 pub(super) fn run(size: Size) -> Result<(), String> {
     let folder = folder()?.join("diff");
     if folder.exists() {
         std::fs::remove_dir_all(&folder)
             .map_err(|error| format!("remove `{}`: {error}", folder.display()))?;
     }
+    compare(match size {
+        Size::Full => PAIRS,
+        Size::Smoke => PAIRS_SMOKE,
+    })
+}
+
+/// The same of these pairs, or the usual ones, with runs that are there.
+pub(super) fn run_again(pairs: &[Pair]) -> Result<(), String> {
+    compare(if pairs.is_empty() { PAIRS } else { pairs })
+}
+
+fn compare(pairs: &[Pair]) -> Result<(), String> {
+    let folder = folder()?.join("diff");
     std::fs::create_dir_all(&folder)
         .map_err(|error| format!("make `{}`: {error}", folder.display()))?;
     let binary = unspool()?;
     println!(
-        "{:<34} {:>8} {:>8} {:>12} {:>9}",
+        "{:<38} {:>8} {:>8} {:>12} {:>9}",
         "unspool diff of two runs", "wall s", "CPU s", "events/CPU s", "peak MB"
     );
-    let pairs = match size {
-        Size::Full => PAIRS,
-        Size::Smoke => PAIRS_SMOKE,
-    };
-    for (events, names, rounds) in pairs {
-        let before = import(&binary, &folder, *events, *names, 0)?;
-        let after = import(&binary, &folder, *events, *names, 1)?;
+    for pair in pairs {
+        let before = import(&binary, &folder, pair, 0)?;
+        let after = import(&binary, &folder, pair, 1)?;
         let mut best: Option<Run> = None;
-        for _ in 0..*rounds {
+        for _ in 0..pair.rounds {
             let mut command = Command::new(&binary);
             command.arg("diff").arg(&before).arg(&after);
             let run = measure(&mut command)?;
@@ -50,10 +88,10 @@ pub(super) fn run(size: Size) -> Result<(), String> {
         let Some(best) = best else { continue };
         let cpu = best.cpu.as_secs_f64().max(1e-9);
         println!(
-            "{:<34} {:>8.2} {cpu:>8.2} {:>12.0} {:>9.1}",
-            format!("{events} events, {names} names, each"),
+            "{:<38} {:>8.2} {cpu:>8.2} {:>12.0} {:>9.1}",
+            format!("{} events, {} names, each", pair.events, pair.names),
             best.wall.as_secs_f64(),
-            as_f64(2 * events) / cpu,
+            as_f64(2 * pair.events) / cpu,
             as_f64(best.peak_kilobytes) / 1024.0,
         );
     }
@@ -61,14 +99,12 @@ pub(super) fn run(size: Size) -> Result<(), String> {
 }
 
 /// Makes a run of a job that reads its files one after the other, again and again. Names of the second day are others.
-fn import(
-    binary: &Path,
-    folder: &Path,
-    events: u64,
-    names: u64,
-    day: u64,
-) -> Result<PathBuf, String> {
+fn import(binary: &Path, folder: &Path, pair: &Pair, day: u64) -> Result<PathBuf, String> {
+    let Pair { events, names, .. } = *pair;
     let run = folder.join(format!("run-{events}-{names}-{day}"));
+    if run.join("run.json").exists() {
+        return Ok(run);
+    }
     let failed =
         |what: &str, error: &dyn std::fmt::Display| format!("{what} `{}`: {error}", run.display());
     let mut child = Command::new(binary)
