@@ -41,7 +41,15 @@ impl Stored {
         Ok(self.world_and_architectures()?.0)
     }
 
-    /// The same, and by which architectures calls were made, as manifests name them.
+    /// Processes, resources and links; sessions, descriptors and accesses, which are most of a world, may be missing.
+    pub(crate) fn world_without_accesses(&self) -> Result<World> {
+        match &self.tables {
+            Some(tables) => Ok(tables.world_without_accesses().map_err(Failure::store)?),
+            None => self.world(),
+        }
+    }
+
+    /// The whole world, and by which architectures calls were made, as manifests name them.
     pub(crate) fn world_and_architectures(&self) -> Result<(World, Vec<String>)> {
         let Some(tables) = &self.tables else {
             let walked = self.walk(Retention::All, &mut Each(&mut |_| {}))?;

@@ -27,7 +27,7 @@ type Folder<'j> = ((u32, &'j [u8]), Vec<u32>);
 #[derive(Debug, Default)]
 pub(super) struct Families {
     all: Vec<Family>,
-    of: BTreeMap<(u32, u32), usize>,
+    of: Map<(u32, u32), usize>,
 }
 
 /// The files of one folder, or those of one form in it, that one role uses.

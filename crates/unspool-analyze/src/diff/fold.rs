@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use unspool_model::event::Outcome;
 use unspool_model::ids::{ProcessId, ResourceId, Tid};
-use unspool_model::map::Map;
+use unspool_model::map::{Map, Places, hash_of};
 use unspool_model::normalize::{Anchor, Context, Kind, Pattern};
 use unspool_model::step::{Step, StepKind};
 use unspool_model::world::{Image, LinkKind, Process, Resource, World};
@@ -17,6 +17,7 @@ use super::profile::{
     USES_MAX, Use, VALUES_MAX, Wait,
 };
 use super::roles::{Lineage, Stint, images_with_roles, label, parents_first};
+use super::uses::Uses;
 
 /// What a comparison knows of a run beside its steps.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -48,6 +49,15 @@ pub struct NameRules {
     pub anchor: Option<Anchor>,
 }
 
+impl NameRules {
+    /// Decides where the days of runs come from, as the first run says; nothing when that was decided before. Runs may be
+    /// folded side by side then.
+    pub fn decide(&mut self, world: &World, identity: &RunIdentity) {
+        self.anchor
+            .get_or_insert_with(|| super::names::anchor(world, identity));
+    }
+}
+
 /// Longest waiting that is kept for the descriptor that turns out to have been waited for.
 const THREADS_MAX: usize = 1 << 16;
 
@@ -58,7 +68,8 @@ pub struct Profiler {
     context: Context,
     stints: Vec<Vec<Stint>>,
     role_ids: BTreeMap<Lineage, u32>,
-    key_ids: Map<(KeyKind, Vec<u8>), u32>,
+    /// Keys by kind and normalised name.
+    key_ids: Places,
     /// Key of each resource.
     resource_keys: Vec<u32>,
     /// Keys of calls that name nothing, by place in the call table.
@@ -99,8 +110,8 @@ struct Pending {
 }
 
 impl Profiler {
-    /// Begins a fold. `world` knows everything of the run, as the tables of a closed run do.
-    pub fn new(world: &World, identity: &RunIdentity, rules: &mut NameRules) -> Self {
+    /// Begins a fold. `world` knows everything of the run, as the tables of a closed run do; its resources are taken out of it.
+    pub fn new(world: &mut World, identity: &RunIdentity, rules: &mut NameRules) -> Self {
         let context = context(world, identity, rules);
         let mut profiler = Self {
             profile: Profile {
@@ -117,7 +128,7 @@ impl Profiler {
             context,
             stints: vec![Vec::new(); world.processes.len()],
             role_ids: BTreeMap::new(),
-            key_ids: Map::default(),
+            key_ids: Places::default(),
             resource_keys: Vec::with_capacity(world.resources.len()),
             call_keys: Vec::new(),
             uses: Vec::new(),
@@ -138,7 +149,7 @@ impl Profiler {
                 profiler.process(process, world);
             }
         }
-        for resource in &world.resources {
+        for resource in std::mem::take(&mut world.resources) {
             let key = profiler.resource_key(resource);
             profiler.resource_keys.push(key);
         }
@@ -175,19 +186,9 @@ impl Profiler {
         if self.profile.start_ns > self.profile.end_ns {
             (self.profile.start_ns, self.profile.end_ns) = (0, 0);
         }
-        let mut places: Vec<((u32, u32), u32)> = self
-            .use_ids
-            .iter()
-            .map(|(pair, place)| (*pair, *place))
-            .collect();
-        places.sort_unstable();
-        self.profile.uses = places
-            .into_iter()
-            .filter_map(|(pair, place)| {
-                Some((pair, std::mem::take(self.uses.get_mut(place as usize)?)))
-            })
-            .collect();
-        for ((_, key), used) in &self.profile.uses {
+        let pairs = self.use_ids.iter().map(|(pair, place)| (*pair, *place));
+        self.profile.uses = Uses::new(pairs, std::mem::take(&mut self.uses));
+        for ((_, key), used) in self.profile.uses.iter() {
             let named = [
                 Group::Open,
                 Group::Query,
@@ -378,7 +379,7 @@ impl Profiler {
             self.move_time(role, waited, (key, Wait::Transfer), step);
         } else {
             // `select` without descriptors, or nothing came: the time went by and nothing was waited for.
-            let sleep = self.intern(KeyKind::Call, b"sleep".to_vec(), b"sleep");
+            let sleep = self.intern(KeyKind::Call, b"sleep".to_vec(), b"sleep".to_vec());
             self.move_time(role, waited, (sleep, Wait::Sleep), step);
         }
     }
@@ -474,7 +475,7 @@ impl Profiler {
 
     fn call_key(&mut self, step: &Step<'_>) -> u32 {
         let Some(call) = step.syscall else {
-            return self.intern(KeyKind::Call, step.name.to_vec(), step.name);
+            return self.intern(KeyKind::Call, step.name.to_vec(), step.name.to_vec());
         };
         let slot = usize::from(call.index());
         if self.call_keys.len() <= slot {
@@ -483,20 +484,29 @@ impl Profiler {
         if let Some(Some(key)) = self.call_keys.get(slot) {
             return *key;
         }
-        let key = self.intern(KeyKind::Call, family(step.name).to_vec(), step.name);
+        let key = self.intern(
+            KeyKind::Call,
+            family(step.name).to_vec(),
+            step.name.to_vec(),
+        );
         if let Some(place) = self.call_keys.get_mut(slot) {
             *place = Some(key);
         }
         key
     }
 
-    fn intern(&mut self, kind: KeyKind, name: Vec<u8>, raw: &[u8]) -> u32 {
-        let next = u32::try_from(self.profile.keys.len()).unwrap_or(u32::MAX);
-        let key = *self.key_ids.entry((kind, name.clone())).or_insert(next);
+    fn intern(&mut self, kind: KeyKind, name: Vec<u8>, raw: Vec<u8>) -> u32 {
+        let keys = &mut self.profile.keys;
+        let next = u32::try_from(keys.len()).unwrap_or(u32::MAX);
+        let hash = hash_of(&(kind, name.as_slice()));
+        let key = self.key_ids.get_or_insert(hash, next, |place| {
+            keys.get(place as usize)
+                .is_some_and(|key| key.kind == kind && key.name == name)
+        });
         if key == next {
-            self.profile.keys.push(Key {
+            keys.push(Key {
                 name,
-                raw: raw.to_vec(),
+                raw,
                 kind,
                 ..Key::default()
             });
@@ -534,17 +544,17 @@ impl Profiler {
         place as usize
     }
 
-    fn resource_key(&mut self, resource: &Resource) -> u32 {
-        let (kind, name) = key_name(resource, &self.context);
-        let (name, changes) = match name {
-            Name::Done(name) => (name, Vec::new()),
+    fn resource_key(&mut self, resource: Resource) -> u32 {
+        let (kind, name) = key_name(&resource, &self.context);
+        let name = match name {
+            Name::Done(name) => name,
             Name::Raw(how, raw) => {
-                let normalized = self.context.normalize(how, &raw);
-                (normalized.text, normalized.changes)
+                let normalized = self.context.normalize(how, raw);
+                self.profile.note(normalized.changes, &resource.name);
+                normalized.text
             }
         };
-        self.profile.note(changes, &resource.name);
-        let key = self.intern(kind, name, &resource.name);
+        let key = self.intern(kind, name, resource.name);
         if let Some(found) = self.profile.keys.get_mut(key as usize) {
             found.resources += 1;
             let is_only = found.resources == 1;

@@ -4,11 +4,12 @@ use std::borrow::Cow;
 use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
 
-use unspool_model::map::{Map, Set};
+use unspool_model::map::{Map, Places, hash_of};
 use unspool_model::normalize::learn;
 
 use super::pools::Pools;
 use super::profile::{Key, KeyKind, Profile, Role, Use};
+use super::uses::{JointUses, Pair};
 
 /// The runs side by side; the last one is the one that is asked about.
 pub(super) struct Joint<'p> {
@@ -16,13 +17,13 @@ pub(super) struct Joint<'p> {
     pub(super) roles: Vec<JointRole>,
     pub(super) keys: Vec<JointKey<'p>>,
     /// By role and key: what each run did.
-    pub(super) uses: BTreeMap<(u32, u32), Vec<Option<&'p Use>>>,
-    /// By key: roles.
-    pub(super) users: Vec<Vec<u32>>,
+    pub(super) uses: JointUses<'p>,
     /// What was learnt: name before, name in the subject.
     pub(super) learnt: Vec<(Vec<u8>, Vec<u8>)>,
     /// Files of one form in one folder, counted in each run.
     families: OnceCell<Map<Vec<u8>, Vec<u64>>>,
+    /// By joint key and run: the run's number of it.
+    key_sides: Vec<Option<u32>>,
     /// Joint numbers of the roles and keys of each run.
     role_maps: Vec<Vec<u32>>,
     key_maps: Vec<Vec<u32>>,
@@ -47,7 +48,6 @@ pub(super) struct JointRole {
 pub(super) struct JointKey<'p> {
     pub(super) name: Cow<'p, [u8]>,
     pub(super) kind: KeyKind,
-    pub(super) sides: Vec<Option<u32>>,
 }
 
 impl<'p> Joint<'p> {
@@ -56,10 +56,10 @@ impl<'p> Joint<'p> {
         let mut joint = Self {
             roles: Vec::new(),
             keys: Vec::new(),
-            uses: BTreeMap::new(),
-            users: Vec::new(),
+            uses: JointUses::default(),
             learnt: Vec::new(),
             families: OnceCell::new(),
+            key_sides: Vec::new(),
             role_maps: Vec::new(),
             key_maps: Vec::new(),
             folders: Vec::new(),
@@ -68,13 +68,7 @@ impl<'p> Joint<'p> {
         };
         let role_maps = joint.join_roles();
         let key_maps = joint.join_keys();
-        joint.uses = join_uses(&joint.runs, &role_maps, &key_maps);
-        joint.users = vec![Vec::new(); joint.keys.len()];
-        for (role, key) in joint.uses.keys() {
-            if let Some(users) = joint.users.get_mut(*key as usize) {
-                users.push(*role);
-            }
-        }
+        joint.uses = join_uses(&joint.runs, &role_maps, &key_maps, joint.keys.len());
         joint.parents(&role_maps);
         (joint.role_maps, joint.key_maps) = (role_maps, key_maps);
         joint
@@ -113,8 +107,13 @@ impl<'p> Joint<'p> {
     }
 
     pub(super) fn key_of(&self, joint: u32, side: usize) -> Option<&'p Key> {
-        let key = (*self.keys.get(joint as usize)?.sides.get(side)?)?;
+        let key = (*self.key_sides.get(self.key_side(joint, side))?)?;
         self.runs.get(side)?.keys.get(key as usize)
+    }
+
+    /// Where a run's number of a joint key stands in `key_sides`.
+    fn key_side(&self, joint: u32, side: usize) -> usize {
+        joint as usize * self.runs.len() + side
     }
 
     /// The key as the subject has it, or else a baseline.
@@ -139,12 +138,10 @@ impl<'p> Joint<'p> {
             }
             let joint = u32::try_from(place).unwrap_or(u32::MAX);
             let used = |side: usize| {
-                let users = self.users.get(place);
-                users.into_iter().flatten().any(|role| {
-                    self.uses
-                        .get(&(*role, joint))
-                        .and_then(|sides| sides.get(side).copied().flatten())
-                        .is_some_and(|used| used.effective() > 0)
+                let mut users = self.uses.of_key(joint);
+                users.any(|sides| {
+                    let used = sides.get(side).copied().flatten();
+                    used.is_some_and(|used| used.effective() > 0)
                 })
             };
             let used: Vec<u64> = (0..self.runs.len())
@@ -265,7 +262,8 @@ impl<'p> Joint<'p> {
 
     fn join_keys(&mut self) -> Vec<Vec<u32>> {
         let subject = self.subject();
-        let mut ids: Map<(KeyKind, Cow<'p, [u8]>), u32> = Map::default();
+        let names_of_subject = Names::of(self.runs[subject]);
+        let mut ids = Places::default();
         let mut maps = vec![Vec::new(); self.runs.len()];
         let order: Vec<usize> = std::iter::once(subject).chain(0..subject).collect();
         for side in order {
@@ -275,7 +273,7 @@ impl<'p> Joint<'p> {
             let names = if side == subject {
                 BTreeMap::new()
             } else {
-                let (mut names, folders) = learnt_names(run, self.runs[subject]);
+                let (mut names, folders) = learnt_names(run, &names_of_subject);
                 self.folders.push(folders);
                 names.append(&mut self.pools.names(run, self.runs[subject]));
                 names
@@ -295,16 +293,22 @@ impl<'p> Joint<'p> {
                         Cow::Owned(name.clone())
                     });
                 let next = u32::try_from(self.keys.len()).unwrap_or(u32::MAX);
-                let id = *ids.entry((class(key.kind), name.clone())).or_insert(next);
+                let hash = hash_of(&(class(key.kind), &*name));
+                let id = ids.get_or_insert(hash, next, |place| {
+                    self.keys.get(place as usize).is_some_and(|other| {
+                        class(other.kind) == class(key.kind) && other.name == name
+                    })
+                });
                 if id == next {
                     self.keys.push(JointKey {
                         name,
                         kind: key.kind,
-                        sides: vec![None; self.runs.len()],
                     });
+                    self.key_sides
+                        .resize(self.keys.len() * self.runs.len(), None);
                 }
-                if let Some(joint) = self.keys.get_mut(id as usize)
-                    && let Some(place_of) = joint.sides.get_mut(side)
+                let place_in_sides = self.key_side(id, side);
+                if let Some(place_of) = self.key_sides.get_mut(place_in_sides)
                     && place_of.is_none()
                 {
                     *place_of = u32::try_from(place).ok();
@@ -319,39 +323,22 @@ impl<'p> Joint<'p> {
     }
 }
 
-/// Joint role and key, and what each run did.
-type JointUse<'p> = ((u32, u32), Vec<Option<&'p Use>>);
-/// Names for look-up.
-type Names<'p> = Set<&'p [u8]>;
-
-/// By joint role and key: what each run did.
+/// By joint role and key: what each run did. What two keys of a run have become one for is told by the later.
 fn join_uses<'p>(
     runs: &[&'p Profile],
     role_maps: &[Vec<u32>],
     key_maps: &[Vec<u32>],
-) -> BTreeMap<(u32, u32), Vec<Option<&'p Use>>> {
-    let mut all: Vec<((u32, u32), usize, &Use)> = Vec::new();
+    keys: usize,
+) -> JointUses<'p> {
+    let mut all: Vec<(Pair, usize, &Use)> =
+        Vec::with_capacity(runs.iter().map(|run| run.uses.len()).sum());
     for (side, ((run, roles), keys)) in runs.iter().zip(role_maps).zip(key_maps).enumerate() {
         all.extend(run.uses.iter().filter_map(|((role, key), used)| {
             let place = (*roles.get(*role as usize)?, *keys.get(*key as usize)?);
             Some((place, side, used))
         }));
     }
-    // What two keys of a run have become one for is told by the later.
-    all.sort_by_key(|(place, side, _)| (*place, *side));
-    let mut uses: Vec<JointUse<'_>> = Vec::new();
-    for (place, side, used) in all {
-        if uses.last().is_none_or(|(last, _)| *last != place) {
-            uses.push((place, vec![None; runs.len()]));
-        }
-        if let Some((_, sides)) = uses.last_mut()
-            && let Some(slot) = sides.get_mut(side)
-        {
-            *slot = Some(used);
-        }
-    }
-    // From what is sorted, a map is made in one go.
-    uses.into_iter().collect()
+    JointUses::new(all, runs.len(), keys)
 }
 
 /// Relative names that are looked for among whole ones.
@@ -519,36 +506,68 @@ fn whole_names<'n>(from: &[&'n [u8]], to: &[&'n [u8]]) -> Vec<(&'n [u8], &'n [u8
     ours.chain(theirs).collect()
 }
 
-/// Names of keys of `run` (by place) as `subject` has them, where they differ by what can be learnt.
+/// Whether a key has a name that may be another one on another day.
+fn has_name(key: &Key) -> bool {
+    matches!(
+        key.kind,
+        KeyKind::File | KeyKind::Folder | KeyKind::LocalSocket | KeyKind::Device
+    ) || key.kind == KeyKind::Pipe && key.name.starts_with(b"/")
+}
+
+/// The names of the subject's keys, each once.
+struct Names<'p> {
+    names: Vec<&'p [u8]>,
+    places: Places,
+}
+
+impl<'p> Names<'p> {
+    fn of(subject: &'p Profile) -> Self {
+        let mut all = Self {
+            names: Vec::new(),
+            places: Places::default(),
+        };
+        for key in subject.keys.iter().filter(|key| has_name(key)) {
+            let name = key.name.as_slice();
+            let next = u32::try_from(all.names.len()).unwrap_or(u32::MAX);
+            let place = all.places.get_or_insert(hash_of(name), next, |place| {
+                all.names.get(place as usize) == Some(&name)
+            });
+            if place == next {
+                all.names.push(name);
+            }
+        }
+        all
+    }
+
+    /// Names that only `run` has, and those that it lacks, both sorted.
+    fn compare(&self, run: &'p Profile) -> (Vec<&'p [u8]>, Vec<&'p [u8]>) {
+        let mut lacks = vec![true; self.names.len()];
+        let mut only = Vec::new();
+        for key in run.keys.iter().filter(|key| has_name(key)) {
+            let name = key.name.as_slice();
+            let place = self.places.get(hash_of(name), |place| {
+                self.names.get(place as usize) == Some(&name)
+            });
+            match place.and_then(|place| lacks.get_mut(place as usize)) {
+                Some(lacks) => *lacks = false,
+                None => only.push(name),
+            }
+        }
+        only.sort_unstable();
+        only.dedup();
+        let lacked = self.names.iter().zip(lacks).filter(|(_, lacks)| *lacks);
+        let mut lacked: Vec<&[u8]> = lacked.map(|(name, _)| *name).collect();
+        lacked.sort_unstable();
+        (only, lacked)
+    }
+}
+
+/// Names of keys of `run` (by place) as the subject has them, where they differ by what can be learnt.
 fn learnt_names<'p>(
     run: &'p Profile,
-    subject: &'p Profile,
+    subject: &Names<'p>,
 ) -> (BTreeMap<usize, Vec<u8>>, Vec<learn::Renamed>) {
-    let is_name = |key: &&Key| {
-        matches!(
-            key.kind,
-            KeyKind::File | KeyKind::Folder | KeyKind::LocalSocket | KeyKind::Device
-        ) || key.kind == KeyKind::Pipe && key.name.starts_with(b"/")
-    };
-    let names = |profile: &'p Profile| -> Names<'p> {
-        profile
-            .keys
-            .iter()
-            .filter(|key| is_name(key))
-            .map(|key| key.name.as_slice())
-            .collect()
-    };
-    let (ours, theirs) = (names(run), names(subject));
-    let only = |one: &Names<'p>, other: &Names<'p>| -> Vec<&'p [u8]> {
-        let mut only: Vec<&[u8]> = one
-            .iter()
-            .filter(|name| !other.contains(*name))
-            .copied()
-            .collect();
-        only.sort_unstable();
-        only
-    };
-    let (from, to) = (only(&ours, &theirs), only(&theirs, &ours));
+    let (from, to) = subject.compare(run);
     if from.is_empty() || to.is_empty() {
         return (BTreeMap::new(), Vec::new());
     }
@@ -578,7 +597,7 @@ fn learnt_names<'p>(
         .keys
         .iter()
         .enumerate()
-        .filter(|(_, key)| is_name(key))
+        .filter(|(_, key)| has_name(key))
         .filter_map(|(place, key)| Some((place, renamed.get(key.name.as_slice())?.clone())))
         .collect();
     (names, folders)

@@ -31,6 +31,7 @@ mod siblings;
 mod telling;
 #[cfg(test)]
 mod tests;
+mod uses;
 mod words;
 
 pub use account::{TimeAccount, TimePart};

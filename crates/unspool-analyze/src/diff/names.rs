@@ -1,20 +1,20 @@
 //! What resources are called in every run, and what the names of a run depend on.
 
 use unspool_model::event::ClockKind;
-use unspool_model::normalize::{Context, DateCount, EPHEMERAL_PORT_MIN, Hashes, Kind};
+use unspool_model::normalize::{Anchor, Context, DateCount, EPHEMERAL_PORT_MIN, Hashes, Kind};
 use unspool_model::world::{Resource, ResourceKind, World};
 
 use super::fold::{NameRules, RunIdentity};
 use super::profile::KeyKind;
 
 /// A name that is ready, or one that has to be normalised.
-pub(super) enum Name {
+pub(super) enum Name<'r> {
     Done(Vec<u8>),
-    Raw(Kind, Vec<u8>),
+    Raw(Kind, &'r [u8]),
 }
 
 /// What a resource is called in every run.
-pub(super) fn key_name(resource: &Resource, context: &Context) -> (KeyKind, Name) {
+pub(super) fn key_name<'r>(resource: &'r Resource, context: &Context) -> (KeyKind, Name<'r>) {
     let path = if resource.is_temporary() {
         Kind::TemporaryPath
     } else {
@@ -29,9 +29,9 @@ pub(super) fn key_name(resource: &Resource, context: &Context) -> (KeyKind, Name
                 &socket.local
             };
             let name = if end.starts_with(b"/") || end.starts_with(b"@") {
-                end.clone()
+                end.as_slice()
             } else {
-                Vec::new()
+                &[]
             };
             if name.is_empty() {
                 return (
@@ -47,22 +47,27 @@ pub(super) fn key_name(resource: &Resource, context: &Context) -> (KeyKind, Name
         ResourceKind::Pipe if !resource.name.starts_with(b"/") => {
             (KeyKind::Pipe, Name::Done(b"pipe".to_vec()))
         }
-        ResourceKind::Pipe => (KeyKind::Pipe, Name::Raw(path, resource.name.clone())),
+        ResourceKind::Pipe => (KeyKind::Pipe, Name::Raw(path, &resource.name)),
         ResourceKind::Socket => (KeyKind::LocalSocket, Name::Done(b"socket".to_vec())),
-        ResourceKind::Directory => (KeyKind::Folder, Name::Raw(path, resource.name.clone())),
-        ResourceKind::Device => (KeyKind::Device, Name::Raw(path, resource.name.clone())),
+        ResourceKind::Directory => (KeyKind::Folder, Name::Raw(path, &resource.name)),
+        ResourceKind::Device => (KeyKind::Device, Name::Raw(path, &resource.name)),
         ResourceKind::Anonymous | ResourceKind::Memory | ResourceKind::Process => {
-            (KeyKind::Anonymous, Name::Raw(path, resource.name.clone()))
+            (KeyKind::Anonymous, Name::Raw(path, &resource.name))
         }
         // A folder that is only asked for is taken for a file, and for a folder once it is listed: one thing.
         ResourceKind::File | ResourceKind::Unknown => {
-            (KeyKind::File, Name::Raw(path, resource.name.clone()))
+            (KeyKind::File, Name::Raw(path, &resource.name))
         }
     }
 }
 
 /// The end that stays: of a client the other's address, of a server its own.
-fn internet(protocol: &str, local: &[u8], remote: &[u8], context: &Context) -> (KeyKind, Name) {
+fn internet(
+    protocol: &str,
+    local: &[u8],
+    remote: &[u8],
+    context: &Context,
+) -> (KeyKind, Name<'static>) {
     let named = |prefix: &str, address: &[u8]| {
         let mut name = prefix.as_bytes().to_vec();
         name.extend_from_slice(&context.address(address));
@@ -104,25 +109,9 @@ pub(super) fn context(world: &World, identity: &RunIdentity, rules: &mut NameRul
             .map(<[u8]>::to_vec)
             .unwrap_or_default()
     };
-    let start_ns = identity
-        .start_ns
-        .or(first.map(|process| process.start_ns))
-        .filter(|_| world.clock == ClockKind::Epoch);
-    let clock_days = start_ns.map(|ns| ns.div_euclid(86_400_000_000_000));
-    let mut dates = DateCount::default();
-    for process in world.iter_processes() {
-        for word in process
-            .images
-            .iter()
-            .filter(|image| !image.inherited)
-            .flat_map(|image| &image.argv)
-        {
-            dates.argument(word);
-        }
-    }
-    for resource in &world.resources {
-        dates.name(&resource.name);
-    }
+    let start_ns = start_ns(world, identity);
+    let clock_days = start_ns.map(days);
+    let dates = dates(world);
     let anchor = *rules.anchor.get_or_insert_with(|| dates.anchor(clock_days));
     let mut pids: Vec<u32> = world
         .iter_processes()
@@ -154,6 +143,44 @@ pub(super) fn context(world: &World, identity: &RunIdentity, rules: &mut NameRul
         patterns: rules.patterns.clone(),
         hashes: hashes(world),
     }
+}
+
+/// Where the day of a run comes from.
+pub(super) fn anchor(world: &World, identity: &RunIdentity) -> Anchor {
+    dates(world).anchor(start_ns(world, identity).map(days))
+}
+
+/// First time, as far as it is one of the calendar.
+fn start_ns(world: &World, identity: &RunIdentity) -> Option<i64> {
+    let first = world.iter_processes().next();
+    identity
+        .start_ns
+        .or(first.map(|process| process.start_ns))
+        .filter(|_| world.clock == ClockKind::Epoch)
+}
+
+/// Days since the epoch.
+fn days(ns: i64) -> i64 {
+    ns.div_euclid(86_400_000_000_000)
+}
+
+/// The dates in the words of command lines and the names of files.
+fn dates(world: &World) -> DateCount {
+    let mut dates = DateCount::default();
+    for process in world.iter_processes() {
+        for word in process
+            .images
+            .iter()
+            .filter(|image| !image.inherited)
+            .flat_map(|image| &image.argv)
+        {
+            dates.argument(word);
+        }
+    }
+    for resource in &world.resources {
+        dates.name(&resource.name);
+    }
+    dates
 }
 
 /// What the names of files and the words of command lines show of hashes.

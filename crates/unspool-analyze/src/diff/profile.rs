@@ -8,6 +8,7 @@ use unspool_model::normalize::Change;
 use unspool_model::world::{Content, LinkKind};
 
 use super::messages::Messages;
+use super::uses::Uses;
 
 /// Distinct commands, values or users of one role that are kept.
 pub(super) const VALUES_MAX: usize = 256;
@@ -44,7 +45,7 @@ pub struct Profile {
     pub(super) roles: Vec<Role>,
     pub(super) keys: Vec<Key>,
     /// By role and key.
-    pub(super) uses: BTreeMap<(u32, u32), Use>,
+    pub(super) uses: Uses,
     pub(super) links: Vec<RoleLink>,
     /// What processes wrote for people, as far as it was recorded.
     pub(super) messages: Messages,

@@ -26,15 +26,18 @@ pub(super) fn find(joint: &Joint<'_>, out: &mut Vec<Finding>) {
     let families = Families::new(joint);
     families.find(joint, out);
     let touched = Touched::new(joint);
+    let compared = compared_baselines(joint);
+    let mut with_role: Vec<Option<&Use>> = Vec::new();
     for ((role, key), sides) in &joint.uses {
-        // What a new process does is part of its being new; a copy does what its maker would have done.
-        let copy = is_copy(joint, *role);
-        if (is_new(joint, *role) || is_gone(joint, *role)) && !copy {
-            continue;
-        }
         let Some((subject, baselines)) = sides.split_last() else {
             continue;
         };
+        let compared = compared.get(*role as usize).into_iter().flatten();
+        with_role.clear();
+        with_role.extend(compared.filter_map(|side| baselines.get(*side)));
+        if with_role.is_empty() {
+            continue;
+        }
         let place = Place {
             joint,
             role: *role,
@@ -42,21 +45,6 @@ pub(super) fn find(joint: &Joint<'_>, out: &mut Vec<Finding>) {
             touched,
             baselines,
         };
-        // A role that some baselines lack says nothing there.
-        let with_role: Vec<Option<&Use>> = baselines
-            .iter()
-            .enumerate()
-            .filter(|(side, _)| joint.role_of(*role, *side).is_some())
-            .map(|(_, used)| *used)
-            .collect();
-        let with_role = if with_role.is_empty() && copy {
-            baselines.to_vec()
-        } else {
-            with_role
-        };
-        if with_role.is_empty() || joint.role_of(*role, joint.subject()).is_none() {
-            continue;
-        }
         let present = with_role.iter().flatten().count();
         let family = families.of(*role, *key);
         match subject {
@@ -75,6 +63,29 @@ pub(super) fn find(joint: &Joint<'_>, out: &mut Vec<Finding>) {
             None => {}
         }
     }
+}
+
+/// By role, the baselines whose uses are compared with those of the subject; none where nothing is compared.
+fn compared_baselines(joint: &Joint<'_>) -> Vec<Vec<usize>> {
+    let compared = |role: u32| {
+        // What a new process does is part of its being new; a copy does what its maker would have done.
+        let copy = is_copy(joint, role);
+        if (is_new(joint, role) || is_gone(joint, role)) && !copy
+            || joint.role_of(role, joint.subject()).is_none()
+        {
+            return Vec::new();
+        }
+        // A role that some baselines lack says nothing there.
+        let with_role: Vec<usize> = (0..joint.subject())
+            .filter(|side| joint.role_of(role, *side).is_some())
+            .collect();
+        if with_role.is_empty() && copy {
+            return (0..joint.subject()).collect();
+        }
+        with_role
+    };
+    let roles = 0..u32::try_from(joint.roles.len()).unwrap_or(u32::MAX);
+    roles.map(compared).collect()
 }
 
 /// How far `now` is outside of what was before: the natural logarithm of the ratio, beyond `slack` and twice the
@@ -144,18 +155,9 @@ impl<'p> Place<'_, 'p> {
 
     /// Whether a baseline used it in any role, with success.
     pub(super) fn used_before_by_any(&self) -> bool {
-        let roles = self.joint.users.get(self.key as usize);
-        roles.into_iter().flatten().any(|role| {
-            self.joint
-                .uses
-                .get(&(*role, self.key))
-                .is_some_and(|sides| {
-                    sides
-                        .iter()
-                        .take(self.joint.subject())
-                        .flatten()
-                        .any(|used| used.effective() > 0)
-                })
+        self.joint.uses.of_key(self.key).any(|sides| {
+            let mut before = sides.iter().take(self.joint.subject()).flatten();
+            before.any(|used| used.effective() > 0)
         })
     }
 
@@ -482,17 +484,28 @@ impl<'p> Place<'_, 'p> {
         if matches!(self.kind(), KeyKind::Call | KeyKind::Anonymous) {
             return;
         }
-        let series = |get: fn(&Use) -> u64| -> Vec<u64> {
-            baselines.iter().map(|used| used.map_or(0, get)).collect()
-        };
-        let read = series(|used| used.bytes_read);
-        let written = series(|used| used.bytes_written);
         if contents::find(self, used, baselines, self.touched, out)
             || self.unanswered(used, baselines, out)
             || super::peers::find(self, used, baselines, out)
         {
             return;
         }
+        let amounts = |used: &Use| {
+            let connects = used.count(Group::Connect);
+            (used.bytes_read, used.bytes_written, connects)
+        };
+        let now = amounts(used);
+        if baselines
+            .iter()
+            .all(|used| used.is_some_and(|used| amounts(used) == now))
+        {
+            return;
+        }
+        let series = |get: fn(&Use) -> u64| -> Vec<u64> {
+            baselines.iter().map(|used| used.map_or(0, get)).collect()
+        };
+        let read = series(|used| used.bytes_read);
+        let written = series(|used| used.bytes_written);
         self.amount(used, "read", used.bytes_read, &read, 1.0, out);
         self.amount(used, "wrote", used.bytes_written, &written, 0.9, out);
         let connects = series(|used| used.count(Group::Connect));

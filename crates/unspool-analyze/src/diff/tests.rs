@@ -158,13 +158,13 @@ fn event(tracker: &mut Tracker, sink: &mut dyn StepSink, tid: u32, time_ns: i64,
 }
 
 fn profile(children: &[Child], first: u32, choices: &[usize]) -> Profile {
-    let world = track(children, first, choices, &mut Steps(None));
+    let mut world = track(children, first, choices, &mut Steps(None));
     let identity = RunIdentity {
         run: "run".to_owned(),
         complete: true,
         ..RunIdentity::default()
     };
-    let mut profiler = Profiler::new(&world, &identity, &mut NameRules::default());
+    let mut profiler = Profiler::new(&mut world, &identity, &mut NameRules::default());
     track(children, first, choices, &mut Steps(Some(&mut profiler)));
     profiler.finish(&world)
 }
@@ -275,12 +275,12 @@ fn reader(files: &[String], more: &[Act]) -> Profile {
         tracker.finish(sink);
         std::mem::take(tracker.world_mut())
     };
-    let world = feed(&mut Steps(None));
+    let mut world = feed(&mut Steps(None));
     let identity = RunIdentity {
         complete: true,
         ..RunIdentity::default()
     };
-    let mut profiler = Profiler::new(&world, &identity, &mut NameRules::default());
+    let mut profiler = Profiler::new(&mut world, &identity, &mut NameRules::default());
     feed(&mut Steps(Some(&mut profiler)));
     profiler.finish(&world)
 }

@@ -110,6 +110,9 @@ const WEEKDAYS: [&[u8]; 7] = [
 
 /// The day of the week that `bytes` begins with as a whole word, `Mon` or `Monday`: its number from Monday, and the length.
 pub(super) fn weekday(bytes: &[u8]) -> Option<(i64, usize)> {
+    if !matches!(bytes.first(), Some(b'M' | b'T' | b'W' | b'F' | b'S')) {
+        return None;
+    }
     let len = bytes
         .iter()
         .take_while(|byte| byte.is_ascii_alphanumeric() || **byte == b'_')

@@ -43,8 +43,7 @@ pub(super) fn pass(context: &Context, kind: Kind, name: &[u8]) -> (Vec<u8>, Vec<
     let mut out = Vec::with_capacity(name.len());
     let mut changes = Vec::new();
     let mut at = 0;
-    let temporary =
-        kind == Kind::TemporaryPath || TEMPORARY.iter().any(|folder| find(name, folder));
+    let temporary = kind == Kind::TemporaryPath || is_in_temporary(name);
     while let Some(rest) = name.get(at..).filter(|rest| !rest.is_empty()) {
         if let Some(len) = placeholder(rest) {
             out.extend_from_slice(rest.get(..len).unwrap_or_default());
@@ -115,6 +114,14 @@ struct Place<'n> {
 
 /// What folders of temporary files end in.
 const TEMPORARY: [&[u8]; 4] = [b"tmp/", b"temp/", b"/dev/shm/", b"<TMPDIR>/"];
+
+/// Whether a folder of temporary files is in a name, in front of anything.
+fn is_in_temporary(name: &[u8]) -> bool {
+    name.iter().enumerate().any(|(at, byte)| {
+        let head = name.get(..=at).unwrap_or_default();
+        *byte == b'/' && TEMPORARY.iter().any(|folder| head.ends_with(folder))
+    })
+}
 
 impl Place<'_> {
     fn find(&self, rest: &[u8]) -> Option<Found> {
@@ -206,17 +213,19 @@ impl Place<'_> {
     }
 
     fn hash(&self, rest: &[u8]) -> Option<Found> {
-        if let Some(digits) = rest.strip_prefix(b"0x") {
+        if rest.first() == Some(&b'0')
+            && let Some(digits) = rest.strip_prefix(b"0x")
+        {
             let len = hex_len(digits);
             return (len >= 6 && ends_word(digits, len))
                 .then(|| Found::new(len + 2, *b"<ADDR>", Rule::Address))?;
         }
         // Nix: 32 characters of its own base 32, then the name that stays.
-        if self
-            .name
-            .get(..self.at)
-            .is_some_and(|before| before.ends_with(b"/nix/store/"))
-        {
+        let is_in_store = || {
+            let before = self.name.get(..self.at).unwrap_or_default();
+            before.ends_with(b"/nix/store/")
+        };
+        if self.before == Some(b'/') && is_in_store() {
             let len = rest
                 .iter()
                 .take_while(|byte| byte.is_ascii_alphanumeric())
@@ -388,7 +397,7 @@ impl Place<'_> {
 
     fn in_temporary_folder(&self) -> bool {
         let before = self.name.get(..self.at).unwrap_or_default();
-        self.temporary && TEMPORARY.iter().any(|folder| find(before, folder))
+        self.temporary && is_in_temporary(before)
     }
 
     /// Random parts: `tmp.Xk3fQ9aB2z`, `tmpab12cd_3`, `ccXk3fQ9.o`, `name.Xk3fQ9`.
@@ -472,6 +481,9 @@ impl Place<'_> {
     fn who(&self, rest: &[u8]) -> Option<Found> {
         let context = self.context;
         let whole = |word: &[u8]| -> Option<usize> {
+            if word.first() != rest.first() {
+                return None;
+            }
             let after = rest.strip_prefix(word).filter(|_| word.len() >= 4)?;
             after
                 .first()
@@ -481,12 +493,12 @@ impl Place<'_> {
         if let Some(len) = whole(&context.host) {
             return Found::new(len, *b"<HOST>", Rule::Host);
         }
+        let len = whole(&context.user)?;
         // Names such as `root` and `daemon` are folders and programs too.
         let common: [&[u8]; 6] = [b"root", b"daemon", b"nobody", b"user", b"mail", b"backup"];
         if common.contains(&context.user.as_slice()) {
             return None;
         }
-        let len = whole(&context.user)?;
         Found::new(len, *b"<USER>", Rule::User)
     }
 }
@@ -556,8 +568,4 @@ fn ends_word(bytes: &[u8], len: usize) -> bool {
         && bytes
             .get(len)
             .is_none_or(|byte| !byte.is_ascii_alphanumeric())
-}
-
-fn find(bytes: &[u8], part: &[u8]) -> bool {
-    bytes.windows(part.len()).any(|window| window == part)
 }

@@ -162,21 +162,19 @@ impl Tables {
     }
 
     fn read_resources(&self, strings: &Strings, world: &mut World) -> Result<()> {
-        let mut resources = Vec::new();
         self.each(TableId::Resources, |table, batch| {
             let rows = ResourceReader::new(batch).map_err(|name| wrong_column(table, name))?;
+            world.resources.reserve(batch.num_rows());
             for at in 0..batch.num_rows() {
                 let resource = resource_of(table, strings, &rows.row(at))?;
-                place(table, &mut resources, resource.id.index(), resource)?;
+                // They are written in the order of their ids, at the end of the run.
+                if resource.id.index() != world.resources.len() {
+                    return Err(StoreError::damaged(&table.path, "ids are not dense"));
+                }
+                world.resources.push(resource);
             }
             Ok(())
-        })?;
-        // Ids are dense, so that none is missing when each is there once.
-        world.resources = resources
-            .into_iter()
-            .map_while(|resource| resource.map(|resource| *resource))
-            .collect();
-        Ok(())
+        })
     }
 
     /// By resource, the id of the name that stands for it in arguments.

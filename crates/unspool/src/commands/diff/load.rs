@@ -1,21 +1,111 @@
 //! Runs as the comparison wants them: folded.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{Sender, channel};
+
 use anyhow::Result;
 use unspool_analyze::diff::{NameRules, Profile, Profiler, RunIdentity};
 use unspool_export::untrusted::unescape;
+use unspool_model::step::Step;
+use unspool_model::world::World;
 use unspool_store::{Manifest, RunEntry, RunReader, RunState};
 
 use crate::stored::Stored;
 
-/// Opens a run and folds it.
-pub(super) fn profile(entry: &RunEntry, rules: &mut NameRules) -> Result<Profile> {
-    let run = Stored::open(&entry.folder)?;
-    let identity = identity(&run.reader);
-    let world = run.world()?;
-    let mut profiler = Profiler::new(&world, &identity, rules);
-    let with_args = has_more_in_arguments(run.reader.manifest());
-    run.each_step(with_args, &mut |step| profiler.step(step))?;
-    Ok(profiler.finish(&world))
+/// Opens and folds runs, two at a time. The first one decides where the days of all runs come from.
+pub(super) fn profiles(entries: &[&RunEntry], rules: NameRules) -> Result<Vec<Profile>> {
+    let Some((first, rest)) = entries.split_first() else {
+        return Ok(Vec::new());
+    };
+    let next = AtomicUsize::new(0);
+    std::thread::scope(|scope| {
+        let (decided, rules_of_first) = channel();
+        let helper = std::thread::Builder::new()
+            .name("fold".to_owned())
+            .spawn_scoped(scope, || {
+                let rules_of_first = rules_of_first;
+                fold_rest(rest, &next, || rules_of_first.recv().ok())
+            });
+        let first = fold_first(first, rules, &decided);
+        drop(decided);
+        let (first, rules) = first?;
+        let mut folded = fold_rest(rest, &next, || Some(rules.clone()));
+        // Without a second thread all were folded here.
+        if let Ok(helper) = helper {
+            folded.extend(helper.join().expect("a fold does not panic"));
+        }
+        folded.sort_by_key(|(place, _)| *place);
+        let rest = folded.into_iter().map(|(_, profile)| profile);
+        std::iter::once(Ok(first)).chain(rest).collect()
+    })
+}
+
+/// Folds the first run, and tells what it decided for the others.
+fn fold_first(
+    entry: &RunEntry,
+    mut rules: NameRules,
+    decided: &Sender<NameRules>,
+) -> Result<(Profile, NameRules)> {
+    let run = Opened::of(entry)?;
+    rules.decide(&run.world, &run.identity);
+    // Nobody listens when there is no second thread.
+    drop(decided.send(rules.clone()));
+    Ok((run.fold(&mut rules.clone())?, rules))
+}
+
+/// Folds runs of which no other thread has begun with, until one fails: those before it were begun, so that the first error
+/// in the order of the runs is always the same.
+fn fold_rest(
+    rest: &[&RunEntry],
+    next: &AtomicUsize,
+    rules: impl Fn() -> Option<NameRules>,
+) -> Vec<(usize, Result<Profile>)> {
+    let mut folded = Vec::new();
+    let mut decided = None;
+    loop {
+        let place = next.fetch_add(1, Ordering::Relaxed);
+        let Some(entry) = rest.get(place) else {
+            return folded;
+        };
+        let run = Opened::of(entry);
+        decided = decided.or_else(&rules);
+        // The first run failed, and says why.
+        let Some(rules) = &mut decided else {
+            return folded;
+        };
+        let profile = run.and_then(|run| run.fold(rules));
+        let failed = profile.is_err();
+        folded.push((place, profile));
+        if failed {
+            return folded;
+        }
+    }
+}
+
+/// A run, with all that is known of it beside its steps.
+struct Opened {
+    run: Stored,
+    world: World,
+    identity: RunIdentity,
+}
+
+impl Opened {
+    fn of(entry: &RunEntry) -> Result<Self> {
+        let run = Stored::open(&entry.folder)?;
+        Ok(Self {
+            world: run.world_without_accesses()?,
+            identity: identity(&run.reader),
+            run,
+        })
+    }
+
+    fn fold(mut self, rules: &mut NameRules) -> Result<Profile> {
+        let mut profiler = Profiler::new(&mut self.world, &self.identity, rules);
+        let with_args = has_more_in_arguments(self.run.reader.manifest());
+        let mut step = |step: &Step<'_>| profiler.step(step);
+        self.run.each_step(with_args, &mut step)?;
+        Ok(profiler.finish(&self.world))
+    }
 }
 
 /// Steps of an imported log up to which the answers of its stat calls are looked at.
