@@ -24,23 +24,182 @@ enum Act {
 struct Child {
     program: usize,
     files: Vec<(usize, i64)>,
+    others: Vec<Other>,
     fails: bool,
+}
+
+/// What a child does beside reading files; the numbers and names in it may be others in each run.
+#[derive(Clone, Copy, Debug)]
+enum Other {
+    /// Looks for a file that is not there.
+    Looks(usize),
+    /// Has no permission.
+    MayNot(usize),
+    /// Asks a server, from a port that the kernel chooses.
+    Asks(u8),
+    /// Makes and removes a temporary file.
+    Temporary(u8),
+    /// Tells of itself in a file by the number of its process.
+    PidFile,
+    /// Writes into a pipe that its parent made.
+    Pipe(i64),
+    Sleeps,
+    /// Works on the file of the day.
+    Daily,
+}
+
+fn other() -> impl Strategy<Value = Other> {
+    prop_oneof![
+        (0..4_usize).prop_map(Other::Looks),
+        (0..4_usize).prop_map(Other::MayNot),
+        (1..5_u8).prop_map(Other::Asks),
+        (0..3_u8).prop_map(Other::Temporary),
+        Just(Other::PidFile),
+        (1..9000_i64).prop_map(Other::Pipe),
+        Just(Other::Sleeps),
+        Just(Other::Daily),
+    ]
 }
 
 fn children() -> impl Strategy<Value = Vec<Child>> {
     let child = (
         0..4_usize,
         prop::collection::vec((0..6_usize, 1..5000_i64), 0..6),
+        prop::collection::vec(other(), 0..5),
     )
-        .prop_map(|(program, files)| Child {
+        .prop_map(|(program, files, others)| Child {
             program,
             files,
+            others,
             fails: false,
         });
     prop::collection::vec(child, 1..6)
 }
 
-fn acts(child: &Child) -> Vec<Act> {
+/// What differs from run to run though the job is the same.
+#[derive(Clone, Copy, Debug)]
+struct Day {
+    /// Number of the first process.
+    first: u32,
+    /// Days since the first run.
+    later: u32,
+    /// Whether the recorder names what descriptors stand for.
+    shows_paths: bool,
+}
+
+impl Day {
+    const FIRST: Self = Self {
+        first: 1000,
+        later: 0,
+        shows_paths: false,
+    };
+
+    fn pid(self, place: usize) -> u32 {
+        self.first + 7 * (u32::try_from(place).unwrap_or(0) + 1)
+    }
+
+    fn start_ns(self) -> i64 {
+        1_763_600_000_000_000_000 + i64::from(self.later) * 86_400_000_000_000
+    }
+
+    /// A descriptor as the recorder prints it.
+    fn fd(self, number: u8, name: &str) -> String {
+        if self.shows_paths {
+            format!("{number}<{name}>")
+        } else {
+            number.to_string()
+        }
+    }
+}
+
+fn call(name: &'static str, words: &[&str], outcome: Outcome) -> Act {
+    let words = words.iter().map(|word| (*word).to_owned()).collect();
+    Act::Call(name, words, outcome)
+}
+
+const GOOD: Outcome = Outcome::Returned(0);
+
+/// The calls of what a child does beside reading files.
+fn other_acts(other: Other, pid: u32, day: Day) -> Vec<Act> {
+    let letter = |number: usize| char::from(b'a' + u8::try_from(number).unwrap_or(0));
+    let fails = |path: String, errno: Errno| {
+        let words = ["AT_FDCWD", &path, "O_RDONLY"];
+        vec![call("openat", &words, Outcome::Failed(errno))]
+    };
+    match other {
+        Other::Looks(file) => fails(format!("\"/etc/job/{}.conf\"", letter(file)), Errno::ENOENT),
+        Other::MayNot(file) => fails(format!("\"/srv/closed/{}.key\"", letter(file)), Errno(13)),
+        Other::Asks(host) => asks(host, pid, day),
+        Other::Temporary(kind) => {
+            let name = temporary_name(kind, pid, day);
+            let mut acts = writes(&name, day);
+            acts.push(call("unlink", &[&format!("\"{name}\"")], GOOD));
+            acts
+        }
+        Other::PidFile => writes(&format!("/run/job/{pid}.pid"), day),
+        Other::Pipe(bytes) => {
+            let fd = day.fd(1, &format!("pipe:[{}]", pid * 11));
+            let words = [fd.as_str(), "\"\"", "9000"];
+            vec![call("write", &words, Outcome::Returned(bytes))]
+        }
+        Other::Sleeps => vec![call(
+            "nanosleep",
+            &["{tv_sec=0, tv_nsec=1000}", "NULL"],
+            GOOD,
+        )],
+        Other::Daily => {
+            let name = format!("/data/out/2025-11-{:02}/sums-{pid}.csv", 20 + day.later);
+            writes(&name, day)
+        }
+    }
+}
+
+fn writes(name: &str, day: Day) -> Vec<Act> {
+    let path = format!("\"{name}\"");
+    let open = ["AT_FDCWD", &path, "O_WRONLY|O_CREAT|O_EXCL", "0600"];
+    let fd = day.fd(3, name);
+    vec![
+        call("openat", &open, Outcome::Returned(3)),
+        call("write", &[&fd, "\"\"", "40"], Outcome::Returned(40)),
+        call("close", &[&fd], GOOD),
+    ]
+}
+
+fn asks(host: u8, pid: u32, day: Day) -> Vec<Act> {
+    let port = 33_000 + (pid * 31) % 20_000;
+    let new = day.fd(4, &format!("socket:[{}]", pid * 3));
+    let fd = day.fd(4, &format!("TCP:[10.0.0.9:{port}->10.0.0.{host}:443]"));
+    let to = format!(
+        "{{sa_family=AF_INET, sin_port=htons(443), sin_addr=inet_addr(\"10.0.0.{host}\")}}"
+    );
+    let made = ["AF_INET", "SOCK_STREAM", "IPPROTO_TCP"];
+    let sent = [fd.as_str(), "\"\"", "90", "0", "NULL", "0"];
+    let received = [fd.as_str(), "\"\"", "4096", "0", "NULL", "NULL"];
+    vec![
+        call("socket", &made, Outcome::Returned(4)),
+        call("connect", &[&new, &to, "16"], GOOD),
+        call("sendto", &sent, Outcome::Returned(90)),
+        call("recvfrom", &received, Outcome::Returned(700)),
+        call("close", &[&fd], GOOD),
+    ]
+}
+
+/// As Python and `mktemp` make them, and a folder by the number of the process.
+fn temporary_name(kind: u8, pid: u32, day: Day) -> String {
+    let letters = b"abcdefghijklmnopqrstuvwxyz0123456789";
+    let seed = u64::from(pid) * 7919 + u64::from(day.later) * 104_729;
+    let random: String = (0..8_u32)
+        .map(|place| usize::try_from((seed >> (place * 3)) % 36).unwrap_or(0))
+        .map(|at| char::from(letters[at]))
+        .collect();
+    match kind {
+        0 => format!("/tmp/tmp{random}"),
+        1 => format!("/tmp/tmp.X{random}9"),
+        _ => format!("/tmp/job-{pid}/spool"),
+    }
+}
+
+fn acts(child: &Child, pid: u32, day: Day) -> Vec<Act> {
     let program = format!(
         "/usr/bin/tool{}",
         char::from(b'a' + u8::try_from(child.program).unwrap_or(0))
@@ -57,14 +216,19 @@ fn acts(child: &Child) -> Vec<Act> {
     )];
     for (file, bytes) in &child.files {
         let path = format!(
-            "\"/data/file-{}.csv\"",
+            "/data/file-{}.csv",
             char::from(b'a' + u8::try_from(*file).unwrap_or(0))
         );
-        let open = ["AT_FDCWD".to_owned(), path, "O_RDONLY".to_owned()];
+        let fd = day.fd(3, &path);
+        let quoted = format!("\"{path}\"");
+        let open = ["AT_FDCWD".to_owned(), quoted, "O_RDONLY".to_owned()];
         acts.push(call("openat", &open, Outcome::Returned(3)));
-        let read = ["3".to_owned(), "\"\"".to_owned(), "9999".to_owned()];
+        let read = [fd.clone(), "\"\"".to_owned(), "9999".to_owned()];
         acts.push(call("read", &read, Outcome::Returned(*bytes)));
-        acts.push(call("close", &["3".to_owned()], Outcome::Returned(0)));
+        acts.push(call("close", &[fd], Outcome::Returned(0)));
+    }
+    for other in &child.others {
+        acts.extend(other_acts(*other, pid, day));
     }
     if child.fails {
         let open = [
@@ -88,8 +252,8 @@ impl StepSink for Steps<'_> {
     }
 }
 
-/// Tracks the job with process numbers from `first` on, in an order that `choices` decides.
-fn track(children: &[Child], first: u32, choices: &[usize], sink: &mut dyn StepSink) -> World {
+/// Tracks the job of a day, in an order that `choices` decides.
+fn track(children: &[Child], day: Day, choices: &[usize], sink: &mut dyn StepSink) -> World {
     let mut tracker = Tracker::new(Retention::All, TrackContext::default());
     tracker.world_mut().clock = ClockKind::Epoch;
     let root = Act::Call(
@@ -101,21 +265,21 @@ fn track(children: &[Child], first: u32, choices: &[usize], sink: &mut dyn StepS
         ],
         Outcome::Returned(0),
     );
-    let mut time_ns = 1_763_600_000_000_000_000;
+    let mut time_ns = day.start_ns();
     let mut feed = |tid: u32, act: &Act| {
         time_ns += 10_000;
         event(&mut tracker, sink, tid, time_ns, act);
     };
+    let (first, pid) = (day.first, |place: usize| day.pid(place));
     feed(first, &root);
-    let pid = |place: usize| first + 7 * (u32::try_from(place).unwrap_or(0) + 1);
     for place in 0..children.len() {
         let fork = Act::Call("fork", Vec::new(), Outcome::Returned(i64::from(pid(place))));
         feed(first, &fork);
     }
     let mut queues: Vec<(usize, std::vec::IntoIter<Act>)> = children
         .iter()
-        .map(|child| acts(child).into_iter())
         .enumerate()
+        .map(|(place, child)| (place, acts(child, pid(place), day).into_iter()))
         .collect();
     let mut choices = choices.iter().copied().cycle();
     while !queues.is_empty() {
@@ -157,15 +321,17 @@ fn event(tracker: &mut Tracker, sink: &mut dyn StepSink, tid: u32, time_ns: i64,
     tracker.event(&Event { time_ns, tid, kind }, sink);
 }
 
-fn profile(children: &[Child], first: u32, choices: &[usize]) -> Profile {
-    let mut world = track(children, first, choices, &mut Steps(None));
+fn profile(children: &[Child], day: Day, choices: &[usize]) -> Profile {
+    let mut world = track(children, day, choices, &mut Steps(None));
+    let recorder = if day.shows_paths { "ptrace" } else { "strace" };
     let identity = RunIdentity {
         run: "run".to_owned(),
+        recorder: recorder.to_owned(),
         complete: true,
         ..RunIdentity::default()
     };
     let mut profiler = Profiler::new(&mut world, &identity, &mut NameRules::default());
-    track(children, first, choices, &mut Steps(Some(&mut profiler)));
+    track(children, day, choices, &mut Steps(Some(&mut profiler)));
     profiler.finish(&world)
 }
 
@@ -173,16 +339,32 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
     #[test]
-    fn numbers_and_interleaving_do_not_matter(
+    fn numbers_days_and_interleaving_do_not_matter(
+        children in children(),
+        first in 400..30_000_u32,
+        later in 0..5_u32,
+        one in prop::collection::vec(0..8_usize, 1..30),
+        other in prop::collection::vec(0..8_usize, 1..30),
+    ) {
+        let before = profile(&children, Day::FIRST, &one);
+        let after = profile(&children, Day { first, later, shows_paths: false }, &other);
+        let difference = compare(&[&before], &after);
+        prop_assert!(difference.findings.is_empty(), "{:#?}", difference.findings);
+        prop_assert_eq!(difference.time.unexplained_ns, 0);
+    }
+
+    #[test]
+    fn what_a_recorder_shows_of_descriptors_does_not_matter(
         children in children(),
         first in 400..30_000_u32,
         one in prop::collection::vec(0..8_usize, 1..30),
         other in prop::collection::vec(0..8_usize, 1..30),
+        turned in any::<bool>(),
     ) {
-        let before = profile(&children, 1000, &one);
-        let after = profile(&children, first, &other);
+        let before = profile(&children, Day { shows_paths: turned, ..Day::FIRST }, &one);
+        let after = profile(&children, Day { first, later: 1, shows_paths: !turned }, &other);
         let difference = compare(&[&before], &after);
-        prop_assert!(difference.findings.is_empty(), "{:#?}", difference.findings);
+        prop_assert!(!difference.is_different(), "{:#?}", difference.findings);
         prop_assert_eq!(difference.time.unexplained_ns, 0);
     }
 
@@ -190,11 +372,15 @@ proptest! {
     fn a_run_does_not_differ_from_itself(
         children in children(),
         choices in prop::collection::vec(0..8_usize, 1..30),
+        shows_paths in any::<bool>(),
     ) {
-        let run = profile(&children, 1000, &choices);
+        let run = profile(&children, Day { shows_paths, ..Day::FIRST }, &choices);
         let difference = compare(&[&run], &run);
         prop_assert!(difference.findings.is_empty(), "{:#?}", difference.findings);
         prop_assert!(difference.time.parts.is_empty());
+        // The same with several baselines.
+        let difference = compare(&[&run, &run, &run], &run);
+        prop_assert!(difference.findings.is_empty(), "{:#?}", difference.findings);
     }
 
     #[test]
@@ -204,11 +390,11 @@ proptest! {
         first in 400..30_000_u32,
         choices in prop::collection::vec(0..8_usize, 1..30),
     ) {
-        let before = profile(&children, 1000, &[0]);
+        let before = profile(&children, Day::FIRST, &[0]);
         let mut faulty = children;
         let victim = victim % faulty.len();
         faulty[victim].fails = true;
-        let after = profile(&faulty, first, &choices);
+        let after = profile(&faulty, Day { first, ..Day::FIRST }, &choices);
         let difference = compare(&[&before], &after);
         let cause = difference.findings.first();
         prop_assert_eq!(cause.map(|cause| cause.kind), Some(FindingKind::FileMissing));
@@ -224,14 +410,15 @@ fn several_baselines_take_their_noise_away() {
         vec![Child {
             program: 0,
             files: vec![(0, bytes)],
+            others: Vec::new(),
             fails: false,
         }]
     };
     let runs: Vec<Profile> = [400_000, 1_000, 90_000]
         .into_iter()
-        .map(|bytes| profile(&child(bytes), 1000, &[0]))
+        .map(|bytes| profile(&child(bytes), Day::FIRST, &[0]))
         .collect();
-    let subject = profile(&child(30_000), 1000, &[0]);
+    let subject = profile(&child(30_000), Day::FIRST, &[0]);
     let one = compare(&[&runs[1]], &subject);
     assert_eq!(
         one.findings[0].kind,

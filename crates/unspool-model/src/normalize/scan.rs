@@ -420,6 +420,13 @@ impl Place<'_> {
         if !ends || len < 6 {
             return None;
         }
+        // Python's tempfile: `tmp` and eight of a-z, 0-9 and _; gcc: `cc` and six.
+        if word.starts_with(b"tmp") && len == 11 {
+            return Found::new(len, *b"tmp<TMP>", Rule::Temporary);
+        }
+        if word.starts_with(b"cc") && len == 8 && matches!(rest.get(8), None | Some(b'.')) {
+            return Found::new(len, *b"cc<TMP>", Rule::Temporary);
+        }
         // What a run makes and removes in a folder for such things has a name by chance.
         let chance = word
             .iter()
@@ -432,13 +439,6 @@ impl Place<'_> {
             && rest.get(len).is_none()
         {
             return Found::new(len, *b"<TMP>", Rule::Temporary);
-        }
-        // Python's tempfile: `tmp` and eight of a-z, 0-9 and _; gcc: `cc` and six.
-        if word.starts_with(b"tmp") && len == 11 {
-            return Found::new(len, *b"tmp<TMP>", Rule::Temporary);
-        }
-        if word.starts_with(b"cc") && len == 8 && matches!(rest.get(8), None | Some(b'.')) {
-            return Found::new(len, *b"cc<TMP>", Rule::Temporary);
         }
         // What stands beside such names.
         if self.context.hashes.random_len(rest) == Some(len) {
