@@ -1,10 +1,11 @@
 //! Records a command and writes its records to a file: the recorder alone, for measuring.
 //!
-//! `raw FILE [--detail tree|names|io|full] [--seccomp] [--all] -- COMMAND...` or `raw FILE -p PID`
+//! `raw FILE [--detail tree|names|io|full] [--seccomp] [--all] [--sample] -- COMMAND...` or `raw FILE -p PID`
 
 use std::fs::File;
 use std::io::Write as _;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use unspool_record::{
     Command, Control, Detail, Filter, RecordOptions, RecordSink, SinkError, Wait, attach,
@@ -43,6 +44,7 @@ fn main() -> ExitCode {
             Some("--") => break,
             Some("--seccomp") => options.filter = Filter::Seccomp,
             Some("--all") => options.wait = Wait::All,
+            Some("--sample") => options.sample = Some(Duration::from_secs(1)),
             Some("--payload") => options.payload_bytes = 4096,
             Some("-p") => pid = arguments.next().and_then(|pid| pid.to_str()?.parse().ok()),
             Some("--detail") => {

@@ -111,18 +111,30 @@ pub(crate) fn status(tid: Tid) -> Option<Status> {
     })
 }
 
+/// The CPU that a thread runs on, or ran on last.
+pub(crate) fn cpu(tid: Tid) -> Option<usize> {
+    // Field 39.
+    stat_field(tid, 36)
+}
+
 /// Whether a thread runs with `no_new_privs`.
 pub(crate) fn has_no_new_privileges(tid: Tid) -> bool {
     fs::read_to_string(format!("/proc/{tid}/status"))
         .is_ok_and(|text| text.lines().any(|line| line == "NoNewPrivs:\t1"))
 }
 
-fn start_ns(tid: Tid) -> Option<u64> {
+/// A field of `/proc/TID/stat`; the state, number 3 in proc(5), is at position 0.
+fn stat_field<T: std::str::FromStr>(tid: Tid, position: usize) -> Option<T> {
     let stat = fs::read(format!("/proc/{tid}/stat")).ok()?;
-    // The name in parentheses may hold anything: fields count from after the last one. Start time is field 22.
+    // The name in parentheses may hold anything: fields count from after the last one.
     let after_name = stat.rsplit(|&byte| byte == b')').next()?;
-    let word = after_name.split(|&byte| byte == b' ').nth(20)?;
-    let ticks: u64 = std::str::from_utf8(word).ok()?.parse().ok()?;
+    let word = after_name.split(|&byte| byte == b' ').nth(1 + position)?;
+    std::str::from_utf8(word).ok()?.parse().ok()
+}
+
+fn start_ns(tid: Tid) -> Option<u64> {
+    // Field 22.
+    let ticks: u64 = stat_field(tid, 19)?;
     // USER_HZ is 100 on every architecture that Linux runs on today.
     Some(ticks * 10_000_000)
 }

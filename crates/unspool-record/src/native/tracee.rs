@@ -51,6 +51,8 @@ pub(crate) struct Tracee {
     pub(crate) tgid: Tid,
     pub(crate) pending: Pending,
     pub(crate) restore: Option<Restore>,
+    /// It is in the call that ends it, and does not stop at its end.
+    pub(crate) ends_unseen: bool,
     /// A stop signal that was let through and whose stop did not come yet.
     pub(crate) stopping: Option<i32>,
 }

@@ -76,6 +76,11 @@ impl Life {
         !self.has_children && !self.had_threads
     }
 
+    /// Whether it has one thread left, and its accounts are its own.
+    pub(super) fn ends_with_one(&self) -> bool {
+        self.threads == 1 && !self.has_children
+    }
+
     /// What its one thread used before is not told.
     pub(super) fn used_before(&mut self, tid: Tid, cpu_ns: u64, usage: ThreadUse) {
         self.cpu_ns = cpu_ns;

@@ -40,8 +40,16 @@ pub(crate) struct Sampler {
     shared: Arc<Shared>,
     thread: Option<JoinHandle<()>>,
     buffer: Vec<u8>,
-    /// Processes stopped at their end whose accounts come with their wait status.
-    ending: BTreeMap<Tid, AtEnd>,
+    /// Processes on their way to their end whose accounts come with their wait status.
+    ending: BTreeMap<Tid, Ending>,
+}
+
+/// What was read of a process whose accounts come with its wait status.
+#[derive(Clone, Copy, Debug)]
+struct Ending {
+    at_end: AtEnd,
+    /// Of the one thread that is left, where its end was not told yet.
+    usage: Option<ThreadUse>,
 }
 
 /// Whether a process that is stopped at its end will be waited for.
@@ -194,11 +202,38 @@ impl Sampler {
         };
         // The accounts of one with children hold those of the children.
         if end == End::Later && !has_children {
-            self.ending.insert(pid, AtEnd::of(pid, &mut self.buffer));
+            let at_end = AtEnd::of(pid, &mut self.buffer);
+            let usage = None;
+            self.ending.insert(pid, Ending { at_end, usage });
             return;
         }
         let reading = Reading::of(pid, self.shared.clock, Depth::Process, &mut self.buffer);
         self.tell_last(pid, reading);
+    }
+
+    /// A thread is about to end its process by itself. Where it is alone what is left to use is nothing that is told, so that it
+    /// need not be looked at once more; whether it is so.
+    pub(crate) fn ends_by_itself(&mut self, pid: Tid, tid: Tid) -> bool {
+        let is_alone = {
+            let state = self.shared.lock();
+            let Some(life) = state.lives.get(&pid).filter(|life| life.ends_with_one()) else {
+                return false;
+            };
+            life.is_alone()
+        };
+        let usage = if is_alone {
+            ThreadUse::of_whole(pid, &mut self.buffer)
+        } else {
+            ThreadUse::of(pid, tid, &mut self.buffer)
+        };
+        let at_end = AtEnd::of(pid, &mut self.buffer);
+        self.ending.insert(pid, Ending { at_end, usage });
+        usage.is_some()
+    }
+
+    /// It did not end after all.
+    pub(crate) fn lives_on(&mut self, pid: Tid) {
+        self.ending.remove(&pid);
     }
 
     /// A thread has ended, having used this; with the last one the kernel tells what the process used.
@@ -239,10 +274,16 @@ impl Sampler {
 
     /// A process has ended; what it used, where its wait status was asked for it.
     pub(crate) fn ended(&mut self, pid: Tid, used: Option<Used>) {
-        let at_end = self.ending.remove(&pid);
-        let reading = at_end
+        let ending = self.ending.remove(&pid);
+        if let Some(usage) = ending.and_then(|ending| ending.usage)
+            && let Some(life) = self.shared.lock().lives.get_mut(&pid)
+        {
+            life.thread_ends(pid, Some(usage));
+        }
+        let now_ns = sys::clock_ns(self.shared.clock);
+        let reading = ending
             .zip(used)
-            .map(|(at_end, used)| at_end.with(&used, sys::clock_ns(self.shared.clock)));
+            .map(|(ending, used)| ending.at_end.with(&used, now_ns));
         self.tell_last(pid, reading);
     }
 

@@ -137,6 +137,51 @@ pub(crate) fn yield_cpu() {
     unsafe { libc::sched_yield() };
 }
 
+/// A set of CPUs.
+#[derive(Clone, Copy)]
+pub(crate) struct Cpus(libc::cpu_set_t);
+
+impl std::fmt::Debug for Cpus {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_tuple("Cpus").field(&self.count()).finish()
+    }
+}
+
+impl Cpus {
+    /// How many.
+    pub(crate) fn count(&self) -> usize {
+        // SAFETY: only reads the set.
+        usize::try_from(unsafe { libc::CPU_COUNT(&self.0) }).unwrap_or(0)
+    }
+}
+
+/// CPUs that the calling thread may use; `None` on machines with more than the 1,024 of a `cpu_set_t`.
+pub(crate) fn allowed_cpus() -> Option<Cpus> {
+    // SAFETY: all-zero is a valid, empty set.
+    let mut set: libc::cpu_set_t = unsafe { std::mem::zeroed() };
+    // SAFETY: `set` is a valid place for as many bytes as said.
+    let status = unsafe { libc::sched_getaffinity(0, size_of::<libc::cpu_set_t>(), &raw mut set) };
+    (status == 0).then_some(Cpus(set))
+}
+
+/// Lets the calling thread run on one CPU only; whether that may be.
+pub(crate) fn run_on(cpu: usize) -> bool {
+    if cpu >= 8 * size_of::<libc::cpu_set_t>() {
+        return false;
+    }
+    // SAFETY: all-zero is a valid, empty set.
+    let mut set: libc::cpu_set_t = unsafe { std::mem::zeroed() };
+    // SAFETY: the number is below the size of the set.
+    unsafe { libc::CPU_SET(cpu, &mut set) };
+    run_on_all(&Cpus(set))
+}
+
+/// Lets the calling thread run on any of these; whether that may be.
+pub(crate) fn run_on_all(cpus: &Cpus) -> bool {
+    // SAFETY: the kernel only reads the set, which is as long as said.
+    unsafe { libc::sched_setaffinity(0, size_of::<libc::cpu_set_t>(), &raw const cpus.0) == 0 }
+}
+
 /// Host name and kernel release of uname(2).
 pub(crate) fn host_and_kernel() -> (Vec<u8>, Vec<u8>) {
     // SAFETY: a utsname of zeros is valid.

@@ -58,6 +58,16 @@ pub(crate) fn seize(tid: Tid, options: i32) -> Result<(), i32> {
     )
 }
 
+/// Changes the options of a stopped thread.
+pub(crate) fn set_options(tid: Tid, options: i32) -> Result<(), i32> {
+    request(
+        libc::PTRACE_SETOPTIONS,
+        tid,
+        0,
+        usize::try_from(options).unwrap_or(0),
+    )
+}
+
 /// Asks a traced thread to stop.
 pub(crate) fn interrupt(tid: Tid) -> Result<(), i32> {
     request(libc::PTRACE_INTERRUPT, tid, 0, 0)

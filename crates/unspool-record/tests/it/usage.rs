@@ -4,10 +4,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use unspool_record::{Detail, RecordOptions, Wait};
+use unspool_record::{Detail, Exit, Filter, RecordOptions, Wait};
 
 use crate::reader::Record;
-use crate::tools::{of_kind, record};
+use crate::tools::{job, of_kind, record};
 
 const SAMPLE: u8 = 11;
 const EXEC: u8 = 5;
@@ -132,6 +132,27 @@ fn cpu_is_what_the_process_used() {
         samples.iter().any(|sample| sample.pid == 0),
         "the machine is told too"
     );
+}
+
+/// A process is read for the last time where it asks to end. Where it is refused, by a filter of its own, it lives on and is read again.
+#[test]
+fn an_end_that_was_refused_is_not_the_last_word() {
+    let Some(job) = job() else { return };
+    for detail in [Detail::Full, Detail::Names] {
+        let options = RecordOptions {
+            detail,
+            filter: Filter::Seccomp,
+            ..every(Duration::from_secs(3600))
+        };
+        let (outcome, records) = record(&[job, "refusedexit"], &options);
+        assert_eq!(outcome.exit, Exit::Code(0), "{detail:?}");
+        let samples = samples(&records);
+        let pid = of_kind(&records, EXEC)[0].tid;
+        assert!(sum(&samples, pid, WRITTEN) >= 50_000, "{detail:?}");
+        let last: Vec<_> = samples.iter().filter(|sample| sample.is_last).collect();
+        assert_eq!(last.len(), 1, "{detail:?}: its end is told once");
+        assert!(last[0].amount(RSS) > Some(0) && last[0].amount(PEAK) > Some(0));
+    }
 }
 
 /// Who sleeps is told at its beginning and at its end, and not in between.

@@ -147,9 +147,13 @@ impl Tracer<'_> {
             _ => {}
         }
         let is_32_bit = pending.architecture == architecture::I386;
+        let is_last = pending.process_call == Some(ProcessCall::Exit);
         if pending.is_active {
             write_call(&mut self.writer, kind::CALL_BEGIN, tid, pending, 0, None);
             self.writer.end();
+        }
+        if is_last {
+            self.on_last_call(tid);
         }
         if let Some(restore) = untraced {
             self.trace_untraced_child(tid, restore, is_32_bit, now);
@@ -182,11 +186,13 @@ impl Tracer<'_> {
     #[inline]
     fn on_exit(&mut self, tid: Tid, result: i64, now: i64) {
         self.put_back(tid);
+        self.on_return_from_last_call(tid);
         let Some(tracee) = self.tracees.get_mut(&tid) else {
             return;
         };
         let tgid = tracee.tgid;
         let pending = &mut tracee.pending;
+        self.waiter.left(pending.number);
         pending.clone_flags = None;
         pending.process_call = None;
         if !std::mem::take(&mut pending.is_active) {

@@ -2,6 +2,7 @@
 
 mod calls;
 mod events;
+mod place;
 mod process;
 pub(crate) mod usage;
 mod waiter;
@@ -22,6 +23,7 @@ use crate::seam::RecordSink;
 use crate::sys::ptrace::{self, Change, Patience, Resume, SyscallInfo, Waited};
 use crate::sys::signals::{self, Ticker};
 use crate::sys::{self, Tid};
+use place::Place;
 use waiter::Waiter;
 
 /// Tick while there is something to flush: twice within the 50 ms that the sink is promised.
@@ -82,6 +84,7 @@ pub(super) struct Tracer<'run> {
     batch: Vec<Change>,
     streak: (Tid, u32),
     waiter: Waiter,
+    place: Place,
     notes: Vec<String>,
     usage: usage::Use,
 }
@@ -119,6 +122,7 @@ impl<'run> Tracer<'run> {
             batch: Vec::new(),
             streak: (0, 0),
             waiter: Waiter::default(),
+            place: Place::of_this_thread(now),
             notes: Vec::new(),
             usage: usage::Use::start(options.sample)?,
         };
@@ -294,13 +298,16 @@ impl<'run> Tracer<'run> {
             return;
         }
         let signal = libc::WSTOPSIG(status);
-        self.waiter.left();
+        self.place.stopped(tid, now);
         match status >> 16 {
             0 if signal == libc::SIGTRAP | 0x80 => self.on_call_stop(tid, now),
-            0 => self.on_signal(tid, signal, now),
             event => {
                 self.waiter.happened(event);
-                self.on_event(tid, event, signal, now);
+                if event == 0 {
+                    self.on_signal(tid, signal, now);
+                } else {
+                    self.on_event(tid, event, signal, now);
+                }
             }
         }
     }
@@ -402,6 +409,7 @@ impl<'run> Tracer<'run> {
 
     /// Ends the stream.
     pub(super) fn finish(mut self) -> Outcome {
+        self.place.leave();
         let now = sys::clock_ns(CLOCK);
         let mut left: Vec<(Tid, Tracee)> = self.tracees.drain().collect();
         left.sort_unstable_by_key(|&(tid, _)| tid);

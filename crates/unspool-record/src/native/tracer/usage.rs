@@ -11,7 +11,7 @@ use crate::native::writer::push_item;
 use crate::options::RecordError;
 use crate::samples::{End, Reading, Sampler, ThreadUse};
 use crate::sys::Tid;
-use crate::sys::ptrace::{Accounts, Used};
+use crate::sys::ptrace::{self, Accounts, Used};
 
 /// The control groups of processes, and the sampler of their use.
 pub(crate) struct Use {
@@ -182,6 +182,35 @@ impl Tracer<'_> {
             sampler.ends(tgid, tid, told);
         }
         self.take_samples();
+    }
+
+    /// A thread entered the call that ends it or its process: a process of one thread is read here, and need not stop once more.
+    pub(super) fn on_last_call(&mut self, tid: Tid) {
+        let Some(tracee) = self.tracees.get_mut(&tid) else {
+            return;
+        };
+        if self.phase == Phase::Recording
+            && let Some(sampler) = &mut self.usage.sampler
+            && sampler.ends_by_itself(tracee.tgid, tid)
+        {
+            tracee.ends_unseen = true;
+            let options = self.trace_options() & !libc::PTRACE_O_TRACEEXIT;
+            // It may have been killed, and says so when it is waited for.
+            let _gone = ptrace::set_options(tid, options);
+        }
+    }
+
+    /// The call that should have ended a process returned: a filter of its own did not let it through.
+    pub(super) fn on_return_from_last_call(&mut self, tid: Tid) {
+        let Some(tracee) = self.tracees.get_mut(&tid) else {
+            return;
+        };
+        if std::mem::take(&mut tracee.ends_unseen)
+            && let Some(sampler) = &mut self.usage.sampler
+        {
+            sampler.lives_on(tracee.tgid);
+            let _gone = ptrace::set_options(tid, self.trace_options());
+        }
     }
 
     /// Writes the samples that are ready.

@@ -2,16 +2,20 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/filter.h>
 #include <linux/sched.h>
+#include <linux/seccomp.h>
 #include <netinet/in.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/socket.h>
@@ -165,6 +169,23 @@ static int run_rights(const char *file) {
     return 0;
 }
 
+// exit_group is refused once, by a filter of its own; what comes behind it counts too.
+static int run_refused_exit(void) {
+    struct sock_filter lines[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_exit_group, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+    };
+    struct sock_fprog filter = { sizeof lines / sizeof *lines, lines };
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) || prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter)) return 1;
+    if (syscall(SYS_exit_group, 2) != -1 || errno != EPERM) return 3;
+    static char bytes[50000];
+    int fd = open("/dev/null", O_WRONLY);
+    if (write(fd, bytes, sizeof bytes) != sizeof bytes) return 4;
+    return syscall(SYS_exit, 0);
+}
+
 static int run_state(void) {
     char path[64], target[4096];
     for (int number = 1; number < 65; number++) {
@@ -208,6 +229,7 @@ int main(int count, char **words) {
     if (!strcmp(job, "busy")) return run_busy(atoi(word), words[3]);
     if (!strcmp(job, "net")) return run_net();
     if (!strcmp(job, "rights")) return run_rights(word);
+    if (!strcmp(job, "refusedexit")) return run_refused_exit();
     if (!strcmp(job, "state")) return run_state();
     if (!strcmp(job, "calls")) { for (int i = 0; i < atoi(word); i++) getppid(); return 0; }
     return 99;
