@@ -9,6 +9,7 @@ pub(crate) mod decode;
 pub(crate) mod diff;
 pub(crate) mod export;
 pub(crate) mod flow;
+mod goals;
 pub(crate) mod peers;
 pub(crate) mod query;
 pub(crate) mod record;

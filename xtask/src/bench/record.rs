@@ -185,7 +185,7 @@ pub(crate) fn run(size: Size) -> Result<(), String> {
             );
         }
     }
-    Ok(())
+    super::goals::print(&binary, &folder, size, rounds)
 }
 
 /// CPU time of all children that ended and were waited for, to a hundredth of a second.

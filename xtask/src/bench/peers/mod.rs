@@ -104,6 +104,10 @@ pub(crate) fn run(options: &Options) -> Result<(), String> {
             Err(why) => println!("### {}\n\nnot run: {why}\n", workload.name),
         }
     }
+    if options.workload.is_none() {
+        let folder = &setting.folder;
+        super::goals::print(&setting.unspool, folder, options.size, options.rounds)?;
+    }
     Ok(())
 }
 
