@@ -340,6 +340,8 @@ pub struct Folded {
     pub bytes: u64,
     /// Time in them.
     pub total_ns: u64,
+    /// Calls whose part of that time was not measured but taken from that of the others.
+    pub untimed: u64,
 }
 
 /// Conservation: `seen == recorded + folded + lost`.

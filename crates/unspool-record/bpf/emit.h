@@ -156,6 +156,7 @@ struct use_record {
 	u32 tgid, is_last;
 	u64 system_ns, peak_pages;
 	struct used used; // CPU time is that of the process, with its last thread
+	u64 resident_pages;
 };
 
 struct signal_record {
@@ -179,6 +180,10 @@ struct folded_record {
 	u8 tag, index;
 	u16 len;
 	u32 serial, serial_upper;
+	// Item `untimed`.
+	u8 untimed_tag, untimed_index;
+	u16 untimed_len;
+	u32 untimed;
 	u32 zero2;
 };
 
@@ -202,6 +207,10 @@ INLINE void flush_fold(u32 tid, struct fold *fold)
 		.tag = TAG_IDENTITY,
 		.len = 8,
 		.serial = fold->serial,
+		.untimed_tag = TAG_UNTIMED,
+		.untimed_index = INDEX_NONE,
+		.untimed_len = 4,
+		.untimed = fold->untimed,
 	};
 	if (fold->untimed && fold->sampled)
 		record.total_ns += fold->untimed * (fold->sampled_ns / fold->sampled);

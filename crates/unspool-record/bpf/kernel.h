@@ -147,8 +147,17 @@ struct cred {
 	kgid_t gid, sgid, egid;
 };
 
+struct percpu_counter {
+	s64 count;
+};
+
+// Pages of files, pages of its own, pages swapped out, shared pages.
+#define PAGE_KINDS 4
+#define PAGES_SWAPPED 2
+
 struct mm_struct {
 	unsigned long arg_start, arg_end, env_start, env_end;
+	struct percpu_counter rss_stat[PAGE_KINDS];
 };
 
 struct task_io_accounting {
@@ -310,5 +319,7 @@ struct pt_regs {
 	})
 // Where a field lies within its structure.
 #define OFFSET(structure, field) __builtin_preserve_field_info(((structure *)0)->field, 0)
+// Bytes that the field has in this kernel.
+#define SIZE(structure, field) __builtin_preserve_field_info(((structure *)0)->field, 1)
 // Whether this kernel has the field.
 #define HAS(structure, field) __builtin_preserve_field_info(((structure *)0)->field, 2)

@@ -133,6 +133,8 @@ pub mod tag {
     pub const CONTAINER: u8 = 41;
     /// u64 of a sample; the item's index is the number of the amount.
     pub const AMOUNT: u8 = 42;
+    /// u32 calls of a folded record whose time was not measured.
+    pub const UNTIMED: u8 = 43;
 }
 
 /// Architectures as the format numbers them.

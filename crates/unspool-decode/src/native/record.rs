@@ -213,17 +213,24 @@ impl State {
     fn small(&mut self, record: &Record<'_>, sink: &mut dyn EventSink) -> Option<ItemsEnd> {
         let mut body = record.body;
         let mut text: &[u8] = &[];
+        let mut untimed: &[u8] = &[];
         let mut kind = small_kind(record.kind, &mut body)?;
         let end = walk(body, |item| {
-            let is_text = matches!(item.tag, tag::TEXT | tag::IDENTITY);
-            if item.tag == tag::TEXT {
-                text = item.value;
+            match item.tag {
+                tag::TEXT => text = item.value,
+                tag::UNTIMED => untimed = item.value,
+                tag::IDENTITY => {}
+                _ => return false,
             }
-            is_text
+            true
         });
         match &mut kind {
             Kind::Gap { reason, .. } => *reason = text,
             Kind::Note(note) => *note = text,
+            Kind::Folded(folded) => {
+                let untimed = untimed.try_into().map_or(0, u32::from_le_bytes);
+                folded.untimed = u64::from(untimed).min(folded.calls);
+            }
             _ => {}
         }
         self.give(record, &kind, sink);
@@ -307,6 +314,7 @@ fn folded(body: &mut Fields<'_>) -> Option<Folded> {
         errors: body.u64()?,
         bytes: body.u64()?,
         total_ns: body.u64()?,
+        untimed: 0,
     })
 }
 

@@ -373,6 +373,41 @@ fn process_records_keep_their_descriptors() {
     assert_eq!(sink.0, [(0, 2, null.clone()), (255, 2, null)]);
 }
 
+/// Counted calls, with and without a word about those that were not timed.
+#[test]
+fn counted_calls_say_how_many_were_not_timed() {
+    struct Counted(Vec<(u64, u64)>);
+    impl EventSink for Counted {
+        fn event(&mut self, event: &Event<'_>) {
+            let Kind::Folded(folded) = event.kind else {
+                panic!("{event:?}")
+            };
+            self.0.push((folded.calls, folded.untimed));
+        }
+        fn diagnostic(&mut self, diagnostic: Diagnostic) {
+            panic!("{diagnostic:?}")
+        }
+    }
+    let mut writer = RecordWriter::default();
+    for untimed in [None, Some(0), Some(700), Some(5000)] {
+        writer.begin(kind::FOLDED, 9, 80);
+        writer.u32(0);
+        writer.u32(3);
+        for number in [1000, 0, 1000, 250_000] {
+            writer.u64(number);
+        }
+        writer.item(tag::IDENTITY, 0, &7_u64.to_le_bytes());
+        if let Some(untimed) = untimed {
+            writer.item(tag::UNTIMED, INDEX_NONE, &u32::to_le_bytes(untimed));
+        }
+        writer.end();
+    }
+    let mut sink = Counted(Vec::new());
+    NativeDecoder::new().push(writer.bytes(), &mut sink);
+    // Never more than there were.
+    assert_eq!(sink.0, [(1000, 0), (1000, 0), (1000, 700), (1000, 1000)]);
+}
+
 /// A record of every kind, with random numbers and items.
 fn random_record(random: &mut Random, writer: &mut RecordWriter) {
     let tid = u32::try_from(random.below(5)).unwrap();

@@ -299,8 +299,12 @@ impl Tracker {
         sink: &mut S,
     ) {
         let name = folded.call.map_or("folded", |call| call.name());
+        let timed = match folded.untimed {
+            0 => String::new(),
+            untimed => format!(", {} timed", folded.calls.saturating_sub(untimed)),
+        };
         let text = format!(
-            "{} calls, {} errors, {} bytes",
+            "{} calls, {} errors, {} bytes{timed}",
             folded.calls, folded.errors, folded.bytes
         );
         let (tid, process) = self.bystander(event);

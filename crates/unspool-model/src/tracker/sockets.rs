@@ -363,7 +363,9 @@ impl Tracker {
             return Some(resolved.touch(action, None));
         };
         let total = match doing.args().get(1) {
-            Some(crate::args::Arg::Total(total)) => total,
+            Some(crate::args::Arg::Total(total) | crate::args::Arg::Buffer { len: total, .. }) => {
+                total
+            }
             _ => message_lengths(doing.args().text, count),
         };
         let moved = crate::world::Traffic::of(action, 1, total);

@@ -133,6 +133,8 @@ impl Recorder<'_> {
         self.writer.u64(kept.u64(at + 32) + untimed * mean_ns);
         let serial = u64::from(kept.u32(at + 40));
         push_item(self.writer.items(), tag::IDENTITY, 0, &serial.to_le_bytes());
+        let untimed = kept.u32(at + 76).to_le_bytes();
+        push_item(self.writer.items(), tag::UNTIMED, INDEX_NONE, &untimed);
         self.writer.end();
         self.settled_folded += calls;
     }

@@ -406,6 +406,7 @@ fn note_use(record: RawRecord<'_>, usage: &mut Use) {
         time_ns: record.time_ns(),
         cpu_ns: used.cpu_ns,
         system_ns: record.u64_of(24, 8),
+        rss_bytes: record.u64_of(88, 8).saturating_mul(sys::page_bytes()),
         peak_rss_bytes: record.u64_of(32, 8).saturating_mul(sys::page_bytes()),
         ..Reading::default()
     });

@@ -298,6 +298,18 @@ impl Capture {
         self.text.truncate(kept + count);
     }
 
+    /// Data of pieces of memory, `len` bytes in all.
+    fn append_pieces(&mut self, tid: Tid, pieces: impl Iterator<Item = (u64, u64)>, len: u64) {
+        let mut left = len;
+        for (base, len) in pieces {
+            if left == 0 || self.text.len() >= self.payload_bytes {
+                break;
+            }
+            self.append_payload(tid, base, len.min(left));
+            left -= len.min(left);
+        }
+    }
+
     fn push_payload(&mut self, true_len: u64, index: u8, items: &mut Vec<u8>) {
         self.scrub.text(TextKind::Payload, &mut self.text);
         begin_item(items, tag::BUFFER, index, 8 + self.text.len());
@@ -332,14 +344,7 @@ impl Capture {
         push_item(items, tag::TOTAL, index, &total.to_le_bytes());
         if self.payload_bytes > 0 && result > 0 {
             self.text.clear();
-            let mut left = result;
-            for (base, len) in vectors() {
-                if left == 0 || self.text.len() >= self.payload_bytes {
-                    break;
-                }
-                self.append_payload(call.tid, base, len.min(left));
-                left -= len.min(left);
-            }
+            self.append_pieces(call.tid, vectors(), result);
             self.push_payload(result, index, items);
         }
         self.memory = memory;
@@ -400,7 +405,7 @@ impl Capture {
         }
     }
 
-    /// The sum of bytes that sendmmsg or recvmmsg moved.
+    /// The sum of bytes that sendmmsg or recvmmsg moved, and the payload of the messages, one behind the other.
     fn messages(
         &mut self,
         call: CallView<'_>,
@@ -413,13 +418,39 @@ impl Capture {
         let stride = 8 * word;
         let count = usize::try_from(count).unwrap_or(0).min(MESSAGES_MAX);
         self.memory.resize(count * stride, 0);
-        if let Ok(bytes) = sys::read_memory(call.tid, address, &mut self.memory) {
-            let lens = self.memory[..bytes]
-                .chunks_exact(stride)
-                .map(|message| word_of(&message[7 * word..7 * word + 4]));
-            let total: u64 = lens.sum();
-            push_item(items, tag::TOTAL, index, &total.to_le_bytes());
+        let Ok(bytes) = sys::read_memory(call.tid, address, &mut self.memory) else {
+            return;
+        };
+        let memory = std::mem::take(&mut self.memory);
+        let messages = || memory[..bytes].chunks_exact(stride);
+        let len_of = |message: &[u8]| word_of(&message[7 * word..7 * word + 4]);
+        let total: u64 = messages().map(len_of).sum();
+        push_item(items, tag::TOTAL, index, &total.to_le_bytes());
+        if self.payload_bytes > 0 && total > 0 {
+            self.text.clear();
+            for message in messages() {
+                let field =
+                    |position: usize| word_of(&message[position * word..(position + 1) * word]);
+                if self.text.len() >= self.payload_bytes {
+                    break;
+                }
+                self.append_vectors(call, field(2), field(3), len_of(message));
+            }
+            self.push_payload(total, index, items);
         }
+        self.memory = memory;
+    }
+
+    /// Data of the iovecs of a message, `len` bytes in all.
+    fn append_vectors(&mut self, call: CallView<'_>, address: u64, count: u64, len: u64) {
+        let word = call.word_bytes();
+        let count = usize::try_from(count).unwrap_or(0).min(VECTORS_MAX);
+        let mut vectors = vec![0; count * 2 * word];
+        let bytes = sys::read_memory(call.tid, address, &mut vectors).unwrap_or(0);
+        let pieces = vectors[..bytes]
+            .chunks_exact(2 * word)
+            .map(|pair| (word_of(&pair[..word]), word_of(&pair[word..])));
+        self.append_pieces(call.tid, pieces, len);
     }
 
     fn pair(&mut self, call: CallView<'_>, address: u64, index: u8, items: &mut Vec<u8>) {

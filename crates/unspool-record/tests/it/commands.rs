@@ -146,6 +146,26 @@ fn payload_is_kept_only_when_asked_for() {
     );
 }
 
+/// Of many messages in one call too: one behind the other, under one limit, each as long as it was.
+#[test]
+fn payload_of_many_messages_is_kept() {
+    let Some(job) = job() else { return };
+    for (payload_bytes, want) in [(100, &b"helloworld!"[..]), (7, b"hellowo"), (3, b"hel")] {
+        let options = RecordOptions {
+            payload_bytes,
+            ..all()
+        };
+        let (outcome, records) = record(&[job, "messages"], &options);
+        assert_eq!(outcome.exit, Exit::Code(0));
+        let mut value = 11_u64.to_le_bytes().to_vec();
+        value.extend_from_slice(want);
+        let kept = records
+            .iter()
+            .filter(|record| record.item(3) == Some(&value[..]));
+        assert_eq!(kept.count(), 2, "sent and received, {payload_bytes} bytes");
+    }
+}
+
 #[test]
 fn vfork_stop_signals_and_exit_of_threads_work_as_always() {
     let Some(job) = job() else { return };

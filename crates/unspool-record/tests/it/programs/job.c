@@ -186,6 +186,19 @@ static int run_refused_exit(void) {
     return syscall(SYS_exit, 0);
 }
 
+// Two messages, the second of two pieces, in one call, and back.
+static int run_messages(void) {
+    int ends[2];
+    if (socketpair(AF_UNIX, SOCK_DGRAM, 0, ends)) return 1;
+    struct iovec out[3] = { { "hello", 5 }, { "wor", 3 }, { "ld!", 3 } };
+    struct mmsghdr sent[2] = { { .msg_hdr = { .msg_iov = out, .msg_iovlen = 1 } }, { .msg_hdr = { .msg_iov = out + 1, .msg_iovlen = 2 } } };
+    if (sendmmsg(ends[0], sent, 2, 0) != 2) return 2;
+    char room[2][64];
+    struct iovec in[2] = { { room[0], 64 }, { room[1], 64 } };
+    struct mmsghdr got[3] = { { .msg_hdr = { .msg_iov = in, .msg_iovlen = 1 } }, { .msg_hdr = { .msg_iov = in + 1, .msg_iovlen = 1 } } };
+    return recvmmsg(ends[1], got, 2, 0, 0) == 2 ? 0 : 3;
+}
+
 static int run_state(void) {
     char path[64], target[4096];
     for (int number = 1; number < 65; number++) {
@@ -230,6 +243,7 @@ int main(int count, char **words) {
     if (!strcmp(job, "net")) return run_net();
     if (!strcmp(job, "rights")) return run_rights(word);
     if (!strcmp(job, "refusedexit")) return run_refused_exit();
+    if (!strcmp(job, "messages")) return run_messages();
     if (!strcmp(job, "state")) return run_state();
     if (!strcmp(job, "calls")) { for (int i = 0; i < atoi(word); i++) getppid(); return 0; }
     return 99;
