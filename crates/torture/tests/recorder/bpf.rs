@@ -349,11 +349,11 @@ fn counted_calls_have_their_time() {
     let (quick_bytes, quick_ns) = of(&|file| file == "/dev/zero");
     let (slow_bytes, slow_ns) = of(&|file| file.starts_with("pipe:"));
     assert_eq!((quick_bytes, slow_bytes), (400_000, truth("slow_reads")));
-    // Where the time is an estimate, the record says so; 40 calls are all timed.
-    let says = |file: &str| {
+    // Where the time is an estimate, the record says so; 40 writes are all timed.
+    let says = |name: &str, file: &str| {
         rows(&events)
             .iter()
-            .filter(|row| row["kind"] == "folded" && row["name"] == "read")
+            .filter(|row| row["kind"] == "folded" && row["name"] == name)
             .filter(|row| row["resource"].as_str().unwrap_or("").starts_with(file))
             .any(|row| {
                 row["args"]
@@ -361,7 +361,7 @@ fn counted_calls_have_their_time() {
                     .is_some_and(|args| args.ends_with(" timed"))
             })
     };
-    assert!(says("/dev/zero") && !says("pipe:"));
+    assert!(says("read", "/dev/zero") && !says("write", "pipe:"));
     // The loop is more than its calls; a sample that met a change of the CPU stands for seven others.
     let quick = truth("quick_ns");
     assert!(
