@@ -36,7 +36,7 @@ pub(crate) static FUNCTIONS: &[FunctionDoc] = &[
     FunctionDoc { usage: "per_second(time)", doc: "Time without its fraction of a second, to group by." },
     FunctionDoc { usage: "basename(path)", doc: "Last component of a path." },
     FunctionDoc { usage: "dirname(path)", doc: "Folder of a path." },
-    FunctionDoc { usage: "role(path)", doc: "Path with placeholders for what differs from run to run: dates, numbers, temporary names." },
+    FunctionDoc { usage: "role(path)", doc: "Path with placeholders for what differs from run to run: dates, numbers, temporary names; of one run also its home, working directory and pids." },
     FunctionDoc { usage: "errno_name(n)", doc: "Name of an error number: `ENOENT`." },
     FunctionDoc { usage: "process_path(process_id)", doc: "Commands from the first process to this one: `sh/make/cc1`; with several runs `process_path(run, process_id)`." },
     FunctionDoc { usage: "icontains(text, part)", doc: "Whether a text contains another, in any case of ASCII letters." },
@@ -44,17 +44,13 @@ pub(crate) static FUNCTIONS: &[FunctionDoc] = &[
 
 /// All functions over these runs.
 pub(crate) fn all(runs: &[Arc<Run>]) -> Vec<ScalarUDF> {
-    let start_ns = match runs {
-        [only] => Some(only.spec.start_ns),
-        _ => None,
-    };
     vec![
         ScalarUDF::new_from_impl(NumberText::new(Words::Bytes)),
         ScalarUDF::new_from_impl(NumberText::new(Words::Errno)),
         ScalarUDF::new_from_impl(PerSecond::new()),
         ScalarUDF::new_from_impl(TextFunction::new(Part::Name)),
         ScalarUDF::new_from_impl(TextFunction::new(Part::Folder)),
-        ScalarUDF::new_from_impl(text::Role::new(start_ns)),
+        ScalarUDF::new_from_impl(text::Role::new(runs)),
         ScalarUDF::new_from_impl(icontains()),
         ScalarUDF::new_from_impl(ProcessPath::new(runs)),
     ]

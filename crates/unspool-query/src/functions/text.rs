@@ -12,6 +12,10 @@ use unspool_model::normalize::{Context, Kind};
 
 use crate::dictionary::text_of;
 use crate::lookup::arrays;
+use crate::run::Run;
+
+/// Pids below are those of the system; so small a number in a name is hardly ever one.
+const RESERVED_PIDS: u32 = 300;
 
 /// Part of a path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -91,16 +95,49 @@ fn dirname(path: &str) -> &str {
 /// A path without what differs from run to run.
 #[derive(Debug, PartialEq, Eq, Hash)]
 pub(super) struct Role {
-    start_ns: Option<i64>,
+    /// The run, where there is one: what stands in for its start, folders and processes is taken from it.
+    run: Option<Arc<Run>>,
     signature: Signature,
 }
 
 impl Role {
-    pub(super) fn new(start_ns: Option<i64>) -> Self {
+    pub(super) fn new(runs: &[Arc<Run>]) -> Self {
+        let run = match runs {
+            [only] => Some(only.clone()),
+            _ => None,
+        };
         Self {
-            start_ns,
+            run,
             signature: Signature::exact(vec![DataType::Utf8View], Volatility::Immutable),
         }
+    }
+
+    fn context(&self) -> Result<Context> {
+        let Some(run) = &self.run else {
+            return Ok(Context::default());
+        };
+        let known = run.known()?;
+        let world = known.lookup.world();
+        let first = world.iter_processes().next();
+        let image = first.and_then(|process| process.images.first());
+        let variable = |name: &[u8]| {
+            let mut env = image.into_iter().flat_map(|image| &image.env);
+            let value = env.find_map(|entry| entry.strip_prefix(name));
+            value.map(<[u8]>::to_vec).unwrap_or_default()
+        };
+        let pids = world.iter_processes().map(|process| process.pid.0);
+        let mut pids: Vec<u32> = pids.filter(|pid| *pid >= RESERVED_PIDS).collect();
+        pids.sort_unstable();
+        pids.dedup();
+        Ok(Context {
+            start_ns: Some(run.spec.start_ns),
+            home: variable(b"HOME="),
+            cwd: image.map(|image| image.cwd.clone()).unwrap_or_default(),
+            temporary: variable(b"TMPDIR="),
+            host: run.spec.host.clone().into_bytes(),
+            pids,
+            ..Context::default()
+        })
     }
 }
 
@@ -119,10 +156,7 @@ impl ScalarUDFImpl for Role {
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
         let [paths] = arrays(&args, &[DataType::Utf8View])?;
-        let context = Context {
-            start_ns: self.start_ns,
-            ..Context::default()
-        };
+        let context = self.context()?;
         let mut roles = StringViewBuilder::with_capacity(paths.len());
         for path in paths.as_string_view() {
             match path {

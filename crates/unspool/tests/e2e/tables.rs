@@ -159,6 +159,14 @@ fn documents_of_elkpump_have_its_keys() {
             .is_some_and(|name| name.starts_with("pipe:[")),
         "{piped}"
     );
+    assert!(piped["r_fd"].is_null(), "{piped}");
+    let copied = documents
+        .iter()
+        .find(|document| document["syscall"] == "dup2" && document["rc"] == "1")
+        .expect("a pipe becomes standard output");
+    assert_ne!(copied["fd"], 1, "{copied}");
+    assert_eq!(copied["r_fd"], 1, "{copied}");
+    assert_eq!(copied["n_fd"], "1", "{copied}");
     let ran = documents
         .iter()
         .find(|document| !document["command"].is_null())

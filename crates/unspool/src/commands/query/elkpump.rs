@@ -18,6 +18,7 @@ static KEYS: &[(&[&str], &[Key])] = &[
     (&["listen"], &[(1, "backlog")]),
     (&["execve"], &[(1, "cmdargs")]),
     (&["pipe2"], &[(1, "flags")]),
+    (&["dup2"], &[]),
     (&["dup3"], &[(2, "flags")]),
     (&["wait4"], &[(2, "options")]),
 ];
@@ -42,6 +43,11 @@ pub(super) fn each_key(call: &str, args: &[u8], put: &mut dyn FnMut(&'static str
     if let Some(text) = pair.and_then(|(_, place)| arg(*place)) {
         each_end(&text, put);
     }
+    if matches!(call, "dup2" | "dup3")
+        && let Some(target) = arg(1)
+    {
+        end(&target, ("n_fd", "n_objectname"), put);
+    }
     if call == "execve"
         && let Some(command) = arg(0)
     {
@@ -53,18 +59,26 @@ pub(super) fn each_key(call: &str, args: &[u8], put: &mut dyn FnMut(&'static str
 fn each_end(pair: &str, put: &mut dyn FnMut(&'static str, String)) {
     let inside = pair.trim_start_matches('[').trim_end_matches(']');
     let keys = [("fd1", "object1"), ("fd2", "object2")];
-    for (end, (fd_key, object_key)) in split_args(inside.as_bytes()).into_iter().zip(keys) {
-        let end = String::from_utf8_lossy(end);
-        let (fd, object) = match end.trim().split_once('<') {
-            Some((fd, object)) => (fd, object.strip_suffix('>')),
-            None => (end.trim(), None),
-        };
-        // Calls that failed have an address here.
-        if fd.parse::<u32>().is_ok() {
-            put(fd_key, fd.to_owned());
-            if let Some(object) = object {
-                put(object_key, object.to_owned());
-            }
+    for (text, keys) in split_args(inside.as_bytes()).into_iter().zip(keys) {
+        end(String::from_utf8_lossy(text).trim(), keys, put);
+    }
+}
+
+/// A descriptor as printed: `3`, `3</tmp/x>`.
+fn end(
+    text: &str,
+    (fd_key, object_key): (&'static str, &'static str),
+    put: &mut dyn FnMut(&'static str, String),
+) {
+    let (fd, object) = match text.split_once('<') {
+        Some((fd, object)) => (fd, object.strip_suffix('>')),
+        None => (text, None),
+    };
+    // Calls that failed have an address here.
+    if fd.parse::<u32>().is_ok() {
+        put(fd_key, fd.to_owned());
+        if let Some(object) = object {
+            put(object_key, object.to_owned());
         }
     }
 }
@@ -114,6 +128,16 @@ mod tests {
                 ("object1", "pipe:[7]"),
                 ("fd2", "4"),
                 ("object2", "pipe:[7]"),
+            ],
+        );
+        check("dup2", "4<pipe:[7]>, 1", &[("n_fd", "1")]);
+        check(
+            "dup3",
+            "4, 1</tmp/x>, O_CLOEXEC",
+            &[
+                ("flags", "O_CLOEXEC"),
+                ("n_fd", "1"),
+                ("n_objectname", "/tmp/x"),
             ],
         );
         check("pipe", "[3, 4]", &[("fd1", "3"), ("fd2", "4")]);

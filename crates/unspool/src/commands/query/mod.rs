@@ -5,6 +5,7 @@ mod elkpump;
 mod engine;
 pub(crate) mod lake;
 mod output;
+mod paint;
 mod prompt;
 pub(crate) mod saved;
 mod sources;

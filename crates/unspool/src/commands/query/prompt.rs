@@ -1,5 +1,6 @@
 //! The prompt of `unspool query`: statements until `;`, commands that begin with `\`.
 
+use std::borrow::Cow;
 use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
@@ -12,7 +13,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use anyhow::{Context as _, Result};
 use rustyline::completion::{Completer, Pair};
 use rustyline::error::ReadlineError;
-use rustyline::highlight::Highlighter;
+use rustyline::highlight::{CmdKind, Highlighter};
 use rustyline::hint::Hinter;
 use rustyline::history::FileHistory;
 use rustyline::validate::Validator;
@@ -21,6 +22,7 @@ use serde_json::Value;
 
 use super::engine::Engine;
 use super::output::{FORMS, Form, form};
+use super::paint::painted;
 use super::saved;
 use super::sources::Sources;
 use super::words::value;
@@ -85,6 +87,7 @@ pub(super) fn run(
         names: names(&catalog),
         catalog: catalog.clone(),
         within: Cell::new(false),
+        color: settings.color,
     }));
     let history = history_file(settings);
     if let Some(history) = &history {
@@ -423,6 +426,7 @@ struct Words {
     catalog: Rc<Value>,
     /// Whether a statement has begun on a line before.
     within: Cell<bool>,
+    color: bool,
 }
 
 impl Words {
@@ -490,7 +494,26 @@ impl Hinter for Words {
     type Hint = String;
 }
 
-impl Highlighter for Words {}
+impl Highlighter for Words {
+    fn highlight<'l>(&self, line: &'l str, _: usize) -> Cow<'l, str> {
+        if self.color {
+            Cow::Owned(painted(line, &is_keyword))
+        } else {
+            Cow::Borrowed(line)
+        }
+    }
+
+    fn highlight_char(&self, _: &str, _: usize, _: CmdKind) -> bool {
+        self.color
+    }
+}
+
+fn is_keyword(word: &str) -> bool {
+    let parts = KEYWORDS.iter().flat_map(|keyword| keyword.split(' '));
+    parts
+        .map(|part| part.trim_end_matches(['(', ')', '*']))
+        .any(|keyword| keyword == word)
+}
 
 impl Validator for Words {}
 

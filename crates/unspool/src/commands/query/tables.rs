@@ -326,21 +326,22 @@ fn document(row: &Named<'_>) -> Value {
     put("u_runt", took_us.map(Value::from));
     put("pid", number("tid").map(Value::from));
     put("tracefile", text("run").map(Value::from));
-    let opens = matches!(
-        text("action").as_deref(),
-        Some("open" | "create" | "duplicate")
-    );
-    let prefix = if opens && number("ret").is_some() {
-        "r_"
-    } else {
-        ""
-    };
-    put(&format!("{prefix}fd"), number("fd").map(Value::from));
-    put(
-        &format!("{prefix}objectname"),
-        text("path").map(Value::from),
-    );
-    put("n_fd", number("fd2").map(Value::from));
+    let action = text("action").unwrap_or_default();
+    let opens = matches!(action.as_str(), "open" | "create" | "accept");
+    let duplicates = action == "duplicate";
+    // A pipe gives two descriptors, and returns 0.
+    let is_made = number("ret").is_some() && number("ret") == number("fd");
+    if !(opens && is_made) {
+        put("fd", number("fd").filter(|_| !opens).map(Value::from));
+        put("objectname", text("path").map(Value::from));
+    }
+    if opens && is_made || duplicates && number("ret").is_some() {
+        put("r_fd", number("ret").map(Value::from));
+        put("r_objectname", text("path").map(Value::from));
+    }
+    if let Some(fd) = number("fd2") {
+        put("n_fd", Some(fd.into()));
+    }
     put("n_objectname", text("path2").map(Value::from));
     put(
         "sessionid",
