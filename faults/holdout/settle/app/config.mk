@@ -1,0 +1,5 @@
+# Settings of this machine.
+CC = gcc
+CFLAGS ?= -O1
+SORT_BUFFER = 48K
+BEFORE_SETTLE =
