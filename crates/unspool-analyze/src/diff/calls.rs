@@ -36,6 +36,12 @@ pub(super) fn group_of(action: Action) -> Group {
     }
 }
 
+/// Whether a step asks another end for something.
+pub(super) fn asks(step: &Step<'_>) -> bool {
+    step.touch
+        .is_some_and(|touch| matches!(touch.action, Action::Write | Action::Send | Action::Connect))
+}
+
 /// Calls of one purpose by one name, so that another library version is no difference.
 pub(super) fn family(name: &[u8]) -> &[u8] {
     match name {

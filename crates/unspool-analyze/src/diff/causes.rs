@@ -93,7 +93,7 @@ pub(super) fn causes(joint: &Joint<'_>, findings: &mut [Finding]) {
             .collect(),
         slack_ns: subject.duration_ns() / 1000,
     };
-    let explained: Vec<Option<usize>> = (0..findings.len())
+    let mut explained: Vec<Option<usize>> = (0..findings.len())
         .map(|effect| {
             (0..findings.len())
                 .filter(|cause| *cause != effect)
@@ -112,6 +112,7 @@ pub(super) fn causes(joint: &Joint<'_>, findings: &mut [Finding]) {
                 })
         })
         .collect();
+    open_rings(&mut explained, |place| judge.place(&findings[place], place));
     let roots: Vec<Option<usize>> = (0..findings.len())
         .map(|effect| root(&explained, effect))
         .collect();
@@ -147,6 +148,27 @@ pub(super) fn causes(joint: &Joint<'_>, findings: &mut [Finding]) {
                 );
             }
             findings[place].score = (findings[place].score * 0.45).min(most);
+        }
+    }
+}
+
+/// Where differences explain each other in a ring, the first of them is the cause.
+fn open_rings<K: Ord>(explained: &mut [Option<usize>], order: impl Fn(usize) -> K) {
+    let mut done = vec![false; explained.len()];
+    for start in 0..explained.len() {
+        let mut path = Vec::new();
+        let mut next = Some(start);
+        while let Some(place) = next.filter(|place| !done[*place]) {
+            done[place] = true;
+            path.push(place);
+            next = explained[place];
+        }
+        let ring = next.and_then(|place| path.iter().position(|other| *other == place));
+        let first = ring
+            .and_then(|at| path.get(at..))
+            .and_then(|ring| ring.iter().copied().min_by_key(|place| order(*place)));
+        if let Some(first) = first {
+            explained[first] = None;
         }
     }
 }
@@ -236,10 +258,18 @@ impl Judge<'_, '_> {
             FindingKind::More | FindingKind::Less | FindingKind::FileGone | FindingKind::FileNew
         );
         let (Some(role), Some(key)) = (finding.role, finding.key) else {
-            return false;
+            // The part of its input that a filter lets through.
+            return amount && finding.role.is_some();
         };
         if !amount {
             return false;
+        }
+        let is_peer = |key: u32| {
+            let key = self.joint.keys.get(key as usize);
+            key.is_some_and(|key| key.kind == KeyKind::Peer)
+        };
+        if finding.gives == Some(true) || is_peer(key) {
+            return finding.gives == Some(true);
         }
         if self
             .joint
@@ -250,6 +280,19 @@ impl Judge<'_, '_> {
             return true;
         }
         let sides = self.joint.uses.get(&(role, key));
+        let is_kept = (0..self.joint.runs.len())
+            .filter_map(|side| self.joint.key_of(key, side))
+            .any(|key| key.kind == KeyKind::File && key.created);
+        let writes = |used: &super::profile::Use| used.bytes_written > 0;
+        if is_kept
+            && sides
+                .into_iter()
+                .flatten()
+                .flatten()
+                .any(|used| writes(used))
+        {
+            return true;
+        }
         let sum = |bytes: fn(&super::profile::Use) -> u64| -> u64 {
             sides
                 .into_iter()
@@ -280,20 +323,33 @@ impl Judge<'_, '_> {
             && cause.role == effect.role
             && effect.kind == FindingKind::Slower
             && effect.subject == b"sleep"
-            && kind_of(cause) == Some(KeyKind::Peer)
+            && (kind_of(cause) == Some(KeyKind::Peer)
+                || cause.kind == FindingKind::Error && kind_of(cause) == Some(KeyKind::File))
     }
 
     /// Whether nothing was asked of another end because the role failed of something else after it had connected: who is
     /// not let in does not go on.
     fn is_broken_off(&self, cause: &Finding, effect: &Finding) -> bool {
         effect.kind == FindingKind::ConnectionError
-            && effect.after == b"no connection"
+            && (effect.after == b"no connection" || effect.after == b"no answer")
             && cause.role == effect.role
             && (matches!(cause.kind, FindingKind::Error | FindingKind::FileMissing)
                 && cause.score >= 2.5
                 || self.is_input_less(cause))
             && cause.at_ns > effect.at_ns + self.slack_ns
             && !super::is_system(&cause.subject)
+    }
+
+    /// Whether it is a file of the job that no run writes.
+    fn is_input(&self, finding: &Finding) -> bool {
+        let Some(key) = finding.key else { return false };
+        self.joint
+            .keys
+            .get(key as usize)
+            .is_some_and(|key| matches!(key.kind, KeyKind::File | KeyKind::Folder))
+            && (0..self.joint.runs.len())
+                .filter_map(|side| self.joint.key_of(key, side))
+                .all(|key| !key.created && !key.modified)
     }
 
     /// Whether an input is shorter than before.
@@ -342,6 +398,13 @@ impl Judge<'_, '_> {
         let (Some(from), Some(to)) = (cause.role, effect.role) else {
             return false;
         };
+        if is_new_place(cause, effect)
+            || is_asked_for(cause, effect)
+            || is_waiting_for_peer(self.joint, cause, effect)
+            || self.takes_longer(cause, effect)
+        {
+            return true;
+        }
         if self.is_pause(cause, effect) || self.is_broken_off(cause, effect) {
             return true;
         }
@@ -354,13 +417,112 @@ impl Judge<'_, '_> {
         if effect.kind == FindingKind::Machine || cause.score < 1.6 {
             return false;
         }
-        if self.is_made_by(from, to, effect) {
+        if cause.is_soft && !self.may_come_of_data(effect) {
+            return false;
+        }
+        let is_effect_itself = matches!(
+            cause.kind,
+            FindingKind::FileGone
+                | FindingKind::Less
+                | FindingKind::More
+                | FindingKind::FileNew
+                | FindingKind::Slower
+                | FindingKind::Order
+                | FindingKind::ConnectionGone
+        );
+        if !is_effect_itself && self.is_made_by(from, to, effect) {
             return from != to && cause.at_ns <= effect.at_ns + self.slack_ns;
+        }
+        if self.is_other_attempt(cause, effect, from, to) {
+            return true;
         }
         effect.kind.is_symptom()
             && cause.at_ns <= effect.until_ns + self.slack_ns
-            && self.is_near(from, to, effect)
+            && (self.is_near(from, to, effect) || self.is_decided(from, to, effect))
             && self.fits(cause, effect, from, to)
+    }
+
+    /// Whether more work takes longer, by no more than there is more.
+    fn takes_longer(&mut self, cause: &Finding, effect: &Finding) -> bool {
+        let (Some(times), Some((before, now))) = (cause.times, effect.times_ns) else {
+            return false;
+        };
+        #[expect(clippy::cast_precision_loss, reason = "ratios need no exactness")]
+        let longer = now as f64 / before.max(1) as f64;
+        cause.kind == FindingKind::More
+            && cause.score >= 1.6
+            && effect.kind == FindingKind::Slower
+            && before > WAITS_DAILY_NS
+            && times >= 1.5
+            && longer <= times * 1.5
+            && self.is_input(cause)
+            && cause
+                .role
+                .zip(effect.role)
+                .is_some_and(|(from, to)| from == to || self.reach.from(from).contains(&to))
+    }
+
+    /// Whether the data of a day can do that: it makes a process fail, and what comes of it; other ends do not read it.
+    fn may_come_of_data(&self, effect: &Finding) -> bool {
+        let is_peer = effect
+            .key
+            .and_then(|key| self.joint.keys.get(key as usize))
+            .is_some_and(|key| key.kind == KeyKind::Peer);
+        !is_peer
+            && matches!(
+                effect.kind,
+                FindingKind::ExitStatus
+                    | FindingKind::ProcessGone
+                    | FindingKind::ProcessCount
+                    | FindingKind::FileGone
+                    | FindingKind::Less
+                    | FindingKind::More
+            )
+    }
+
+    /// Whether the process above decided to start the other one when it saw how the first one ended.
+    fn is_decided(&mut self, from: u32, to: u32, effect: &Finding) -> bool {
+        effect.kind == FindingKind::ProcessNew
+            && self
+                .joint
+                .roles
+                .get(to as usize)
+                .and_then(|role| role.parent)
+                .is_some_and(|parent| self.reach.from(from).contains(&parent))
+    }
+
+    /// Whether after a failure the job tried with other arguments, or at another place.
+    fn is_other_attempt(&mut self, cause: &Finding, effect: &Finding, from: u32, to: u32) -> bool {
+        use FindingKind as Kind;
+        let fails = matches!(
+            cause.kind,
+            Kind::FileMissing
+                | Kind::Error
+                | Kind::ConnectionError
+                | Kind::ExitStatus
+                | Kind::Signal
+        ) || cause.kind == Kind::Less && cause.score >= 3.0;
+        let is_attempt = matches!(effect.kind, Kind::Argument | Kind::ConnectionNew)
+            && effect.at_ns > cause.at_ns + self.slack_ns;
+        if !fails || !is_attempt || cause.score < 2.0 || !self.has_failed(cause) {
+            return false;
+        }
+        let parent = self
+            .joint
+            .roles
+            .get(to as usize)
+            .and_then(|role| role.parent);
+        let reached = self.reach.from(from);
+        from == to
+            || reached.contains(&to)
+            || parent.is_some_and(|parent| reached.contains(&parent))
+    }
+
+    /// Whether the role of a finding ended otherwise than before.
+    fn has_failed(&self, finding: &Finding) -> bool {
+        finding
+            .role
+            .is_some_and(|role| self.aborted.contains(&role))
     }
 
     /// Whether the effect is that a file is missing which a process that `from` reaches made before.
@@ -372,7 +534,13 @@ impl Judge<'_, '_> {
             return false;
         };
         let reached = self.reach.from(from);
-        !makers.contains(&to) && makers.iter().any(|maker| reached.contains(maker))
+        let joint = self.joint;
+        // Who could not be started, or could not start others, made nothing.
+        let is_stopped = |maker: u32| {
+            reached.contains(&maker)
+                || super::processes::is_gone(joint, maker) && below(joint, maker, from)
+        };
+        !makers.contains(&to) && makers.iter().any(|maker| is_stopped(*maker))
     }
 
     fn is_near(&mut self, from: u32, to: u32, effect: &Finding) -> bool {
@@ -396,9 +564,54 @@ impl Judge<'_, '_> {
             .any(|role| reached.contains(role) && (*role == to || below(joint, to, *role)))
     }
 
+    /// Whether something speaks against what kinds alone would allow.
+    fn is_unlikely(&self, cause: &Finding, effect: &Finding, from: u32, to: u32) -> bool {
+        use FindingKind as Kind;
+        match cause.kind {
+            // What one process did before it ended does not come of its end.
+            Kind::Signal | Kind::ExitStatus => {
+                let subject = self.joint.subject();
+                let is_one = self
+                    .joint
+                    .role_of(from, subject)
+                    .is_some_and(|role| role.instances <= 1);
+                is_one && from == to && matches!(effect.kind, Kind::More | Kind::FileNew)
+            }
+            // Who fails does not start what comes next; that it is not started makes nobody fail.
+            Kind::ProcessGone => effect.kind == Kind::ExitStatus && below(self.joint, from, to),
+            // Who kills from outside does not read what the killed one reads.
+            Kind::Content | Kind::FileOther | Kind::ConnectionOther
+                if effect.kind == Kind::Signal && effect.after.ends_with(b"SIGKILL") =>
+            {
+                true
+            }
+            Kind::Content | Kind::FileOther
+                if matches!(effect.kind, Kind::More | Kind::Less) && self.is_input(effect) =>
+            {
+                true
+            }
+            // Who starts what is decided by the process above.
+            Kind::Program
+            | Kind::Argument
+            | Kind::Environment
+            | Kind::Content
+            | Kind::FileOther
+            | Kind::Version => {
+                matches!(
+                    effect.kind,
+                    Kind::ProcessGone | Kind::ProcessNew | Kind::ProcessCount
+                ) && !below(self.joint, to, from)
+            }
+            _ => false,
+        }
+    }
+
     /// Whether a difference of this kind can do that.
     fn fits(&self, cause: &Finding, effect: &Finding, from: u32, to: u32) -> bool {
         use FindingKind as Kind;
+        if self.is_unlikely(cause, effect, from, to) {
+            return false;
+        }
         let stronger = cause.score >= effect.score;
         match cause.kind {
             // Failures explain what comes after them.
@@ -424,7 +637,7 @@ impl Judge<'_, '_> {
                         | Kind::ProcessCount
                         | Kind::ProcessGone
                         | Kind::FileGone
-                );
+                ) || effect.kind == Kind::ProcessNew && !self.is_output(cause);
                 amount && cause.score >= effect.score * 0.6
             }
             Kind::ProcessGone | Kind::ProcessNew => {
@@ -433,20 +646,6 @@ impl Judge<'_, '_> {
                     Kind::Slower | Kind::Lock | Kind::Retry | Kind::Signal
                 ) && effect.kind != cause.kind
                     && cause.score >= effect.score * 0.8
-            }
-            // Who starts what is decided by the process above.
-            Kind::Program
-            | Kind::Argument
-            | Kind::Environment
-            | Kind::Content
-            | Kind::FileOther
-            | Kind::Version
-                if matches!(
-                    effect.kind,
-                    Kind::ProcessGone | Kind::ProcessNew | Kind::ProcessCount
-                ) && !below(self.joint, to, from) =>
-            {
-                false
             }
             Kind::Program
             | Kind::Argument
@@ -470,6 +669,9 @@ impl Judge<'_, '_> {
                 matches!(effect.kind, Kind::More | Kind::Less | Kind::Slower)
                     && effect.key == cause.key
             }
+            Kind::FileGone if effect.kind == Kind::FileGone => {
+                self.is_input(cause) && self.is_output(effect)
+            }
             Kind::FileGone | Kind::ConnectionGone | Kind::ProcessCount => {
                 effect.kind == Kind::Less && stronger
             }
@@ -485,8 +687,69 @@ impl Judge<'_, '_> {
     }
 }
 
+/// Whether the cause is that a role speaks with a place for the first time, and the effect what it does there.
+fn is_new_place(cause: &Finding, effect: &Finding) -> bool {
+    matches!(
+        cause.kind,
+        FindingKind::ConnectionNew | FindingKind::ConnectionOther
+    ) && cause.key == effect.key
+        && matches!(
+            effect.kind,
+            FindingKind::Slower | FindingKind::More | FindingKind::Less | FindingKind::Retry
+        )
+}
+
+/// Whether a variable says what is looked for: the language whose tables are read, a folder.
+fn is_asked_for(cause: &Finding, effect: &Finding) -> bool {
+    let is_file = matches!(
+        effect.kind,
+        FindingKind::FileMissing
+            | FindingKind::FileNew
+            | FindingKind::FileOther
+            | FindingKind::FileGone
+            | FindingKind::Version
+    );
+    if cause.kind != FindingKind::Environment || !is_file || cause.score < 1.6 {
+        return false;
+    }
+    cause
+        .after
+        .split(|byte| matches!(byte, b':' | b' ' | b'='))
+        .filter(|part| part.len() >= 4)
+        .any(|part| super::contains(&effect.subject, part))
+}
+
+/// Whether a role that waits for others on every day, by sleeping or for its threads, waits longer because a peer is slow:
+/// the peer is so by a larger factor.
+fn is_waiting_for_peer(joint: &Joint<'_>, cause: &Finding, effect: &Finding) -> bool {
+    let (Some(peer), Some(own)) = (cause.times_ns, effect.times_ns) else {
+        return false;
+    };
+    let kind_of = |finding: &Finding| {
+        finding
+            .key
+            .and_then(|key| joint.keys.get(key as usize))
+            .map(|key| key.kind)
+    };
+    let growth = |(before, now): (i64, i64)| now / before.max(1_000_000);
+    cause.kind == FindingKind::Slower
+        && effect.kind == FindingKind::Slower
+        && cause.role == effect.role
+        && kind_of(cause) == Some(KeyKind::Peer)
+        && matches!(
+            kind_of(effect),
+            Some(KeyKind::Call | KeyKind::Anonymous | KeyKind::Pipe)
+        )
+        && own.0 > WAITS_DAILY_NS
+        && growth(peer) > 2 * growth(own)
+        && (peer.1 - peer.0) * 4 > own.1 - own.0
+}
+
+/// From so much waiting on an ordinary day on, it is how the role works.
+const WAITS_DAILY_NS: i64 = 50_000_000;
+
 /// Whether `role` is a descendant of `ancestor`.
-fn below(joint: &Joint<'_>, role: u32, ancestor: u32) -> bool {
+pub(super) fn below(joint: &Joint<'_>, role: u32, ancestor: u32) -> bool {
     let mut next = joint.roles.get(role as usize).and_then(|role| role.parent);
     let mut steps = 0;
     while let Some(role) = next {
@@ -500,4 +763,21 @@ fn below(joint: &Joint<'_>, role: u32, ancestor: u32) -> bool {
         next = joint.roles.get(role as usize).and_then(|role| role.parent);
     }
     false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{open_rings, root};
+
+    #[test]
+    fn a_ring_is_opened_at_the_first() {
+        // 0 <- 1 <- 2 <- 0, and 3 <- 2; 4 by itself.
+        let mut explained = vec![Some(1), Some(2), Some(0), Some(2), None];
+        let times = [30, 10, 20, 40, 0];
+        open_rings(&mut explained, |place| times[place]);
+        assert_eq!(explained[1], None);
+        assert_eq!(root(&explained, 0), Some(1));
+        assert_eq!(root(&explained, 3), Some(1));
+        assert_eq!(root(&explained, 1), None);
+    }
 }

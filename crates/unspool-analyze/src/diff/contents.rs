@@ -12,7 +12,7 @@ use super::finding::{ALARM_SCORE, Finding, FindingKind};
 use super::phrases::{ago, say, size, who};
 use super::profile::{Group, Key, KeyKind, Profile, Use};
 use super::resources::Place;
-use super::{Joint, is_stable, is_system};
+use super::{Joint, is_in_stable_folder, is_stable, is_system};
 
 /// Age of a file that nobody makes anew for each run.
 const SETTLED_NS: i64 = 120_000_000_000;
@@ -164,6 +164,42 @@ pub(super) fn temper(joint: &Joint<'_>, findings: &mut [Finding]) {
     }
 }
 
+/// What may be the day's data counts, with few baselines, when something else differs, too: it stays where it is in the
+/// list, below the score from which on runs count as different.
+pub(super) fn temper_soft(joint: &Joint<'_>, findings: &mut [Finding]) {
+    let counts = |finding: &Finding| finding.score >= ALARM_SCORE && finding.caused_by.is_none();
+    // Failures, and what is said otherwise, are more than data.
+    let fails = |finding: &Finding| {
+        matches!(
+            finding.kind,
+            FindingKind::ExitStatus
+                | FindingKind::Signal
+                | FindingKind::ConnectionError
+                | FindingKind::Error
+        ) && finding.score >= FAILURE_MIN
+            || matches!(finding.kind, FindingKind::LogNew | FindingKind::LogGone)
+    };
+    let is_firm = findings
+        .iter()
+        .any(|finding| !finding.is_soft && (counts(finding) || fails(finding)));
+    let most = findings
+        .iter()
+        .map(|finding| finding.score)
+        .fold(0.0, f64::max);
+    if is_firm || joint.runs.len() > LEARNT_MIN || most < ALARM_SCORE {
+        return;
+    }
+    // All of the list shrinks, so that its order stays.
+    for finding in findings {
+        finding.score *= SOFT_MAX / most;
+    }
+}
+
+/// Least that a failure weighs that counts though it follows from data.
+const FAILURE_MIN: f64 = 1.2;
+/// Most that a list weighs whose heavy findings may all be the day's data.
+const SOFT_MAX: f64 = 1.45;
+
 /// Whether this is a source and the role reads several of its kind; enough baselines show what differs every day.
 fn is_input(joint: &Joint<'_>, role: u32, path: &[u8]) -> bool {
     if joint.runs.len() > LEARNT_MIN {
@@ -193,6 +229,8 @@ fn is_input(joint: &Joint<'_>, role: u32, path: &[u8]) -> bool {
 
 /// What is said of a file.
 struct Said {
+    /// Whether the file may be another one every day.
+    is_soft: bool,
     weight: f64,
     before: String,
     after: String,
@@ -218,30 +256,40 @@ pub(super) fn find(
         return false;
     }
     let said = match known(joint, place.key) {
-        Some((now, before)) => by_record(joint, key, now, &before, touched),
+        Some((now, before)) => {
+            // What is read says how much of it there was.
+            let is_mapped = baselines
+                .iter()
+                .flatten()
+                .chain([&used])
+                .all(|used| used.bytes_read == 0);
+            shrunk(now, &before)
+                .filter(|_| is_mapped)
+                .or_else(|| by_record(joint, key, now, &before, touched))
+        }
         None => by_reading(place, key, used, baselines),
     };
     let Some(said) = said else {
         return false;
     };
     let name = place.name();
-    out.push(
-        Finding::new(
-            FindingKind::Content,
-            said.weight * weight(place, key),
-            &name,
-        )
-        .values(said.before, said.after)
-        .at(used.first_ns, Some(used.first_seq))
-        .of(place.role, Some(place.key))
-        .says(say!(
-            who(joint, place.role),
-            " read ",
-            name,
-            " ",
-            said.words
-        )),
-    );
+    let mut finding = Finding::new(
+        FindingKind::Content,
+        said.weight * weight(place, key),
+        &name,
+    )
+    .values(said.before, said.after)
+    .at(used.first_ns, Some(used.first_seq))
+    .of(place.role, Some(place.key))
+    .says(say!(
+        who(joint, place.role),
+        " read ",
+        name,
+        " ",
+        said.words
+    ));
+    finding.is_soft = said.is_soft;
+    out.push(finding);
     true
 }
 
@@ -280,21 +328,70 @@ fn by_record(
     let hashes: Option<BTreeSet<u128>> = before.iter().map(|one| one.hash).collect();
     let is_learnt = before.len() >= LEARNT_MIN;
     if let (Some(new), Some(old)) = (now.hash, hashes) {
-        let changed = old.len() == 1 && !old.contains(&new) && (is_stable(&key.raw) || is_learnt);
+        let is_stable = is_stable(&key.raw) || is_in_stable_folder(&key.raw);
+        let changed = old.len() == 1 && !old.contains(&new) && (is_stable || is_learnt);
         return changed.then(|| by_hash(now, first));
     }
     let is_one_length = before.iter().all(|one| one.size_bytes == first.size_bytes);
+    let is_settled = joint.runs.first().is_some_and(|run| is_settled(first, run));
     if is_one_length && now.size_bytes != first.size_bytes {
-        return (is_stable(&key.raw) || is_learnt).then(|| by_length(first, now));
+        let is_list = LISTS.iter().any(|ending| key.raw.ends_with(ending));
+        let is_made = !is_settled && now.inode != UNKNOWN;
+        let mut said = by_length(first, now);
+        if now.size_bytes == 0 {
+            said.weight = EMPTIED;
+        } else if !is_learnt && (is_list || is_made) {
+            said.is_soft = true;
+            let more = now.size_bytes.abs_diff(first.size_bytes);
+            said.weight = if more * 3 > first.size_bytes {
+                CHANGED_DAILY
+            } else {
+                VARIES
+            };
+        }
+        let is_stable = is_stable(&key.raw) || !is_made && is_in_stable_folder(&key.raw);
+        return (is_stable || is_learnt).then_some(said);
     }
     let is_one_file = before.iter().all(|one| is_untouched(one, first));
-    let is_settled = joint.runs.first().is_some_and(|run| is_settled(first, run));
     if is_one_file && is_settled && !is_untouched(now, first) && is_one_length {
-        return (is_stable(&key.raw) || is_learnt)
-            .then(|| written_again(joint, first, now, touched));
+        let mut said = written_again(joint, first, now, touched);
+        let is_stable = is_stable(&key.raw) || is_in_stable_folder(&key.raw);
+        if !is_stable && !is_learnt {
+            // What it holds may be new each week.
+            said.weight = said.weight.min(DATA_TOUCHED);
+        }
+        return (is_stable || is_learnt || touched.is_rare()).then_some(said);
     }
     stale(joint, now, before)
 }
+
+/// An input that is empty, or far shorter than it was in any baseline.
+fn shrunk(now: &Content, before: &[&Content]) -> Option<Said> {
+    let least = before.iter().map(|one| one.size_bytes).min()?;
+    let first = *before.first()?;
+    if now.size_bytes.saturating_mul(SHRUNK) >= least || least < SHRUNK_MIN {
+        return None;
+    }
+    let mut said = by_length(first, now);
+    if now.size_bytes == 0 {
+        said.weight = EMPTIED;
+        said.words = format!("which is empty, before {}", size(first.size_bytes));
+    }
+    Some(said)
+}
+
+/// Weight of an empty input, and how many times shorter one is that is no day's data; of so many bytes at least.
+const EMPTIED: f64 = 3.0;
+const SHRUNK: u64 = 5;
+const SHRUNK_MIN: u64 = 16;
+/// Weight of a list, or of what is made anew for each run, that has another length than in the one or two baselines:
+/// when that is longer or shorter by more than a third, and when not.
+const CHANGED_DAILY: f64 = 1.9;
+const VARIES: f64 = 1.2;
+/// Weight of data that is the only file that was written again.
+const DATA_TOUCHED: f64 = 1.15;
+/// Lists of things of which there are more on one day and fewer on another.
+const LISTS: &[&[u8]] = &[b".list", b".lst", b"/hosts"];
 
 fn by_hash(now: &Content, first: &Content) -> Said {
     let text = |content: &Content| {
@@ -311,6 +408,7 @@ fn by_hash(now: &Content, first: &Content) -> Said {
         by_length(first, now).words
     };
     Said {
+        is_soft: false,
         weight: CHANGED,
         before: text(first),
         after: text(now),
@@ -324,6 +422,7 @@ fn by_length(first: &Content, now: &Content) -> Said {
 
 fn lengths(old: u64, new: u64) -> Said {
     Said {
+        is_soft: false,
         weight: CHANGED,
         before: size(old),
         after: size(new),
@@ -346,6 +445,7 @@ fn written_again(joint: &Joint<'_>, first: &Content, now: &Content, touched: Tou
     let subject = joint.runs[joint.subject()];
     let after = written(now, subject);
     Said {
+        is_soft: false,
         weight,
         before: written(first, joint.runs[0]),
         words: format!(
@@ -367,6 +467,7 @@ fn stale(joint: &Joint<'_>, now: &Content, before: &[&Content]) -> Option<Said> 
     }
     let run = joint.runs.get(again)?;
     Some(Said {
+        is_soft: false,
         weight: STALE,
         before: "another one in each run".to_owned(),
         after: format!("the one of {}", run.run),

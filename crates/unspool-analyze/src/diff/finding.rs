@@ -221,6 +221,14 @@ pub struct Finding {
     pub(super) until_ns: i64,
     pub(super) role: Option<u32>,
     pub(super) key: Option<u32>,
+    /// It may be the data of a day, or what an earlier failure made of it.
+    pub(super) is_soft: bool,
+    /// Whether it is an amount that the role gives, or one that it takes, where that is known.
+    pub(super) gives: Option<bool>,
+    /// How many times as much it is as before.
+    pub(super) times: Option<f64>,
+    /// Time before and in the subject, of what is slower.
+    pub(super) times_ns: Option<(i64, i64)>,
 }
 
 impl Finding {
@@ -240,6 +248,10 @@ impl Finding {
             until_ns: 0,
             role: None,
             key: None,
+            is_soft: false,
+            gives: None,
+            times: None,
+            times_ns: None,
         }
     }
 

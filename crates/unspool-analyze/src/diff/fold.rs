@@ -9,7 +9,7 @@ use unspool_model::normalize::{Anchor, Context, Kind, Pattern};
 use unspool_model::step::{Step, StepKind};
 use unspool_model::world::{Image, LinkKind, Process, Resource, World};
 
-use super::calls::{count, family, group_of, waits};
+use super::calls::{asks, count, family, group_of, waits};
 use super::messages::Collector;
 use super::names::{Name, context, key_name};
 use super::profile::{
@@ -375,7 +375,8 @@ impl Profiler {
         let Some(waited) = waited.filter(|waited| waited.ns > 0 && waited.key != key) else {
             return;
         };
-        if waited.is_ready || is_socket {
+        // Where nothing came and the other end is asked next, nothing was asked before: it was a pause.
+        if waited.is_ready || is_socket && !asks(step) {
             self.move_time(role, waited, (key, Wait::Transfer), step);
         } else {
             // `select` without descriptors, or nothing came: the time went by and nothing was waited for.
@@ -554,10 +555,16 @@ impl Profiler {
                 normalized.text
             }
         };
+        let looked_at = resource
+            .content
+            .map(|found| (found.size_bytes, resource.name.clone()));
         let key = self.intern(kind, name, resource.name);
         if let Some(found) = self.profile.keys.get_mut(key as usize) {
             found.resources += 1;
             let is_only = found.resources == 1;
+            if let Some((size_bytes, name)) = looked_at {
+                found.note_length(size_bytes, name);
+            }
             found.content = resource.content.filter(|_| is_only).map(Box::new);
             found.created |= resource.created;
             found.modified |= resource.modified;

@@ -11,8 +11,10 @@ mod causes;
 mod contents;
 mod environment;
 mod families;
+mod filters;
 mod finding;
 mod fold;
+mod hints;
 mod join;
 mod lists;
 mod messages;
@@ -27,11 +29,13 @@ mod profile;
 mod rank;
 mod resources;
 mod roles;
+mod short;
 mod siblings;
 mod telling;
 #[cfg(test)]
 mod tests;
 mod uses;
+mod variants;
 mod words;
 
 pub use account::{TimeAccount, TimePart};
@@ -103,6 +107,8 @@ pub fn compare(baselines: &[&Profile], subject: &Profile) -> Difference {
     processes::find(&joint, &mut findings);
     resources::find(&joint, &mut findings);
     siblings::find(&joint, &mut findings);
+    filters::find(&joint, &mut findings);
+    short::find(&joint, &mut findings);
     account::find(&joint, &mut findings);
     order::find(&joint, &mut findings);
     messages::find(&joint, &mut findings);
@@ -191,6 +197,29 @@ const STABLE: &[&[u8]] = &[
     b".list",
     b".lst",
     b".rules",
+    b".xsd",
+    b".dtd",
+    b".xsl",
+    b".xslt",
+    b".jq",
+    b".tcl",
+    b".lua",
+    b".m4",
+    b".map",
+    b".key",
+];
+
+/// Folders of what people write for a job.
+const STABLE_FOLDERS: &[&[u8]] = &[
+    b"/conf/",
+    b"/config/",
+    b"/settings/",
+    b"/tmpl/",
+    b"/templates/",
+    b"/schema/",
+    b"/schemas/",
+    b"/rules/",
+    b"/policies/",
 ];
 
 /// Whether the content of a file is part of what the job is.
@@ -200,7 +229,12 @@ pub(crate) fn is_stable(path: &[u8]) -> bool {
         || STABLE.iter().any(|ending| base.ends_with(ending))
         || base == b"Makefile"
         || base.starts_with(b".")
-        || !base.contains(&b'.') && path.windows(5).any(|part| part == b"/bin/")
+        || !base.contains(&b'.') && contains(path, b"/bin/")
+}
+
+/// Whether a file lies in a folder of what people write for a job; programs may write there, too.
+pub(crate) fn is_in_stable_folder(path: &[u8]) -> bool {
+    STABLE_FOLDERS.iter().any(|folder| contains(path, folder))
 }
 
 /// Whether a value of a variable says nothing: redacted, or random.

@@ -130,7 +130,7 @@ pub(super) fn context(world: &World, identity: &RunIdentity, rules: &mut NameRul
         .collect();
     ports.sort_unstable();
     ports.dedup();
-    Context {
+    let mut context = Context {
         anchor_days: dates.days(anchor, clock_days),
         start_ns,
         home: variable(b"HOME="),
@@ -142,7 +142,10 @@ pub(super) fn context(world: &World, identity: &RunIdentity, rules: &mut NameRul
         ports,
         patterns: rules.patterns.clone(),
         hashes: hashes(world),
-    }
+        temporary_files: Vec::new(),
+    };
+    context.temporary_files = temporary_files(world, &context);
+    context
 }
 
 /// Where the day of a run comes from.
@@ -182,6 +185,31 @@ fn dates(world: &World) -> DateCount {
     }
     dates
 }
+
+/// Last components of names of files that the run made and removed, with what they are called in every run: command lines
+/// have them, too.
+fn temporary_files(world: &World, context: &Context) -> Vec<(Vec<u8>, Vec<u8>)> {
+    let mut names: Vec<(Vec<u8>, Vec<u8>)> = world
+        .resources
+        .iter()
+        .filter(|resource| resource.is_temporary() && resource.socket.is_none())
+        .take(TEMPORARY_FILES_MAX)
+        .filter_map(|resource| {
+            let name = context.normalize(Kind::TemporaryPath, &resource.name).text;
+            let (raw, name) = (
+                super::roles::base(&resource.name),
+                super::roles::base(&name),
+            );
+            (raw != name && !raw.is_empty()).then(|| (raw.to_vec(), name.to_vec()))
+        })
+        .collect();
+    names.sort_unstable();
+    names.dedup_by(|one, other| one.0 == other.0);
+    names
+}
+
+/// Files that were made and removed whose names are kept.
+const TEMPORARY_FILES_MAX: usize = 10_000;
 
 /// What the names of files and the words of command lines show of hashes.
 fn hashes(world: &World) -> Hashes {

@@ -1,6 +1,7 @@
 //! What comes from another end: whether it closed the connection before all was answered, and whether its answers are as
 //! long as they were. How much is asked varies from day to day; how much comes for what is asked does so less.
 
+use super::Joint;
 use super::finding::{Finding, FindingKind};
 use super::phrases::{say, size, who};
 use super::profile::{ExitKey, Group, KeyKind, Use};
@@ -17,6 +18,22 @@ const CLOSED: f64 = 1.7;
 const SHORT_AND_FAILED: f64 = 3.6;
 const SHORT: f64 = 2.9;
 
+/// Weight of an end that was asked again and again by a process that fails.
+const ASKED_AGAIN: f64 = 3.7;
+/// Questions that are few.
+const FEW: u64 = 4;
+/// Weight of an answer that is another one: to a process that fails; in a run where something fails; else.
+const OTHER_AND_FAILED: f64 = 2.9;
+const OTHER_BESIDE: f64 = 2.75;
+const OTHER: f64 = 1.15;
+/// The same when one or two baselines were asked the same, to the byte, in a run where something fails.
+const OTHER_ONCE: f64 = 2.0;
+/// Bytes by which an answer has to differ that is as long on every day, and most by which it differs then.
+const ANSWER_DIFFERS: u64 = 12;
+const ANSWER_STEADY: u64 = 4;
+/// Longest answer that is compared with a single one of before.
+const ANSWER_SHORT: u64 = 2048;
+
 /// An end that closed early or gave short answers. Whether amounts say nothing more.
 pub(super) fn find(
     place: &Place<'_, '_>,
@@ -31,14 +48,22 @@ pub(super) fn find(
     if before.is_empty() {
         return false;
     }
-    let fails = has_failed(place);
+    let fails = has_failed(place.joint, place.role);
+    if fails && is_asked_again(used, &before) {
+        out.push(asked_again(place, used, before[0]));
+        return true;
+    }
     let least = before.iter().map(|used| used.bytes_read).min().unwrap_or(0);
     let closes = used.empty_reads > 0
         && before.iter().all(|used| used.empty_reads == 0)
         && used.bytes_read < least;
     let is_short = used.bytes_read < least && is_shorter(used, &before);
     if !closes && !is_short {
-        return false;
+        let Some(weight) = other_answer(place, used, &before, fails) else {
+            return false;
+        };
+        out.push(answered_otherwise(place, used, before[0], weight));
+        return true;
     }
     let score = match (closes, fails) {
         (true, true) => CLOSED_AND_FAILED,
@@ -82,10 +107,105 @@ pub(super) fn find(
     true
 }
 
+/// Whether a few questions of before are asked several times.
+fn is_asked_again(used: &Use, before: &[&Use]) -> bool {
+    let asks = |used: &Use| used.count(Group::Write);
+    before.iter().all(|other| {
+        let few = (1..=FEW).contains(&asks(other));
+        few && asks(used) >= 2 * asks(other) && used.bytes_written * 10 >= other.bytes_written * 18
+    })
+}
+
+fn asked_again(place: &Place<'_, '_>, used: &Use, before: &Use) -> Finding {
+    let name = place.name();
+    let asks = |used: &Use| match used.count(Group::Write) {
+        1 => "once".to_owned(),
+        count => format!("{count} times"),
+    };
+    Finding::new(FindingKind::Retry, ASKED_AGAIN, &name)
+        .values(asks(before), asks(used))
+        .at(used.first_ns, Some(used.first_seq))
+        .of(place.role, Some(place.key))
+        .says(say!(
+            who(place.joint, place.role),
+            format!(" asked {} of ", asks(used)),
+            name,
+            format!(", before {}, and then failed", asks(before))
+        ))
+}
+
+/// Weight of an answer that has another length than the answers of before, which are as long on every day; `None` when it
+/// has not.
+fn other_answer(place: &Place<'_, '_>, used: &Use, before: &[&Use], fails: bool) -> Option<f64> {
+    let lengths = || before.iter().map(|used| used.bytes_read);
+    let (least, most) = (lengths().min()?, lengths().max()?);
+    let now = used.bytes_read;
+    let away = if now > most {
+        now - most
+    } else {
+        least.saturating_sub(now)
+    };
+    let is_asked_alike = before
+        .iter()
+        .all(|other| other.count(Group::Connect) == used.count(Group::Connect));
+    // What is far longer or shorter is an amount like others.
+    if away < ANSWER_DIFFERS || !is_asked_alike || !fails && away * 4 > most {
+        return None;
+    }
+    let is_learnt = before.len() >= LEARNT_MIN && most - least <= ANSWER_STEADY;
+    let is_few = |used: &Use| used.count(Group::Read) <= FEW && used.count(Group::Connect) <= 1;
+    let is_single = most <= ANSWER_SHORT
+        && now <= ANSWER_SHORT
+        && is_few(used)
+        && before.iter().all(|used| is_few(used));
+    let beside = || {
+        let roles = u32::try_from(place.joint.roles.len()).unwrap_or(u32::MAX);
+        (0..roles).any(|role| has_failed(place.joint, role))
+    };
+    match (is_learnt, is_single) {
+        (true, _) | (_, true) if fails => Some(OTHER_AND_FAILED),
+        (true, _) if beside() => Some(OTHER_BESIDE),
+        (true, _) => Some(OTHER),
+        (false, true) => {
+            let is_same = before
+                .iter()
+                .all(|other| other.bytes_written == used.bytes_written);
+            (is_same && beside()).then_some(OTHER_ONCE)
+        }
+        _ => None,
+    }
+}
+
+/// Baselines that show that an answer is as long on every day.
+const LEARNT_MIN: usize = 3;
+
+fn answered_otherwise(place: &Place<'_, '_>, used: &Use, before: &Use, weight: f64) -> Finding {
+    let name = place.name();
+    let kind = if used.bytes_read > before.bytes_read {
+        FindingKind::More
+    } else {
+        FindingKind::Less
+    };
+    Finding::new(kind, weight, &name)
+        .values(size(before.bytes_read), size(used.bytes_read))
+        .at(used.first_ns, Some(used.first_seq))
+        .until(place.end_ns())
+        .of(place.role, Some(place.key))
+        .says(say!(
+            name,
+            " answered ",
+            who(place.joint, place.role),
+            format!(
+                " otherwise: with {}, before with {}",
+                size(used.bytes_read),
+                size(before.bytes_read)
+            )
+        ))
+}
+
 /// Whether the role ended as it did in no baseline, with a failure.
-fn has_failed(place: &Place<'_, '_>) -> bool {
-    let joint = place.joint;
-    let exits = |side: usize| joint.role_of(place.role, side).map(|role| &role.exits);
+pub(super) fn has_failed(joint: &Joint<'_>, role: u32) -> bool {
+    let exits = |side: usize| joint.role_of(role, side).map(|role| &role.exits);
     exits(joint.subject()).is_some_and(|now| {
         now.keys().any(|key: &ExitKey| {
             key.is_failure()

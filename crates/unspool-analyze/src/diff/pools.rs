@@ -14,6 +14,20 @@ type Parts<'n> = (&'n [u8], &'n [u8], &'n [u8]);
 #[derive(Default)]
 pub(super) struct Pools<'p> {
     ports: BTreeSet<(&'p [u8], &'p [u8])>,
+    /// Networks of such ports whose addresses stay: protocol, network, port.
+    fixed: BTreeSet<Parts<'p>>,
+}
+
+/// Addresses of one network that all runs have, for each that not all have, from which on addresses of that network stay.
+const FIXED_MIN: usize = 3;
+
+/// The first three numbers of an address, or all of it but what stands behind the last dot or colon.
+pub(super) fn subnet(host: &[u8]) -> &[u8] {
+    let end = host
+        .iter()
+        .rposition(|byte| matches!(byte, b'.' | b':'))
+        .unwrap_or(host.len());
+    host.get(..end).unwrap_or(host)
 }
 
 impl<'p> Pools<'p> {
@@ -42,13 +56,18 @@ impl<'p> Pools<'p> {
             }
         }
         ports.retain(|place| !stable.contains(place));
-        Self { ports }
+        let fixed = fixed(baselines, subject, &ports);
+        Self { ports, fixed }
     }
 
     /// Whether the name of another end is an address of a pool.
     pub(super) fn holds(&self, name: &[u8]) -> bool {
-        !self.ports.is_empty()
-            && parts(name).is_some_and(|(protocol, _, port)| self.ports.contains(&(protocol, port)))
+        !self.ports.is_empty() && parts(name).is_some_and(|parts| self.is_of_pool(parts))
+    }
+
+    fn is_of_pool(&self, (protocol, host, port): Parts<'_>) -> bool {
+        self.ports.contains(&(protocol, port))
+            && !self.fixed.contains(&(protocol, subnet(host), port))
     }
 
     /// Names (by place of the key) that addresses of a baseline have in the subject: in the order in which each spoke with them.
@@ -57,7 +76,7 @@ impl<'p> Pools<'p> {
         for place in &self.ports {
             let of_port = |profile: &'p Profile| -> Vec<(usize, Parts<'p>)> {
                 peers(profile)
-                    .filter(|(_, parts)| (parts.0, parts.2) == *place)
+                    .filter(|(_, parts)| (parts.0, parts.2) == *place && self.is_of_pool(*parts))
                     .collect()
             };
             let (theirs, ours) = (of_port(run), of_port(subject));
@@ -75,6 +94,33 @@ impl<'p> Pools<'p> {
         }
         names
     }
+}
+
+/// Networks in which nearly all addresses of a port are those of every run.
+fn fixed<'p>(
+    baselines: &[&'p Profile],
+    subject: &'p Profile,
+    ports: &BTreeSet<(&[u8], &[u8])>,
+) -> BTreeSet<Parts<'p>> {
+    let runs = || baselines.iter().copied().chain([subject]);
+    let mut seen: BTreeMap<Parts<'p>, BTreeMap<&[u8], usize>> = BTreeMap::new();
+    for run in runs() {
+        let addresses: BTreeSet<Parts<'p>> = peers(run)
+            .map(|(_, parts)| parts)
+            .filter(|parts| ports.contains(&(parts.0, parts.2)))
+            .collect();
+        for (protocol, host, port) in addresses {
+            let network = seen.entry((protocol, subnet(host), port)).or_default();
+            *network.entry(host).or_default() += 1;
+        }
+    }
+    let all = runs().count();
+    seen.retain(|_, hosts| {
+        let stays = hosts.values().filter(|count| **count == all).count();
+        let comes = hosts.len() - stays;
+        stays >= FIXED_MIN && comes * FIXED_MIN <= stays.max(FIXED_MIN * 2)
+    });
+    seen.into_keys().collect()
 }
 
 /// Other ends with an address, by place of the key.

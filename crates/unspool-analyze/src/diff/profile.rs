@@ -196,8 +196,25 @@ pub(super) struct Key {
     pub(super) deleted: bool,
     /// What the file was when the run began, when there is one file of this role and somebody looked.
     pub(super) content: Option<Box<Content>>,
+    /// The shortest file of this role with its name, where somebody looked and there are several.
+    pub(super) shortest: Option<Box<(u64, Vec<u8>)>>,
     /// Some process of the run opened it, or named it; else it was open before.
     pub(super) named: bool,
+}
+
+impl Key {
+    /// Keeps the shortest of several files that are one thing, of which there is one more.
+    pub(super) fn note_length(&mut self, size_bytes: u64, name: Vec<u8>) {
+        // Of most things there is one file, and its content says the same.
+        let only = self.content.as_deref().map(|content| content.size_bytes);
+        let least = self.shortest.as_deref().map(|(least, _)| *least).or(only);
+        let is_first = least.is_none() && self.resources > 1;
+        if is_first || least.is_some_and(|least| size_bytes < least) {
+            self.shortest = Some(Box::new((size_bytes, name)));
+        } else if let (None, Some(only)) = (&self.shortest, only) {
+            self.shortest = Some(Box::new((only, self.raw.clone())));
+        }
+    }
 }
 
 /// What a key stands for.

@@ -54,7 +54,13 @@ pub(super) fn rank(joint: &Joint<'_>, mut findings: Vec<Finding>) -> Vec<Finding
     sort(&mut findings);
     causes(joint, &mut findings);
     contents::temper(joint, &mut findings);
-    findings.retain(|finding| finding.score >= SCORE_MIN);
+    // Places of causes are those of this list: what is noise leaves it in the end.
+    for finding in &mut findings {
+        if finding.score < SCORE_MIN {
+            finding.score = 0.0;
+        }
+    }
+    contents::temper_soft(joint, &mut findings);
     order(findings)
 }
 
@@ -328,10 +334,13 @@ fn forms(joint: &Joint<'_>, finding: &Finding) -> Vec<(u8, Vec<u8>)> {
     };
     let name: &[u8] = &key.name;
     if matches!(key.kind, KeyKind::Peer | KeyKind::Listener) {
-        let host = name.rsplitn(2, |byte| *byte == b':').last().unwrap_or(name);
+        let mut parts = name.rsplitn(2, |byte| *byte == b':');
+        let port = parts.next().unwrap_or_default();
+        let host = parts.next().unwrap_or(name);
         return vec![
             (PORT, host.to_vec()),
-            (PORT, say!("any ", [key.kind as u8])),
+            (PORT, say!("near ", super::pools::subnet(host), ":", port)),
+            (PORT, say!("any ", [key.kind as u8], ":", port)),
         ];
     }
     let mut forms = Vec::new();
@@ -489,7 +498,11 @@ fn folders(findings: Vec<Finding>) -> Vec<Finding> {
 
 /// By score; what follows from a cause has less. Places of causes become those of the new order.
 fn order(findings: Vec<Finding>) -> Vec<Finding> {
-    let mut indexed: Vec<(usize, Finding)> = findings.into_iter().enumerate().collect();
+    let mut indexed: Vec<(usize, Finding)> = findings
+        .into_iter()
+        .enumerate()
+        .filter(|(_, finding)| finding.score > 0.0)
+        .collect();
     indexed.sort_by(|(_, one), (_, other)| in_order(one, other));
     let places: BTreeMap<usize, usize> = indexed
         .iter()

@@ -20,6 +20,7 @@ pub(super) const HARD: [u16; 23] = [
     1, 5, 7, 8, 12, 13, 20, 21, 23, 24, 26, 27, 28, 30, 40, 99, 101, 104, 110, 111, 112, 113, 122,
 ];
 const EAGAIN: Errno = Errno(11);
+const EBADF: Errno = Errno(9);
 
 /// All differences of resources.
 pub(super) fn find(joint: &Joint<'_>, out: &mut Vec<Finding>) {
@@ -69,7 +70,10 @@ pub(super) fn find(joint: &Joint<'_>, out: &mut Vec<Finding>) {
 fn compared_baselines(joint: &Joint<'_>) -> Vec<Vec<usize>> {
     let compared = |role: u32| {
         // What a new process does is part of its being new; a copy does what its maker would have done.
-        let copy = is_copy(joint, role);
+        let parent = joint.roles.get(role as usize).and_then(|role| role.parent);
+        let is_part_of_new =
+            parent.is_some_and(|parent| is_new(joint, parent) && !is_copy(joint, parent));
+        let copy = is_copy(joint, role) && !is_part_of_new;
         if (is_new(joint, role) || is_gone(joint, role)) && !copy
             || joint.role_of(role, joint.subject()).is_none()
         {
@@ -144,6 +148,27 @@ impl<'p> Place<'_, 'p> {
             .map_or(self.joint.runs[subject].end_ns, |role| role.last_ns)
     }
 
+    /// Until when something may have kept the role from what it does not do: where there are fewer processes than before,
+    /// until the end of the one that starts them.
+    pub(super) fn missing_until_ns(&self) -> i64 {
+        let joint = self.joint;
+        let instances = |side| {
+            joint
+                .role_of(self.role, side)
+                .map_or(0, |role| role.instances)
+        };
+        let before = (0..joint.subject()).map(instances).min().unwrap_or(0);
+        let parent = joint
+            .roles
+            .get(self.role as usize)
+            .and_then(|role| role.parent);
+        let end_ns = self.end_ns();
+        match parent.and_then(|parent| joint.role_of(parent, joint.subject())) {
+            Some(parent) if instances(joint.subject()) < before => end_ns.max(parent.last_ns),
+            _ => end_ns,
+        }
+    }
+
     fn is_network(&self) -> bool {
         matches!(self.kind(), KeyKind::Peer | KeyKind::Listener)
     }
@@ -171,6 +196,10 @@ impl<'p> Place<'_, 'p> {
             });
             if known {
                 self.more_errors(failures, out);
+                continue;
+            }
+            // Whoever closes all that may be open closes what is not.
+            if failures.errno == EBADF && failures.call.starts_with("close") {
                 continue;
             }
             let lock =
@@ -327,6 +356,11 @@ impl<'p> Place<'_, 'p> {
     /// What a new use is called, how much it weighs, and the words for it.
     fn new_kind(&self, used: &Use, name: &[u8]) -> Option<(FindingKind, f64, &'static str)> {
         Some(match self.kind() {
+            KeyKind::Peer if used.bytes_read == 0 && name.ends_with(b":53") => (
+                FindingKind::ConnectionError,
+                3.8,
+                " asked for a name, as it did not before, and got no answer from ",
+            ),
             KeyKind::Peer => (
                 FindingKind::ConnectionNew,
                 3.4,
@@ -469,7 +503,7 @@ impl<'p> Place<'_, 'p> {
             )
             .values(amounts_text(before), "not used")
             .at(at_ns, None)
-            .until(self.end_ns())
+            .until(self.missing_until_ns())
             .of(self.role, Some(self.key))
             .says(say!(
                 who(joint, self.role),
@@ -612,6 +646,7 @@ impl<'p> Place<'_, 'p> {
             score = 2.9;
         }
         score *= match self.kind() {
+            _ if verb == "read" && self.is_read_as_often(used) => 0.5,
             KeyKind::Pipe | KeyKind::LocalSocket => 0.6,
             KeyKind::Device => 0.6,
             _ if verb == "wrote" && is_said(&self.name()) => 0.5,
@@ -636,19 +671,48 @@ impl<'p> Place<'_, 'p> {
         } else {
             size(now)
         };
-        out.push(
-            Finding::new(kind, score * weight_of(self.joint, self.key), &name)
-                .values(size(usual), size(now))
-                .at(used.first_ns, Some(used.first_seq))
-                .until(self.end_ns())
-                .of(self.role, Some(self.key))
-                .says(say!(
-                    who(self.joint, self.role),
-                    format!(" {verb} {say_now}{preposition}"),
-                    name,
-                    format!(", before {}", size(usual))
-                )),
-        );
+        // Where fewer processes run, nobody knows which of them would have come to it.
+        let is_own = self.before().any(|before| before.bytes_written > 0);
+        let (at_ns, seq) = if emptied && is_own && self.missing_until_ns() > self.end_ns() {
+            score = score.min(1.0);
+            (self.end_ns(), None)
+        } else {
+            (used.first_ns, Some(used.first_seq))
+        };
+        let mut finding = Finding::new(kind, score * weight_of(self.joint, self.key), &name)
+            .values(size(usual), size(now))
+            .at(at_ns, seq)
+            .until(self.end_ns())
+            .of(self.role, Some(self.key))
+            .says(say!(
+                who(self.joint, self.role),
+                format!(" {verb} {say_now}{preposition}"),
+                name,
+                format!(", before {}", size(usual))
+            ));
+        finding.gives = Some(verb == "wrote");
+        #[expect(clippy::cast_precision_loss, reason = "ratios need no exactness")]
+        let times = now as f64 / usual.max(1) as f64;
+        finding.times = Some(times);
+        out.push(finding);
+    }
+
+    /// Whether it is a file that is as long as before and was read whole each time, only not as often.
+    fn is_read_as_often(&self, used: &Use) -> bool {
+        let length = |side: usize| {
+            let key = self.joint.key_of(self.key, side)?;
+            key.content.as_deref().map(|content| content.size_bytes)
+        };
+        let Some(size_bytes) = length(self.joint.subject()).filter(|size| *size > 0) else {
+            return false;
+        };
+        let is_whole = |used: &Use| used.bytes_read.is_multiple_of(size_bytes);
+        used.bytes_read > 0
+            && is_whole(used)
+            && self.before().all(is_whole)
+            && (0..self.joint.subject())
+                .filter_map(length)
+                .all(|size| size == size_bytes)
     }
 
     fn connects(&self, used: &Use, before: &[u64], out: &mut Vec<Finding>) {

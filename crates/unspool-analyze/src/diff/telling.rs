@@ -56,6 +56,11 @@ pub(super) fn temper(joint: &Joint<'_>, findings: &mut [Finding]) {
     }
 }
 
+/// Whether it is a source that an interpreter may read to show a line of it.
+pub(super) fn is_source(path: &[u8]) -> bool {
+    SOURCES.iter().any(|ending| path.ends_with(ending))
+}
+
 /// Messages in the user's language, which are looked for when there is something to say.
 fn is_catalogue(path: &[u8]) -> bool {
     path.ends_with(b".mo") || super::contains(path, b"/LC_MESSAGES")
@@ -63,10 +68,7 @@ fn is_catalogue(path: &[u8]) -> bool {
 
 /// Whether a source is read again whose content is what it was, or one that belongs to the interpreter.
 fn is_shown(joint: &Joint<'_>, finding: &Finding) -> bool {
-    if !SOURCES
-        .iter()
-        .any(|ending| finding.subject.ends_with(ending))
-    {
+    if !is_source(&finding.subject) {
         return false;
     }
     let Some(key) = finding.key else { return false };

@@ -25,6 +25,8 @@ pub struct Hashes {
     fans: Vec<Vec<u8>>,
     /// Words that are no hashes and as random, sorted.
     random: Vec<Vec<u8>>,
+    /// Random ends of names, sorted: of `.new-a8k2_x0q` and its like.
+    tails: Vec<Vec<u8>>,
 }
 
 /// Words in one place of names of one form, and how many of them look random.
@@ -97,11 +99,23 @@ impl Hashes {
         words.dedup();
         let mut fans: Vec<Vec<u8>> = fans.into_iter().map(<[u8]>::to_vec).collect();
         fans.sort_unstable();
+        let (random, tails) = random.finish();
         Self {
             words,
             fans,
-            random: random.finish(),
+            random,
+            tails,
         }
+    }
+
+    /// Length of the word that `bytes` is, when it is a random end of a name and stands behind a separator.
+    pub(super) fn tail_len(&self, before: Option<u8>, bytes: &[u8]) -> Option<usize> {
+        if self.tails.is_empty() || !matches!(before, Some(b'-' | b'.')) {
+            return None;
+        }
+        let len = bytes.iter().take_while(|byte| is_tail(**byte)).count();
+        let word = bytes.get(..len).filter(|_| len == bytes.len())?;
+        holds(&self.tails, word).then_some(len)
     }
 
     /// Whether the word is a hash by the company it keeps.
@@ -145,8 +159,17 @@ const RANDOM_LENS: std::ops::RangeInclusive<usize> = 8..=24;
 #[derive(Debug, Default)]
 struct RandomWords<'n> {
     companies: Map<Vec<u8>, Company<'n>>,
+    tails: Map<Vec<u8>, Company<'n>>,
     kept: usize,
 }
+
+/// What temporary names that programs make are of, without capitals: Python's `tempfile`.
+fn is_tail(byte: u8) -> bool {
+    byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_'
+}
+
+/// Lengths of random ends that programs put behind a name.
+const TAIL_LENS: [usize; 3] = [6, 8, 10];
 
 impl<'n> RandomWords<'n> {
     /// Takes the last component of a name, when it is one such word and an ending.
@@ -156,6 +179,7 @@ impl<'n> RandomWords<'n> {
             .rposition(|byte| *byte == b'/')
             .map_or(0, |at| at + 1);
         let base = name.get(start..).unwrap_or_default();
+        self.tail(name, base);
         let len = word_len(base);
         let word = base.get(..len).unwrap_or_default();
         let is_end = matches!(base.get(len), None | Some(b'.'));
@@ -176,17 +200,40 @@ impl<'n> RandomWords<'n> {
         }
     }
 
-    fn finish(self) -> Vec<Vec<u8>> {
-        let mut words: Vec<Vec<u8>> = self
-            .companies
-            .into_values()
-            .filter(Company::is_random)
-            .flat_map(|company| company.words)
-            .map(<[u8]>::to_vec)
-            .collect();
-        words.sort_unstable();
-        words.dedup();
-        words
+    /// Takes the end of a name behind a dash or dot.
+    fn tail(&mut self, name: &'n [u8], base: &'n [u8]) {
+        let len = base.iter().rev().take_while(|byte| is_tail(**byte)).count();
+        let at = base.len() - len;
+        let behind = matches!(base.get(..at), Some([.., b'-' | b'.']));
+        if !TAIL_LENS.contains(&len) || !behind || self.kept >= WORDS_MAX {
+            return;
+        }
+        let word = base.get(at..).unwrap_or_default();
+        let place = place(name, name.len() - len, len);
+        let company = self.tails.entry(place).or_default();
+        if company.words.insert(word) {
+            self.kept += 1;
+            // Nobody puts a letter behind a digit of a name.
+            let is_odd = word
+                .windows(2)
+                .any(|pair| matches!(pair, [b'0'..=b'9' | b'_', b'a'..=b'z']));
+            company.random += usize::from(is_odd && !is_lower_hex(word));
+        }
+    }
+
+    fn finish(self) -> (Vec<Vec<u8>>, Vec<Vec<u8>>) {
+        let random = |companies: Map<Vec<u8>, Company<'n>>| {
+            let mut words: Vec<Vec<u8>> = companies
+                .into_values()
+                .filter(Company::is_random)
+                .flat_map(|company| company.words)
+                .map(<[u8]>::to_vec)
+                .collect();
+            words.sort_unstable();
+            words.dedup();
+            words
+        };
+        (random(self.companies), random(self.tails))
     }
 }
 

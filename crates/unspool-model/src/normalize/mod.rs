@@ -8,6 +8,7 @@ mod anchor;
 mod dates;
 pub mod hashes;
 pub mod learn;
+mod months;
 pub mod pattern;
 mod scan;
 #[cfg(test)]
@@ -42,6 +43,8 @@ pub struct Context {
     pub patterns: Vec<Pattern>,
     /// Hashes that the names of the run show to be such.
     pub hashes: Hashes,
+    /// Last components of names of files that the run made and removed, sorted, and what they are called in every run.
+    pub temporary_files: Vec<(Vec<u8>, Vec<u8>)>,
 }
 
 /// What a name is.
@@ -164,6 +167,9 @@ impl Context {
                 changes: Vec::new(),
             };
         }
+        if let Some(above) = self.above_cwd(name).filter(|_| kind == Kind::Path) {
+            return above;
+        }
         let (text, changes) = scan::pass(self, kind, name);
         let mut normalized = Normalized { text, changes };
         if normalized.changes.is_empty() {
@@ -179,6 +185,27 @@ impl Context {
             normalized.changes.extend(changes);
         }
         normalized
+    }
+
+    /// A folder above the working directory of the run, as the way up from there; those next to the root are places of
+    /// the machine.
+    fn above_cwd(&self, name: &[u8]) -> Option<Normalized> {
+        let below = self.cwd.strip_prefix(name)?;
+        let depth = |path: &[u8]| path.split(|byte| *byte == b'/').count() - 1;
+        let is_own = name == self.home || name == self.temporary;
+        if !below.starts_with(b"/") || below.len() < 2 || depth(name) < 2 || is_own {
+            return None;
+        }
+        let text = [&b"<CWD>"[..], &b"/..".repeat(depth(below))].concat();
+        let change = Change {
+            from: name.to_vec(),
+            to: text.clone(),
+            rule: Rule::WorkingDirectory,
+        };
+        Some(Normalized {
+            text,
+            changes: vec![change],
+        })
     }
 
     /// The port of an address as a role: itself, or `<PORT>` when the kernel chose it.

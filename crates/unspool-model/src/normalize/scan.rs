@@ -1,6 +1,7 @@
 //! One pass over a name: at each place where a word begins, the first rule that fits replaces what it fits.
 
 use super::dates::{Dated, date, digits, month_of, time, week_of, weekday, weekday_of};
+use super::months::named;
 use super::{Change, Context, Kind, Rule};
 
 /// Dates further away than this from the run's day are part of the name: a version, a release.
@@ -136,6 +137,11 @@ impl Place<'_> {
         if first == REDACTED[0] {
             return redacted(rest);
         }
+        if self.kind == Kind::Word
+            && let Some(found) = self.temporary_file(rest)
+        {
+            return Some(found);
+        }
         if !first.is_ascii_alphanumeric() && first != b'_' {
             return None;
         }
@@ -144,6 +150,7 @@ impl Place<'_> {
                 .or_else(|| self.hash(rest))
                 .or_else(|| self.fan(rest))
                 .or_else(|| self.weekday(rest))
+                .or_else(|| self.named_date(rest))
                 .or_else(|| self.temporary(rest))
                 .or_else(|| self.who(rest));
             if found.is_some() {
@@ -271,11 +278,62 @@ impl Place<'_> {
         })
     }
 
-    /// `weekly/Fri`: the day of the week as a distance from that of the run, -3 to 3.
+    /// `weekly/Fri`: the day of the week as a distance from that of the run, -3 to 3. In small letters, as `sat` and `sun`
+    /// are words, only beside a date: `sat-<D+0>`.
     fn weekday(&self, rest: &[u8]) -> Option<Found> {
-        let (day, len) = weekday(rest)?;
+        let (day, len) = weekday(rest).or_else(|| {
+            let (first, tail) = rest.split_first()?;
+            let word = [
+                &[first.to_ascii_uppercase()],
+                tail.get(..tail.len().min(9))?,
+            ]
+            .concat();
+            let found = weekday(&word)?;
+            let is_beside = self.is_behind_date()
+                || matches!(rest.get(found.1), Some(b'-' | b'_' | b'.' | b' '))
+                    && rest.get(found.1 + 1..)?.starts_with(b"<D");
+            is_beside.then_some(found)
+        })?;
         let distance = (day - weekday_of(self.context.anchor_days?) + 3).rem_euclid(7) - 3;
         Found::new(len, format!("<D{distance:+}>"), Rule::Date)
+    }
+
+    /// A date whose month is a word, near the run's day.
+    fn named_date(&self, rest: &[u8]) -> Option<Found> {
+        let anchor = self.context.anchor_days?;
+        match named(rest, anchor)? {
+            (Dated::Day(day), len) if (day - anchor).abs() <= NEAR_DAYS => {
+                Found::new(len, format!("<D{:+}>", day - anchor), Rule::Date)
+            }
+            (Dated::Month(month), len) if (month - month_of(anchor)).abs() <= 2 => Found::new(
+                len,
+                format!("<M{:+}>", month - month_of(anchor)),
+                Rule::Month,
+            ),
+            _ => None,
+        }
+    }
+
+    /// A component that names a file which the run made and removed, as its path has it.
+    fn temporary_file(&self, rest: &[u8]) -> Option<Found> {
+        let files = &self.context.temporary_files;
+        let begins = matches!(
+            self.before,
+            None | Some(b'/' | b'=' | b'@' | b' ' | b',' | b':' | b'"' | b'\'')
+        );
+        if files.is_empty() || !begins {
+            return None;
+        }
+        let len = rest
+            .iter()
+            .position(|byte| matches!(byte, b'/' | b' ' | b',' | b':' | b'"' | b'\'' | b';' | b')'))
+            .unwrap_or(rest.len());
+        let word = rest.get(..len)?;
+        let place = files
+            .binary_search_by(|(name, _)| name.as_slice().cmp(word))
+            .ok()?;
+        let (_, name) = files.get(place)?;
+        Found::new(len, name.clone(), Rule::Temporary)
     }
 
     /// A folder of two hexadecimal digits above names that are hashes: `objects/65/37e9...`.
@@ -393,6 +451,14 @@ impl Place<'_> {
             || self.name.starts_with(PROC)
             || self.name.starts_with(b"/run/")
             || self.name.starts_with(b"/var/run/")
+            || self.kind == Kind::Word && self.is_behind_stem()
+    }
+
+    /// Whether a word of letters and a separator stand before: `figures.4711`, no part of a version.
+    fn is_behind_stem(&self) -> bool {
+        let before = self.name.get(..self.at).unwrap_or_default();
+        matches!(before, [.., stem, b'.' | b'-' | b'_'] if stem.is_ascii_alphanumeric())
+            && !matches!(before, [.., b'.', one, b'.'] if one.is_ascii_digit())
     }
 
     fn in_temporary_folder(&self) -> bool {
@@ -402,6 +468,9 @@ impl Place<'_> {
 
     /// Random parts: `tmp.Xk3fQ9aB2z`, `tmpab12cd_3`, `ccXk3fQ9.o`, `name.Xk3fQ9`.
     fn temporary(&self, rest: &[u8]) -> Option<Found> {
+        if let Some(len) = self.context.hashes.tail_len(self.before, rest) {
+            return Found::new(len, *b"<TMP>", Rule::Temporary);
+        }
         if !self.temporary {
             return None;
         }
@@ -438,6 +507,16 @@ impl Place<'_> {
             && self.before == Some(b'/')
             && rest.get(len).is_none()
         {
+            return Found::new(len, *b"<TMP>", Rule::Temporary);
+        }
+        // The C library's semaphores before they have a name, and what Python shares between processes.
+        let before = self.name.get(..self.at).unwrap_or_default();
+        let shared = match len {
+            6 => before.ends_with(b"/dev/shm/sem."),
+            8 => before.ends_with(b"mp-"),
+            _ => false,
+        };
+        if self.in_temporary_folder() && shared {
             return Found::new(len, *b"<TMP>", Rule::Temporary);
         }
         // What stands beside such names.

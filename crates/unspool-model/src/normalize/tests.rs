@@ -28,6 +28,89 @@ fn check(kind: Kind, name: &str, expect: &str) {
 }
 
 #[test]
+fn folders_above_the_working_directory_are_the_way_up() {
+    let context = Context {
+        cwd: b"/srv/node-a/job".to_vec(),
+        ..context()
+    };
+    let check = |name: &str, expect: &str| {
+        let normalized = context.normalize(Kind::Path, name.as_bytes());
+        assert_eq!(String::from_utf8_lossy(&normalized.text), expect, "{name}");
+    };
+    check("/srv/node-a", "<CWD>/..");
+    check("/srv/node-a/job", "<CWD>");
+    check("/srv", "/srv");
+    check("/srv/node", "/srv/node");
+}
+
+#[test]
+fn months_are_words() {
+    let check = |name, expect| check(Kind::Path, name, expect);
+    check("/log/job-fri-20-nov.log", "/log/job-<D+0>-<D+0>.log");
+    check("/log/19Nov2026.log", "/log/<D-1>.log");
+    check("/archive/letters-Nov2026.tar", "/archive/letters-<M+0>.tar");
+    check("/archive/2026-Oct/x", "/archive/<M-1>/x");
+    check("/archive/Nov/x", "/archive/<M+0>/x");
+    check("/log/Nov-18", "/log/<D-2>");
+    check("/log/30-dec", "/log/<D+40>");
+    // The year before is nearer, and still too far away.
+    check("/log/Mar", "/log/Mar");
+    check("/log/Mar-14", "/log/Mar-14");
+    // Words, a name, an ending.
+    check("/data/sat.txt", "/data/sat.txt");
+    check("/data/nov.txt", "/data/nov.txt");
+    check("/data/May/x", "/data/May/x");
+    check("/data/11.novel", "/data/11.novel");
+}
+
+#[test]
+fn words_of_commands_name_temporary_files_and_processes() {
+    let mut context = context();
+    context.temporary_files = vec![(b".stamp-Xk3fQ9".to_vec(), b".stamp-<TMP>".to_vec())];
+    let check = |word: &str, expect: &str| {
+        let normalized = context.normalize(Kind::Word, word.as_bytes());
+        assert_eq!(String::from_utf8_lossy(&normalized.text), expect, "{word}");
+    };
+    check("work/.stamp-Xk3fQ9", "work/.stamp-<TMP>");
+    check("--newer=work/.stamp-Xk3fQ9", "--newer=work/.stamp-<TMP>");
+    check("work/.stamp-Xk3fQ91", "work/.stamp-Xk3fQ91");
+    check("@var/figures.4711", "@var/figures.<PID>");
+    check("work/w1.4711/letter", "work/w1.<PID>/letter");
+    check("--count=4711", "--count=4711");
+    check("lib-1.2.4711", "lib-1.2.4711");
+}
+
+#[test]
+fn random_ends_are_known_by_their_company() {
+    let names = [
+        "/out/.new-a8k2_x0q",
+        "/out/.new-pgjvvoej",
+        "/out/.new-z1x9ayq2",
+    ];
+    let context = Context {
+        hashes: Hashes::learn(names.iter().map(|name| name.as_bytes())),
+        ..context()
+    };
+    let check = |name: &str, expect: &str| {
+        let normalized = context.normalize(Kind::Path, name.as_bytes());
+        assert_eq!(String::from_utf8_lossy(&normalized.text), expect, "{name}");
+    };
+    check("/out/.new-pgjvvoej", "/out/.new-<TMP>");
+    check("/out/.old-settings", "/out/.old-settings");
+    let words = [
+        "/out/job-settings",
+        "/out/job-response",
+        "/out/job-messages",
+    ];
+    let context = Context {
+        hashes: Hashes::learn(words.iter().map(|name| name.as_bytes())),
+        ..context
+    };
+    let normalized = context.normalize(Kind::Path, b"/out/job-settings");
+    assert_eq!(normalized.text, b"/out/job-settings");
+}
+
+#[test]
 fn paths_that_survive_days() {
     let check = |name, expect| check(Kind::Path, name, expect);
     check("/data/orders-2026-11-20.csv", "/data/orders-<D+0>.csv");
