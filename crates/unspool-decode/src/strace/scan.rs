@@ -1,6 +1,7 @@
 //! The forward scan over arguments: the only way to find their end. Strings, objects of descriptors and comments are
 //! skipped whole; nothing is ever searched backwards. Nesting is a counter, so depth has no limit.
 
+use unspool_model::args::text::string_end;
 use unspool_model::args::{Arg, Args};
 
 const PLAIN: u8 = 0;
@@ -212,40 +213,6 @@ const FOLLOWERS: &[u8] = b",) ]}(>|\n";
 
 /// Longest description of a socket: two addresses of UNIX sockets, each byte an escape.
 const SOCKET_BYTES_MAX: usize = 4096;
-
-/// Behind the string whose first byte is at `at`; `None` when it does not end.
-#[inline]
-pub(super) fn string_end(text: &[u8], mut at: usize) -> Option<usize> {
-    // Eight bytes at a time: strings are most of a log.
-    while let Some(chunk) = text.get(at..).and_then(<[u8]>::first_chunk::<8>) {
-        let word = u64::from_le_bytes(*chunk);
-        let hits = bytes_equal(word, b'"') | bytes_equal(word, b'\\');
-        if hits == 0 {
-            at += 8;
-            continue;
-        }
-        at += (hits.trailing_zeros() / 8) as usize;
-        if text.get(at) == Some(&b'"') {
-            return Some(at + 1);
-        }
-        at += 2;
-    }
-    loop {
-        match text.get(at)? {
-            b'"' => return Some(at + 1),
-            b'\\' => at += 2,
-            _ => at += 1,
-        }
-    }
-}
-
-/// Marks the bytes of `word` that equal `byte` in their highest bit; the lowest mark is exact.
-#[inline]
-fn bytes_equal(word: u64, byte: u8) -> u64 {
-    const ONES: u64 = 0x0101_0101_0101_0101;
-    let difference = word ^ (ONES * u64::from(byte));
-    difference.wrapping_sub(ONES) & !difference & (ONES << 7)
-}
 
 /// Scans all arguments of `text` into `args` (which is given as new). Returns the place of the closing parenthesis;
 /// `None` when the text ends before it: then the last argument may be cut.

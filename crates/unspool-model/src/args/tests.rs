@@ -166,3 +166,25 @@ fn socket_addresses_from_text_and_memory() {
         b"@x",
     );
 }
+
+/// A mark at every place of a text that is longer than what is looked at together, behind every number of backslashes.
+#[test]
+fn strings_end_at_the_first_mark_without_a_backslash() {
+    for len in 0..24 {
+        for backslashes in 0..4 {
+            let mut string = vec![b'!'; len];
+            string.extend(vec![b'\\'; backslashes]);
+            string.extend(b"\"rest of it, \"and more\"");
+            let first = len + backslashes + 1;
+            let second = first + 13;
+            let expected = if backslashes % 2 == 0 { first } else { second };
+            assert_eq!(
+                text::string_end(&string, 0),
+                Some(expected),
+                "{len} {backslashes}"
+            );
+        }
+        assert_eq!(text::string_end(&vec![b'!'; len], 0), None);
+        assert_eq!(text::string_end(b"\\", 0), None);
+    }
+}

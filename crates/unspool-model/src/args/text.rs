@@ -118,15 +118,45 @@ pub fn string(text: &[u8], out: &mut Vec<u8>) -> Option<bool> {
 
 /// Splits `"body"rest`, the quotes away. An abstract socket's `@"x"` is not one.
 fn quoted(text: &[u8]) -> Option<(&[u8], &[u8])> {
-    let inner = text.strip_prefix(b"\"")?;
-    let mut at = 0;
+    if text.first() != Some(&b'"') {
+        return None;
+    }
+    let end = string_end(text, 1)?;
+    Some((text.get(1..end - 1)?, text.get(end..)?))
+}
+
+/// Place behind the quotation mark that ends the string whose first byte is at `at`; `None` when it does not end.
+#[inline]
+pub fn string_end(text: &[u8], mut at: usize) -> Option<usize> {
+    // Eight bytes at a time: strings are most of a log.
+    while let Some(chunk) = text.get(at..).and_then(<[u8]>::first_chunk::<8>) {
+        let word = u64::from_le_bytes(*chunk);
+        let hits = bytes_equal(word, b'"') | bytes_equal(word, b'\\');
+        if hits == 0 {
+            at += 8;
+            continue;
+        }
+        at += (hits.trailing_zeros() / 8) as usize;
+        if text.get(at) == Some(&b'"') {
+            return Some(at + 1);
+        }
+        at += 2;
+    }
     loop {
-        match inner.get(at)? {
+        match text.get(at)? {
+            b'"' => return Some(at + 1),
             b'\\' => at += 2,
-            b'"' => return Some((inner.get(..at)?, inner.get(at + 1..)?)),
             _ => at += 1,
         }
     }
+}
+
+/// Marks the bytes of `word` that equal `byte` in their highest bit; the lowest mark is exact, higher ones may be too many.
+#[inline]
+pub(crate) fn bytes_equal(word: u64, byte: u8) -> u64 {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    let difference = word ^ (ONES * u64::from(byte));
+    difference.wrapping_sub(ONES) & !difference & (ONES << 7)
 }
 
 /// Takes C escapes back: `\n`, `\"`, octal with one to three digits, `\x2f`.

@@ -11,6 +11,7 @@ use std::collections::HashMap;
 
 use crate::event::Errno;
 use crate::ids::ResourceId;
+use crate::map::Map;
 use crate::step::{Step, StepKind};
 use crate::syscalls::Syscall;
 
@@ -114,7 +115,7 @@ pub struct TotalsFold {
     /// Rows of what is no call.
     others: HashMap<(StepKind, Vec<u8>), usize>,
     /// Places in `failures`.
-    failure_places: HashMap<FailureKey, usize>,
+    failure_places: Map<FailureKey, usize>,
     failures: Vec<(FailureKey, u64)>,
 }
 

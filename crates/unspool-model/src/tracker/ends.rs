@@ -121,8 +121,7 @@ impl Tracker {
             }
             if let Some(table) = self.tables.release(live.table) {
                 for entry in table.entries() {
-                    self.done
-                        .push(Done::Descriptor(Box::new(entry.descriptor.clone())));
+                    self.done.push(Done::Descriptor(entry.descriptor.clone()));
                 }
             }
             self.flush_life(id, *live);
@@ -139,17 +138,10 @@ impl Tracker {
 
     /// Hands on what a life gathered, in an order that does not depend on hashing.
     fn flush_life(&mut self, id: ProcessId, live: Live) {
-        let mut accesses: Vec<_> = live.accesses.into_values().collect();
-        accesses.sort_unstable_by_key(|access| access.resource);
-        self.done.extend(
-            accesses
-                .into_iter()
-                .map(|access| Done::Access(Box::new(access))),
-        );
+        self.done.push(Done::Accesses(live.accesses.into_sorted()));
         let mut links: Vec<_> = live.links.into_values().collect();
         links.sort_unstable_by_key(|link| (link.first_seq, link.kind, link.from, link.resource));
-        self.done
-            .extend(links.into_iter().map(|link| Done::Link(Box::new(link))));
+        self.done.extend(links.into_iter().map(Done::Link));
         self.done.push(Done::Process(id));
         if self.retention == Retention::Live {
             self.forget_if_possible();

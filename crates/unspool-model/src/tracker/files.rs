@@ -10,7 +10,7 @@ use crate::args::{AT_FDCWD, FdArg};
 use crate::event::{Event, Folded};
 use crate::ids::{Fd, ProcessId, ResourceId, SessionId};
 use crate::step::{Action, Step, Touch};
-use crate::world::{Access, ClosedBy, LinkKind, Origin, ResourceKind, Session, Traffic};
+use crate::world::{ClosedBy, LinkKind, Origin, ResourceKind, Session, Traffic};
 
 /// A descriptor resolved: what it is open on.
 #[derive(Clone, Copy, Debug)]
@@ -330,7 +330,7 @@ impl Tracker {
         descriptor.closed_ns = Some(time_ns);
         descriptor.closed_by = Some(by);
         let session = descriptor.session;
-        self.done.push(Done::Descriptor(Box::new(descriptor)));
+        self.done.push(Done::Descriptor(descriptor));
         self.drop_reference(session, Some(time_ns));
     }
 
@@ -414,8 +414,11 @@ impl Tracker {
         if path.starts_with(b"/") {
             absolute(b"", path, &mut full);
         } else {
-            let base = self.base_directory(process, dirfd, time_ns);
+            let mut base = std::mem::take(&mut self.base);
+            base.clear();
+            self.base_directory(process, dirfd, time_ns, &mut base);
             absolute(&base, path, &mut full);
+            self.base = base;
         }
         let kind = match kind_of(&full, ObjectNote::default()) {
             ResourceKind::Device => ResourceKind::Device,
@@ -426,42 +429,44 @@ impl Tracker {
         id
     }
 
-    /// Directory that a relative path is seen from; empty when unknown.
-    pub(super) fn base_directory(
+    /// Appends the directory that a relative path is seen from; nothing when it is unknown.
+    fn base_directory(
         &mut self,
         process: ProcessId,
         dirfd: Option<FdArg<'_>>,
         time_ns: i64,
-    ) -> Vec<u8> {
+        base: &mut Vec<u8>,
+    ) {
         if let Some(dirfd) = dirfd
             && dirfd.fd.0 != AT_FDCWD
         {
             let resolved = self.resolve(process, dirfd, time_ns);
-            return resolved
-                .and_then(|resolved| self.world.resource(resolved.resource))
-                .map(|resource| resource.name.clone())
-                .unwrap_or_default();
+            if let Some(resolved) = resolved
+                && let Some(resource) = self.world.resource(resolved.resource)
+            {
+                base.extend_from_slice(&resource.name);
+            }
+            return;
         }
         if let Some(dirfd) = dirfd
             && !dirfd.path.is_empty()
         {
-            let mut cwd = Vec::new();
             if dirfd.escaped {
-                crate::args::text::unescape_path(dirfd.path, &mut cwd);
+                crate::args::text::unescape_path(dirfd.path, base);
             } else {
-                cwd.extend_from_slice(dirfd.path);
+                base.extend_from_slice(dirfd.path);
             }
             let known = self
                 .live(process)
-                .is_some_and(|live| *live.cwd.borrow() == cwd);
+                .is_some_and(|live| *live.cwd.borrow() == *base);
             if !known {
-                self.set_cwd(process, &cwd);
+                self.set_cwd(process, base);
             }
-            return cwd;
+            return;
         }
-        self.live(process)
-            .map(|live| live.cwd.borrow().clone())
-            .unwrap_or_default()
+        if let Some(live) = self.live(process) {
+            base.extend_from_slice(&live.cwd.borrow());
+        }
     }
 
     /// Adds a touch to what the process did to the resource.
@@ -475,11 +480,9 @@ impl Tracker {
         let Some(live) = self.live_mut(process) else {
             return;
         };
-        let access = live
-            .accesses
-            .entry(resource)
-            .or_insert_with(|| Access::new(process, resource, step.time_ns));
-        access.add(step, touch);
+        live.accesses
+            .of(process, resource, step.time_ns)
+            .add(step, touch);
     }
 
     /// Execution of an image.

@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
+use super::accesses::Accesses;
 use super::descriptors::{Entry, Table, descriptor};
 use super::{ANONYMOUS, Live, PendingFork, Thread, Tracker};
 use crate::args::{FdArg, text};
@@ -227,7 +228,7 @@ impl Tracker {
             exiting: None,
             exec_told: false,
             is_parent_guessed: false,
-            accesses: Map::default(),
+            accesses: Accesses::default(),
             links: Map::default(),
         })));
         self.threads.insert(

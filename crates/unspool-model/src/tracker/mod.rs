@@ -3,6 +3,7 @@
 //! It never fails: what a log does not tell stays unknown, and what it tells late (a clone that returns after its child
 //! was seen) corrects what was assumed.
 
+mod accesses;
 mod calls;
 mod descriptors;
 mod ends;
@@ -24,6 +25,7 @@ use crate::map::Map;
 use crate::signal;
 use crate::step::{Step, StepArgs, StepKind, StepSink, Touch};
 use crate::world::{Access, Descriptor, Link, LinkKind, World};
+use accesses::Accesses;
 use descriptors::{TableId, Tables};
 use names::Names;
 use strangers::Strangers;
@@ -73,6 +75,7 @@ pub struct Tracker {
     seq: u64,
     scratch: Vec<u8>,
     path: Vec<u8>,
+    base: Vec<u8>,
 }
 
 /// A process that lives.
@@ -88,7 +91,7 @@ struct Live {
     exec_told: bool,
     /// Nothing tells of the parent: it is the likeliest.
     is_parent_guessed: bool,
-    accesses: Map<ResourceId, Access>,
+    accesses: Accesses,
     links: Map<(LinkKind, ProcessId, Option<ResourceId>), Link>,
 }
 
@@ -112,9 +115,10 @@ struct PendingFork {
 enum Done {
     Process(ProcessId),
     Session(SessionId),
-    Descriptor(Box<Descriptor>),
-    Access(Box<Access>),
-    Link(Box<Link>),
+    Descriptor(Descriptor),
+    /// Those of one life.
+    Accesses(Vec<Access>),
+    Link(Link),
 }
 
 /// The step's variable parts, before it is numbered.
@@ -167,6 +171,7 @@ impl Tracker {
             seq: 0,
             scratch: Vec::new(),
             path: Vec::new(),
+            base: Vec::new(),
         }
     }
 
@@ -375,7 +380,9 @@ impl Tracker {
             return;
         }
         let keep = self.retention == Retention::All;
-        for done in std::mem::take(&mut self.done) {
+        // Nothing is done while the sink looks: the place for the next ones is kept.
+        let mut done = std::mem::take(&mut self.done);
+        for done in done.drain(..) {
             match done {
                 Done::Process(id) => {
                     let Some(slot) = self.world.processes.get_mut(id.index()) else {
@@ -402,23 +409,26 @@ impl Tracker {
                 Done::Descriptor(descriptor) => {
                     sink.descriptor(&descriptor);
                     if keep {
-                        self.world.descriptors.push(*descriptor);
+                        self.world.descriptors.push(descriptor);
                     }
                 }
-                Done::Access(access) => {
-                    sink.access(&access);
+                Done::Accesses(accesses) => {
+                    for access in &accesses {
+                        sink.access(access);
+                    }
                     if keep {
-                        self.world.accesses.push(*access);
+                        self.world.accesses.extend(accesses);
                     }
                 }
                 Done::Link(link) => {
                     sink.link(&link);
                     if keep {
-                        self.world.links.push(*link);
+                        self.world.links.push(link);
                     }
                 }
             }
         }
+        self.done = done;
     }
 
     fn process_mut(&mut self, id: ProcessId) -> Option<&mut crate::world::Process> {
@@ -455,7 +465,7 @@ impl Tracker {
         };
         let Some(live) = self.live_mut(to) else {
             // The effect's process has ended: an edge of its own.
-            self.done.push(Done::Link(Box::new(new)));
+            self.done.push(Done::Link(new));
             return;
         };
         live.links

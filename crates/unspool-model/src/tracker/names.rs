@@ -1,6 +1,6 @@
 //! Resources and their names: interning, kinds, sockets and their ends, absolute paths.
 
-use crate::args::text::{self, ObjectNote};
+use crate::args::text::{self, ObjectNote, bytes_equal};
 use crate::category::Category;
 use crate::ids::{ProcessId, ResourceId};
 use crate::map::Map;
@@ -286,9 +286,7 @@ pub(super) fn socket_name(name: &[u8]) -> Option<SocketName> {
 /// base is unknown (empty) stays relative.
 pub(super) fn absolute(base: &[u8], path: &[u8], out: &mut Vec<u8>) {
     out.clear();
-    let is_plain =
-        path.starts_with(b"/") && !path.windows(2).any(|pair| pair == b"//" || pair == b"/.");
-    if is_plain {
+    if path.starts_with(b"/") && !has_idle_component(path) {
         out.extend_from_slice(path);
         if out.len() > 1 && out.last() == Some(&b'/') {
             out.pop();
@@ -305,7 +303,35 @@ pub(super) fn absolute(base: &[u8], path: &[u8], out: &mut Vec<u8>) {
     }
 }
 
+/// Whether a component is empty or begins with a dot: `//` or `/.` stands somewhere.
+fn has_idle_component(path: &[u8]) -> bool {
+    let (words, _) = path.as_chunks::<8>();
+    let (seconds, _) = path.get(1..).unwrap_or_default().as_chunks::<8>();
+    // Eight pairs at a time. A mark too many is no harm: the bytes are looked at then.
+    let may_be = words.iter().zip(seconds).any(|(first, second)| {
+        let (first, second) = (u64::from_le_bytes(*first), u64::from_le_bytes(*second));
+        bytes_equal(first, b'/') & (bytes_equal(second, b'/') | bytes_equal(second, b'.')) != 0
+    });
+    let looked_at = if may_be {
+        0
+    } else {
+        words.len().min(seconds.len()) * 8
+    };
+    let rest = path.get(looked_at..).unwrap_or_default();
+    rest.windows(2).any(|pair| pair == b"//" || pair == b"/.")
+}
+
 fn push_components(path: &[u8], rooted: bool, out: &mut Vec<u8>) {
+    let path = path.strip_prefix(b"/").unwrap_or(path);
+    let path = path.strip_suffix(b"/").unwrap_or(path);
+    let is_plain = !matches!(path.first(), None | Some(b'/' | b'.')) && !has_idle_component(path);
+    if is_plain && path.last() != Some(&b'/') {
+        if rooted || !out.is_empty() {
+            out.push(b'/');
+        }
+        out.extend_from_slice(path);
+        return;
+    }
     for component in path.split(|byte| *byte == b'/') {
         match component {
             b"" | b"." => {}

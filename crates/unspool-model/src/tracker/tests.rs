@@ -689,3 +689,51 @@ fn two_copies_of_bytes_in_one_call() {
         ["0/3 s0 /a close Opened", "0/4 s1 /b close Opened"]
     );
 }
+
+/// Every path of a few pieces, against taking it component by component.
+#[test]
+fn absolute_paths_have_no_idle_components() {
+    use super::names::absolute;
+    let pieces = [
+        "/",
+        "a",
+        ".",
+        "..",
+        "//",
+        "usr/lib",
+        "/x.y",
+        "longer-than-eight",
+    ];
+    let mut out = Vec::new();
+    for places in 0..pieces.len().pow(4) {
+        let piece = |power| pieces[places / pieces.len().pow(power) % pieces.len()];
+        let (base, path) = ([piece(0), piece(1)].concat(), [piece(2), piece(3)].concat());
+        let whole = if path.starts_with('/') {
+            path.clone()
+        } else {
+            format!("{base}/{path}")
+        };
+        let rooted = whole.starts_with('/');
+        let mut kept: Vec<&str> = Vec::new();
+        for component in whole.split('/') {
+            match component {
+                "" | "." => {}
+                ".." if kept.last().is_some_and(|last| *last != "..") => drop(kept.pop()),
+                ".." if rooted => {}
+                _ => kept.push(component),
+            }
+        }
+        let joined = kept.join("/");
+        let expected = match (rooted, joined.is_empty()) {
+            (true, _) => format!("/{joined}"),
+            (false, true) => ".".to_owned(),
+            (false, false) => joined,
+        };
+        absolute(base.as_bytes(), path.as_bytes(), &mut out);
+        assert_eq!(
+            String::from_utf8_lossy(&out),
+            expected,
+            "`{path}` in `{base}`"
+        );
+    }
+}

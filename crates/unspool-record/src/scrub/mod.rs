@@ -19,6 +19,7 @@
 mod argv;
 mod escapes;
 mod keys;
+mod lanes;
 mod learned;
 mod line;
 mod payload;

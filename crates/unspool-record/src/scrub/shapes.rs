@@ -1,5 +1,6 @@
 //! Secrets that are known by their look, whatever stands around them.
 
+use super::lanes::{LANES, Marks};
 use memchr::memmem;
 use std::ops::Range;
 
@@ -166,14 +167,9 @@ const GROUPS: [[&[u8]; 3]; 8] = [
     [b"-", b"-", b"-"],
 ];
 
-/// The bit of a separator between a key and its value, beside those of the groups.
-const SEPARATOR: u16 = 1 << GROUPS.len();
-
 /// For each byte the groups in which it may come first, second, third: one bit each.
-static BEGINNINGS: [[u16; 256]; 3] = {
-    let mut tables = [[0; 256], [SEPARATOR; 256], [SEPARATOR; 256]];
-    tables[0][b'=' as usize] = SEPARATOR;
-    tables[0][b':' as usize] = SEPARATOR;
+static BEGINNINGS: [[u8; 256]; 3] = {
+    let mut tables = [[0; 256]; 3];
     let mut group = 0;
     while group < GROUPS.len() {
         let mut place = 0;
@@ -191,12 +187,9 @@ static BEGINNINGS: [[u16; 256]; 3] = {
     tables
 };
 
-/// Places that are looked at between two branches.
-const STEP: usize = 16;
-
 /// The bits of what may begin with these three bytes.
 #[inline]
-fn begins(bytes: &[u8]) -> u16 {
+fn begins(bytes: &[u8]) -> u8 {
     let [first, second, third] = &BEGINNINGS;
     first[usize::from(bytes[0])] & second[usize::from(bytes[1])] & third[usize::from(bytes[2])]
 }
@@ -204,28 +197,36 @@ fn begins(bytes: &[u8]) -> u16 {
 /// Looks at a text once. Calls `separator` for the place of every `=` and `:` until it gives true; gives whether it did,
 /// or a shape may begin somewhere: then not every separator was looked at.
 pub(super) fn any_beginning(text: &[u8], mut separator: impl FnMut(usize) -> bool) -> bool {
+    let (chunks, rest) = text.as_chunks::<LANES>();
+    let mut last = [0; LANES];
+    last[..rest.len()].copy_from_slice(rest);
+    let mut before = Marks::default();
     let mut at = 0;
-    while at < text.len() {
-        let step = STEP.min(text.len() - at);
-        // Overlapping by two, so that no beginning is missed. The last two bytes begin no shape.
-        let any = match text[at..].first_chunk::<{ STEP + 2 }>() {
-            Some(window) => (0..STEP).fold(0, |any, place| any | begins(&window[place..place + 3])),
-            None => text[at..]
-                .windows(3)
-                .fold(SEPARATOR, |any, bytes| any | begins(bytes)),
-        };
-        if any & !SEPARATOR != 0 {
-            return true;
-        }
-        if any != 0 {
-            let places = text[at..at + step].iter().enumerate();
-            for (place, _) in places.filter(|(_, byte)| matches!(**byte, b'=' | b':')) {
-                if separator(at + place) {
-                    return true;
-                }
+    for chunk in chunks.iter().chain([&last]) {
+        let marks = Marks::of(chunk);
+        // Shapes begin where no word goes on, and PEM blocks with the first of their dashes.
+        let mut starts = (marks.words & !marks.words_behind(before))
+            | (marks.dashes & !marks.dashes_behind(before));
+        while starts != 0 {
+            let place = at + starts.trailing_zeros() as usize;
+            // The last two bytes begin no shape.
+            if text
+                .get(place..place + 3)
+                .is_some_and(|bytes| begins(bytes) != 0)
+            {
+                return true;
             }
+            starts &= starts - 1;
         }
-        at += step;
+        let mut separators = marks.separators;
+        while separators != 0 {
+            if separator(at + separators.trailing_zeros() as usize) {
+                return true;
+            }
+            separators &= separators - 1;
+        }
+        before = marks;
+        at += LANES;
     }
     false
 }

@@ -1,6 +1,6 @@
 //! One declaration per table: its columns give the row type, the builder of batches and the reader of batches.
 
-use arrow_array::builder::{BooleanBuilder, ListBuilder, PrimitiveBuilder};
+use arrow_array::builder::{ArrayBuilder as _, BooleanBuilder, ListBuilder, PrimitiveBuilder};
 use arrow_array::cast::AsArray as _;
 use arrow_array::types::{
     ArrowPrimitiveType, Int32Type, Int64Type, UInt8Type, UInt16Type, UInt32Type, UInt64Type,
@@ -205,8 +205,21 @@ impl Cell for bool {
     }
 }
 
+/// Collects flags that may be absent. Those at the end that are absent are only counted, as in [`Optional`].
+#[derive(Debug, Default)]
+pub(crate) struct OptionalFlags {
+    len: usize,
+    flags: BooleanBuilder,
+}
+
+impl OptionalFlags {
+    fn catch_up(&mut self) {
+        self.flags.append_nulls(self.len - self.flags.len());
+    }
+}
+
 impl Cell for Option<bool> {
-    type Builder = BooleanBuilder;
+    type Builder = OptionalFlags;
     type Array = BooleanArray;
     const NULLABLE: bool = true;
     fn data_type() -> DataType {
@@ -214,10 +227,16 @@ impl Cell for Option<bool> {
     }
     #[inline]
     fn append(self, builder: &mut Self::Builder) {
-        builder.append_option(self);
+        if let Some(flag) = self {
+            builder.catch_up();
+            builder.flags.append_value(flag);
+        }
+        builder.len += 1;
     }
     fn finish(builder: &mut Self::Builder) -> ArrayRef {
-        Arc::new(builder.finish())
+        builder.catch_up();
+        builder.len = 0;
+        Arc::new(builder.flags.finish())
     }
     #[inline]
     fn get(array: &Self::Array, row: usize) -> Self {

@@ -525,20 +525,16 @@ impl AccessRow {
         let (first_us, first_sub_ns) = split_ns(access.first_ns);
         let last = (access.last_ns != access.first_ns).then(|| split_ns(access.last_ns));
         let (total_us, total_sub_ns) = split_ns(access.total_ns);
-        let counted = |action: &&Action| access.count(**action) > 0;
+        let done = access
+            .calls
+            .iter()
+            .zip(0u8..)
+            .filter(|(calls, _)| **calls > 0);
         Self {
             process: access.process.0,
             resource: access.resource.0,
-            actions: Action::ALL
-                .iter()
-                .filter(counted)
-                .map(|action| *action as u8)
-                .collect(),
-            calls: Action::ALL
-                .iter()
-                .filter(counted)
-                .map(|action| access.count(*action))
-                .collect(),
+            actions: done.clone().map(|(_, action)| action).collect(),
+            calls: done.map(|(calls, _)| *calls).collect(),
             reads: access.traffic.reads,
             bytes_read: access.traffic.bytes_read,
             writes: access.traffic.writes,

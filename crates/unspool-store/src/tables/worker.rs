@@ -228,6 +228,16 @@ static LAYOUTS: &[(TableId, Layout, &[&str])] = &[
     (TableId::Failures, Layout::Differences, &["resource"]),
 ];
 
+/// Columns without a smallest and a largest value: nobody asks for a range of them, and to compare every value costs more than to
+/// encode it. Columns that may be absent keep theirs: it says where all are, and such columns are not read.
+#[rustfmt::skip]
+static UNCOMPARED: &[(TableId, &[&str])] = &[
+    (TableId::Events, &["time_sub_ns", "duration_sub_ns", "kind", "outcome", "args_form"]),
+    (TableId::Sessions, &["opened_sub_ns", "closed_sub_ns", "flags"]),
+    (TableId::Descriptors, &["opened_sub_ns", "closed_sub_ns", "origin"]),
+    (TableId::Accesses, &["first_sub_ns", "last_sub_ns", "total_sub_ns"]),
+];
+
 /// Encodings, and zstd over all.
 fn properties(id: TableId) -> std::result::Result<WriterProperties, ParquetError> {
     let mut builder = WriterProperties::builder()
@@ -236,6 +246,7 @@ fn properties(id: TableId) -> std::result::Result<WriterProperties, ParquetError
         .set_compression(Compression::ZSTD(ZstdLevel::try_new(1)?))
         .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))
         .set_data_page_row_count_limit(PAGE_ROWS)
+        .set_write_batch_size(PAGE_ROWS)
         .set_statistics_enabled(EnabledStatistics::Chunk);
     for (_, layout, names) in LAYOUTS.iter().filter(|(of, ..)| *of == id) {
         let encoding = match layout {
@@ -258,6 +269,12 @@ fn properties(id: TableId) -> std::result::Result<WriterProperties, ParquetError
             .set_column_dictionary_enabled(column.clone(), name == ARGS_REST)
             .set_column_encoding(column.clone(), Encoding::DELTA_LENGTH_BYTE_ARRAY)
             .set_column_statistics_enabled(column, EnabledStatistics::None);
+    }
+    for (_, names) in UNCOMPARED.iter().filter(|(of, _)| *of == id) {
+        for name in *names {
+            let column = ColumnPath::from(*name);
+            builder = builder.set_column_statistics_enabled(column, EnabledStatistics::None);
+        }
     }
     for name in ["seq", "time_us"] {
         builder =

@@ -11,13 +11,14 @@
 //! ```
 //! Digits without a line end behind a complete argument cannot be told from it: `close(3` + `7` + `)`.
 
+use unspool_model::args::text::string_end;
 use unspool_model::event::{EventSink, Kind, Reason};
 
 #[cfg(test)]
 mod tests;
 
 use super::call::name_len;
-use super::scan::{End, Scanner, string_end, trim_start};
+use super::scan::{End, Scanner, trim_start};
 use super::threads::NO_TID;
 use super::{Lines, prefix, tail};
 use crate::Features;

@@ -11,12 +11,13 @@
 mod tests;
 mod waited;
 
+use unspool_model::args::text::string_end;
 use unspool_model::args::{Arg, Args};
 use unspool_model::event::{CallName, ClockKind, EventSink, Kind, Reason};
 
 use super::call::Half;
 use super::prefix::{Prefix, Time};
-use super::scan::{End, Scanner, scan, string_end, trim_start};
+use super::scan::{End, Scanner, scan, trim_start};
 use super::tail::{self, Tail};
 use super::{Lines, Verdict};
 

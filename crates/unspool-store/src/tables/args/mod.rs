@@ -23,6 +23,8 @@ mod list;
 #[cfg(test)]
 mod tests;
 
+use unspool_model::args::text::string_end;
+
 use super::strings::{EMPTY, Interner};
 
 /// Columns of numbers.
@@ -365,14 +367,7 @@ fn end_of_word(text: &[u8], from: usize) -> usize {
 
 /// Where the first quotation mark is that no backslash stands before.
 fn end_of_item(text: &[u8], from: usize) -> Option<usize> {
-    let mut at = from;
-    loop {
-        match *text.get(at)? {
-            ITEM_END => return Some(at),
-            b'\\' => at += 2,
-            _ => at += 1,
-        }
-    }
+    Some(string_end(text, from)? - 1)
 }
 
 /// Digits in a text.
