@@ -43,7 +43,7 @@ pub(super) const QUESTIONS: &[Question] = &[
         ours: "select seq, time::bigint, duration_ns, tid, name, path, ret, bytes, fd, session_id from events
                where pid = {pid} and time >= to_timestamp({from}) and time < to_timestamp({until})",
         theirs: "with few as (select * from events where pid = {pid} and time_us >= {from}000000 and time_us < {until}000000)
-                 select seq, time_us * 1000 + time_sub_ns, duration_us * 1000 + duration_sub_ns, coalesce(tid, pid), n.value, p.value, ret, bytes, fd, session
+                 select seq, time_us * 1000 + time_sub_ns, duration_us * 1000 + duration_sub_ns, coalesce(tid, pid), n.value, p.value, case when outcome = 0 then coalesce(ret, bytes::bigint) end, bytes, fd, session
                  from few join strings n on n.id = few.name left join resources r on r.id = few.resource left join strings p on p.id = r.name",
     },
     Question {
