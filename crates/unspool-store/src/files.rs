@@ -92,23 +92,37 @@ pub(crate) fn remove_if_there(path: &Path) -> Result<()> {
 
 /// Puts `bytes` where `path` is, at once: readers see the old content or the new, also after a power cut.
 pub(crate) fn replace_file(path: &Path, bytes: &[u8]) -> Result<()> {
+    put_file(path, bytes, |file| file.sync_all())?;
+    sync_parent(path)
+}
+
+/// Puts `bytes` where `path` is, at once, without waiting for the disk: until [`sync_file`] a power cut may take it back.
+pub(crate) fn place_file(path: &Path, bytes: &[u8]) -> Result<()> {
+    put_file(path, bytes, |_| Ok(()))
+}
+
+/// Makes a file that [`place_file`] put there, and its name, survive a power cut.
+pub(crate) fn sync_file(path: &Path) -> Result<()> {
+    File::open(path)
+        .and_then(|file| file.sync_all())
+        .map_err(|source| StoreError::io("sync", path, source))?;
+    sync_parent(path)
+}
+
+fn put_file(path: &Path, bytes: &[u8], settle: impl FnOnce(&File) -> io::Result<()>) -> Result<()> {
     let temporary = temporary(path);
     remove_if_there(&temporary)?;
     let mut file = create_file(&temporary)?;
     let written = file
         .write_all(bytes)
         .map_err(|source| StoreError::io("write", &temporary, source))
-        .and_then(|()| {
-            file.sync_all()
-                .map_err(|source| StoreError::io("sync", &temporary, source))
-        });
+        .and_then(|()| settle(&file).map_err(|source| StoreError::io("sync", &temporary, source)));
     if let Err(error) = written {
         // The old file stays; a left-over temporary one would only take space that is short now.
         drop(fs::remove_file(&temporary));
         return Err(error);
     }
-    rename(&temporary, path)?;
-    sync_parent(path)
+    rename(&temporary, path)
 }
 
 pub(crate) fn rename(from: &Path, to: &Path) -> Result<()> {

@@ -14,6 +14,9 @@ use crate::frames::{Loss, Totals};
 /// Format of the run folder that this version writes and reads.
 pub const FORMAT_VERSION: u32 = 3;
 
+/// The manifest's file in the folder of a run.
+pub(crate) const FILE_NAME: &str = "run.json";
+
 /// Longest manifest that is read.
 const MANIFEST_BYTES_MAX: u64 = 64 << 20;
 
@@ -226,18 +229,31 @@ impl Manifest {
         clock_from_name(&self.clock)
     }
 
-    /// Writes it to `folder/run.json`, at once.
+    /// Writes it to `folder/run.json`, at once; it survives a power cut.
     pub(crate) fn write(&self, folder: &Path) -> Result<()> {
-        let path = folder.join("run.json");
-        let text = self
-            .to_text()
-            .map_err(|error| StoreError::damaged(&path, error.to_string()))?;
-        files::replace_file(&path, text.as_bytes())
+        let path = folder.join(FILE_NAME);
+        files::replace_file(&path, self.to_written(&path)?.as_bytes())
+    }
+
+    /// The first manifest of a run, which the command does not wait for: [`Self::settle`] makes it survive a power cut.
+    pub(crate) fn place(&self, folder: &Path) -> Result<()> {
+        let path = folder.join(FILE_NAME);
+        files::place_file(&path, self.to_written(&path)?.as_bytes())
+    }
+
+    /// Makes what [`Self::place`] wrote to `folder` survive a power cut.
+    pub(crate) fn settle(folder: &Path) -> Result<()> {
+        files::sync_file(&folder.join(FILE_NAME))
+    }
+
+    fn to_written(&self, path: &Path) -> Result<String> {
+        self.to_text()
+            .map_err(|error| StoreError::damaged(path, error.to_string()))
     }
 
     /// Reads `folder/run.json`. The second value is what is wrong with it, if its checksum does not fit.
     pub(crate) fn read(folder: &Path) -> Result<(Self, Option<String>)> {
-        let path = folder.join("run.json");
+        let path = folder.join(FILE_NAME);
         let bytes = files::read_file(&path, "length of a manifest", MANIFEST_BYTES_MAX)?;
         Self::parse(&bytes, &path)
     }

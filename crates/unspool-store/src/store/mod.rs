@@ -12,7 +12,7 @@ pub use prune::Retention;
 
 use crate::error::{Result, StoreError};
 use crate::files;
-use crate::manifest::Manifest;
+use crate::manifest::{self, Manifest};
 use crate::reader::is_recording;
 use crate::writer::RunWriter;
 
@@ -101,7 +101,7 @@ impl Store {
             if id.starts_with('.') || id.ends_with(REMOVED_SUFFIX) || !folder.is_dir() {
                 continue;
             }
-            if folder.join("run.json").exists() || folder.join("raw").exists() {
+            if folder.join(manifest::FILE_NAME).exists() || folder.join("raw").exists() {
                 runs.push(entry(folder, id));
             }
         }
@@ -183,7 +183,10 @@ fn change(run: &RunEntry, edit: impl FnOnce(&mut Manifest)) -> Result<()> {
     }
     let (mut manifest, problem) = Manifest::read(&run.folder)?;
     if let Some(why) = problem {
-        return Err(StoreError::damaged(&run.folder.join("run.json"), why));
+        return Err(StoreError::damaged(
+            &run.folder.join(manifest::FILE_NAME),
+            why,
+        ));
     }
     edit(&mut manifest);
     manifest.write(&run.folder)

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use super::{RunEntry, Store, entry};
 use crate::error::{Result, StoreError};
+use crate::manifest;
 
 /// Candidates that an error lists.
 const CANDIDATES_MAX: usize = 1000;
@@ -37,7 +38,9 @@ impl Store {
             .collect();
         match by_prefix.as_slice() {
             [run] => Ok((*run).clone()),
-            [] if Path::new(reference).join("run.json").is_file() => at_path(Path::new(reference)),
+            [] if Path::new(reference).join(manifest::FILE_NAME).is_file() => {
+                at_path(Path::new(reference))
+            }
             [] => Err(unknown(reference, &runs)),
             several => Err(StoreError::AmbiguousRun {
                 reference: reference.to_owned(),
@@ -48,7 +51,7 @@ impl Store {
 }
 
 fn at_path(path: &Path) -> Result<RunEntry> {
-    if !path.join("run.json").exists() && !path.join("raw").exists() {
+    if !path.join(manifest::FILE_NAME).exists() && !path.join("raw").exists() {
         return Err(StoreError::NotARun {
             path: path.to_path_buf(),
         });

@@ -19,7 +19,7 @@ use super::worker::failed;
 use super::{TableId, table_path};
 use crate::error::{Result, StoreError};
 use crate::files;
-use crate::manifest::TableInfo;
+use crate::manifest::{self, TableInfo};
 use crate::reader::RunReader;
 
 /// Longest footer of a table.
@@ -71,7 +71,7 @@ impl Tables {
         // Frames and manifest are those of the first format, its tables are not.
         if manifest.format < TABLES_OLDEST {
             return Err(StoreError::Version {
-                path: run.folder().join("run.json"),
+                path: run.folder().join(manifest::FILE_NAME),
                 found: manifest.format,
             });
         }

@@ -52,6 +52,8 @@ pub struct RunWriter {
     lock: File,
     manifest: Manifest,
     salt: u32,
+    /// Whether the first manifest survives a power cut; the command does not wait for that.
+    is_settled: bool,
     segment: Option<Segment>,
     segments: u32,
     totals: Totals,
@@ -74,7 +76,7 @@ impl RunWriter {
         let lock = create_lock(folder)?;
         let mut manifest = manifest;
         manifest.state = State::Recording;
-        manifest.write(folder)?;
+        manifest.place(folder)?;
         let reserve_path = folder.join(RESERVE_NAME);
         files::create_file(&reserve_path)?
             .write_all(&vec![0; RESERVE_BYTES])
@@ -84,6 +86,7 @@ impl RunWriter {
             lock,
             salt: frames::salt(&manifest.id),
             manifest,
+            is_settled: false,
             segment: None,
             segments: 0,
             totals: Totals::default(),
@@ -227,7 +230,14 @@ impl RunWriter {
         let synced = segment
             .file
             .sync_data()
-            .map_err(|source| StoreError::io("sync", &segment.path, source));
+            .map_err(|source| StoreError::io("sync", &segment.path, source))
+            .and_then(|()| {
+                if self.is_settled {
+                    return Ok(());
+                }
+                Manifest::settle(&self.folder)
+            });
+        self.is_settled |= synced.is_ok();
         if let Err(error) = &synced {
             // The kernel drops dirty pages after a failed fsync: nobody knows what of them is on the disk.
             self.stop(error);
