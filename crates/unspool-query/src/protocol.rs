@@ -9,8 +9,8 @@ use std::io::{self, Write};
 
 use serde::{Deserialize, Serialize};
 
-/// Number of this protocol; parent and engine must have the same.
-pub(crate) const PROTOCOL: u32 = 2;
+/// Number of this protocol; parent and engine must have the same. It changes with the tables of runs too: the engine reads these itself.
+pub(crate) const PROTOCOL: u32 = 3;
 
 /// Bytes of a data frame, at most.
 const FRAME_BYTES_MAX: usize = 64 << 10;

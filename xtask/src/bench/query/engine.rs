@@ -50,7 +50,7 @@ impl Ours {
             .unwrap_or_default();
         engine.answer(
             &json!({
-                "type": "open", "protocol": 2, "memory_bytes": MEMORY_BYTES, "threads": threads,
+                "type": "open", "protocol": 3, "memory_bytes": MEMORY_BYTES, "threads": threads,
                 "runs": [{
                     "run": "bench", "id": "bench", "clock": "epoch", "present": present,
                     "tables": format!("file://{}/tables/", run.display()),

@@ -17,7 +17,7 @@ use crate::failure::{Failure, status};
 use crate::settings::Settings;
 
 /// Number of the protocol that this program speaks.
-const PROTOCOL: u64 = 2;
+const PROTOCOL: u64 = 3;
 
 /// Name of the program.
 const PROGRAM: &str = "unspool-query";
