@@ -18,6 +18,8 @@ const SHORT_HASH_LEN_MIN: usize = 7;
 const BUILD_HASH_LEN_MIN: usize = 8;
 /// Decimal numbers of so many digits are no counters.
 const NUMBER_LEN_MIN: usize = 15;
+/// How a long hexadecimal number begins that is no hash: a segment of a log, counted.
+const FILLED: &[u8] = b"00000000";
 
 /// Numbers below are those of processes, of this run or another; 1 is that of `init`.
 const PROC: &[u8] = b"/proc/";
@@ -258,6 +260,10 @@ impl Place<'_> {
         if len < MIXED_HASH_LEN_MIN {
             let short = len >= BUILD_HASH_LEN_MIN && between && numbers >= 2 && letters >= 1;
             return short.then(|| Found::new(len, *b"<HASH>", Rule::Hash))?;
+        }
+        // A number that is filled up with zeros is counted, in whatever digits.
+        if len >= HASH_LEN_MIN && word.starts_with(FILLED) {
+            return Found::new(len, *b"<N>", Rule::Number);
         }
         let mixed = numbers >= 2 && letters >= 2;
         let is_hash = mixed || len >= HASH_LEN_MIN && letters > 0;

@@ -151,6 +151,8 @@ fn paths_that_survive_days() {
     );
     check("/usr/lib/libz.so.1.2.13", "/usr/lib/libz.so.1.2.13");
     check("/x/a.pyc.139874563214896", "/x/a.pyc.<N>");
+    check("/log/0000000000000000000000D5", "/log/<N>");
+    check("/log/000000000000000000000126", "/log/<N>");
     check("/data/batch-1234/x", "/data/batch-<N>/x");
     check("/dist/main.2feb9ea47c.js.gz", "/dist/main.<HASH>.js.gz");
     check("/dist/deadbeef.js", "/dist/deadbeef.js");
