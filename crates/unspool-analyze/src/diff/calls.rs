@@ -42,6 +42,12 @@ pub(super) fn asks(step: &Step<'_>) -> bool {
         .is_some_and(|touch| matches!(touch.action, Action::Write | Action::Send | Action::Connect))
 }
 
+/// Whether a step writes to the standard error of its process.
+pub(super) fn is_complaint(step: &Step<'_>) -> bool {
+    step.touch
+        .is_some_and(|touch| touch.action == Action::Write && touch.fd.is_some_and(|fd| fd.0 == 2))
+}
+
 /// Calls of one purpose by one name, so that another library version is no difference.
 pub(super) fn family(name: &[u8]) -> &[u8] {
     match name {

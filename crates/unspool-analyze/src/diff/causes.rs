@@ -251,6 +251,13 @@ impl Judge<'_, '_> {
         (self.is_output(finding), finding.at_ns, place)
     }
 
+    fn is_of_peer(&self, finding: &Finding) -> bool {
+        let key = finding
+            .key
+            .and_then(|key| self.joint.keys.get(key as usize));
+        key.is_some_and(|key| key.kind == KeyKind::Peer)
+    }
+
     /// Whether it is an amount that the role gives, not one that it takes.
     fn is_output(&self, finding: &Finding) -> bool {
         let amount = matches!(
@@ -438,7 +445,9 @@ impl Judge<'_, '_> {
         }
         effect.kind.is_symptom()
             && cause.at_ns <= effect.until_ns + self.slack_ns
-            && (self.is_near(from, to, effect) || self.is_decided(from, to, effect))
+            && (self.is_near(from, to, effect)
+                || self.is_decided(from, to, effect)
+                || is_empty_folder(cause) && self.reaches_parent(from, to))
             && self.fits(cause, effect, from, to)
     }
 
@@ -464,11 +473,7 @@ impl Judge<'_, '_> {
 
     /// Whether the data of a day can do that: it makes a process fail, and what comes of it; other ends do not read it.
     fn may_come_of_data(&self, effect: &Finding) -> bool {
-        let is_peer = effect
-            .key
-            .and_then(|key| self.joint.keys.get(key as usize))
-            .is_some_and(|key| key.kind == KeyKind::Peer);
-        !is_peer
+        !self.is_of_peer(effect)
             && matches!(
                 effect.kind,
                 FindingKind::ExitStatus
@@ -482,13 +487,13 @@ impl Judge<'_, '_> {
 
     /// Whether the process above decided to start the other one when it saw how the first one ended.
     fn is_decided(&mut self, from: u32, to: u32, effect: &Finding) -> bool {
-        effect.kind == FindingKind::ProcessNew
-            && self
-                .joint
-                .roles
-                .get(to as usize)
-                .and_then(|role| role.parent)
-                .is_some_and(|parent| self.reach.from(from).contains(&parent))
+        effect.kind == FindingKind::ProcessNew && self.reaches_parent(from, to)
+    }
+
+    fn reaches_parent(&mut self, from: u32, to: u32) -> bool {
+        let role = self.joint.roles.get(to as usize);
+        role.and_then(|role| role.parent)
+            .is_some_and(|parent| self.reach.from(from).contains(&parent))
     }
 
     /// Whether after a failure the job tried with other arguments, or at another place.
@@ -507,15 +512,7 @@ impl Judge<'_, '_> {
         if !fails || !is_attempt || cause.score < 2.0 || !self.has_failed(cause) {
             return false;
         }
-        let parent = self
-            .joint
-            .roles
-            .get(to as usize)
-            .and_then(|role| role.parent);
-        let reached = self.reach.from(from);
-        from == to
-            || reached.contains(&to)
-            || parent.is_some_and(|parent| reached.contains(&parent))
+        from == to || self.reach.from(from).contains(&to) || self.reaches_parent(from, to)
     }
 
     /// Whether the role of a finding ended otherwise than before.
@@ -587,6 +584,15 @@ impl Judge<'_, '_> {
             }
             Kind::Content | Kind::FileOther
                 if matches!(effect.kind, Kind::More | Kind::Less) && self.is_input(effect) =>
+            {
+                true
+            }
+            // Another end is not slow because of what a process beside is told.
+            Kind::Argument
+                if effect.kind == Kind::Slower
+                    && from != to
+                    && !below(self.joint, to, from)
+                    && self.is_of_peer(effect) =>
             {
                 true
             }
@@ -669,6 +675,7 @@ impl Judge<'_, '_> {
                 matches!(effect.kind, Kind::More | Kind::Less | Kind::Slower)
                     && effect.key == cause.key
             }
+            Kind::FileGone if is_empty_folder(cause) => effect.kind != Kind::Slower,
             Kind::FileGone if effect.kind == Kind::FileGone => {
                 self.is_input(cause) && self.is_output(effect)
             }
@@ -685,6 +692,11 @@ impl Judge<'_, '_> {
             Kind::Machine => effect.kind == Kind::Slower,
         }
     }
+}
+
+/// Whether it is that nothing lies in a folder any more.
+fn is_empty_folder(cause: &Finding) -> bool {
+    cause.kind == FindingKind::FileGone && cause.is_apart
 }
 
 /// Whether the cause is that a role speaks with a place for the first time, and the effect what it does there.

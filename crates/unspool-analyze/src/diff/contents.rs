@@ -6,6 +6,7 @@
 
 use std::collections::BTreeSet;
 
+use unspool_model::event::ClockKind;
 use unspool_model::world::Content;
 
 use super::finding::{ALARM_SCORE, Finding, FindingKind};
@@ -325,6 +326,9 @@ fn by_record(
     touched: Touched,
 ) -> Option<Said> {
     let first = *before.first()?;
+    if let Some(said) = from_the_future(joint, key, now, before) {
+        return Some(said);
+    }
     let hashes: Option<BTreeSet<u128>> = before.iter().map(|one| one.hash).collect();
     let is_learnt = before.len() >= LEARNT_MIN;
     if let (Some(new), Some(old)) = (now.hash, hashes) {
@@ -457,6 +461,40 @@ fn written_again(joint: &Joint<'_>, first: &Content, now: &Content, touched: Tou
         after,
     }
 }
+
+/// A file whose time is later than the run: what compares times takes it for new.
+fn from_the_future(
+    joint: &Joint<'_>,
+    key: &Key,
+    now: &Content,
+    before: &[&Content],
+) -> Option<Said> {
+    let subject = joint.runs[joint.subject()];
+    let is_ahead = |one: &Content, run: &Profile| {
+        one.inode != UNKNOWN
+            && run.clock == ClockKind::Epoch
+            && one.modified_ns.saturating_sub(run.end_ns) > AHEAD_NS
+    };
+    let was_ahead = before
+        .iter()
+        .zip(&joint.runs)
+        .any(|(one, run)| is_ahead(one, run));
+    if !is_ahead(now, subject) || was_ahead || is_installed(&key.raw) {
+        return None;
+    }
+    let ahead = ago(now.modified_ns.saturating_sub(subject.start_ns));
+    Some(Said {
+        is_soft: false,
+        weight: AHEAD,
+        before: written(before.first()?, joint.runs[0]),
+        after: format!("time of writing {ahead} after the start of the run"),
+        words: format!("whose time of writing is {ahead} after the start of the run"),
+    })
+}
+
+/// How much later than the end of a run a file has to be, and what that weighs.
+const AHEAD_NS: i64 = 60_000_000_000;
+const AHEAD: f64 = 2.5;
 
 /// An input that was another one in each run before and now is one of them.
 fn stale(joint: &Joint<'_>, now: &Content, before: &[&Content]) -> Option<Said> {

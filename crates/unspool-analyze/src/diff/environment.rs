@@ -83,6 +83,28 @@ fn is_personal(name: &[u8]) -> bool {
     PERSONAL.contains(&name) || name.starts_with(b"XDG_") || name.starts_with(b"SUDO_")
 }
 
+/// Variables that a program sets for those it starts, and obeys when it is given them.
+const OBEYED: &[&[u8]] = &[b"MAKEFLAGS", b"MFLAGS"];
+
+/// Whether the job itself is given such a variable, with something in it, as in no baseline.
+fn is_given(joint: &Joint<'_>, role: u32, subject: &Role, name: &[u8], sides: &Sides<'_>) -> bool {
+    let is_job = joint
+        .roles
+        .get(role as usize)
+        .is_some_and(|role| role.parent.is_none());
+    let has_text = |value: &Vec<u8>| !value.trim_ascii().is_empty();
+    let is_set = subject
+        .environment
+        .get(name)
+        .is_some_and(|values| values.keys().any(has_text));
+    is_job
+        && is_set
+        && OBEYED.contains(&name)
+        && sides
+            .roles()
+            .all(|role| !role.environment.contains_key(name))
+}
+
 /// Variables that differ, each told once.
 pub(super) fn find(
     joint: &Joint<'_>,
@@ -101,10 +123,10 @@ pub(super) fn find(
         .chain(subject.environment.keys())
         .collect();
     for name in names {
-        if VOLATILE.contains(&name.as_slice()) {
+        let now = subject.environment.get(name);
+        if VOLATILE.contains(&name.as_slice()) && !is_given(joint, role, subject, name, sides) {
             continue;
         }
-        let now = subject.environment.get(name);
         let then: Vec<_> = sides
             .roles()
             .map(|role| role.environment.get(name))

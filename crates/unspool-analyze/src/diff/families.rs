@@ -12,13 +12,18 @@ use unspool_model::normalize::learn;
 use super::Joint;
 use super::finding::{Finding, FindingKind};
 use super::phrases::{say, who};
-use super::profile::{KeyKind, Use};
+use super::profile::{Group, KeyKind, Use};
 use super::resources::beyond;
 
 /// Files of a folder that a run uses before the folder can be a family.
 const MEMBERS_MIN: usize = 3;
 /// How many times larger than the largest a member has to be to be told by itself.
 const LARGE: u64 = 8;
+/// Least bytes that each member had, before one that is shorter by as many times is told by itself.
+const SMALL_MIN: u64 = 1024;
+/// How many times as many members are a flood, of so many at least.
+const FLOOD: u64 = 20;
+const FLOOD_MIN: u64 = 100;
 
 /// A role, a folder, and the keys of the files in it.
 type Folder<'j> = ((u32, &'j [u8]), Vec<u32>);
@@ -169,6 +174,20 @@ impl Family {
         !large && !small && !single
     }
 
+    /// Whether a member was read that is far shorter than any was in a baseline, where all were of some length.
+    pub(super) fn is_cut(&self, used: &Use) -> bool {
+        used.bytes_read > 0
+            && used.bytes_written == 0
+            && self.smallest != u64::MAX
+            && self.smallest >= SMALL_MIN
+            && used.bytes_read.saturating_mul(LARGE) < self.smallest
+    }
+
+    /// The fewest bytes that were read from or written to a member in a baseline.
+    pub(super) fn smallest(&self) -> u64 {
+        self.smallest
+    }
+
     /// Counts a member that both have.
     fn compare(&mut self, sides: &[Option<&Use>]) {
         let Some((Some(subject), baselines)) = sides.split_last() else {
@@ -183,6 +202,41 @@ impl Family {
             self.compared += 1;
             self.changed += u64::from(sizes.all(|size| size != bytes(subject)));
         }
+    }
+
+    /// The first role that lists the folder in all runs, and when it does in the subject; `None` when a run writes the files,
+    /// or the subject uses one.
+    fn lister(&self, joint: &Joint<'_>) -> Option<(u32, i64)> {
+        let subject = joint.subject();
+        let is_input = |key: u32| {
+            let mut sides = (0..joint.runs.len()).filter_map(|side| joint.key_of(key, side));
+            sides.all(|key| !key.created && !key.modified)
+        };
+        let is_used = |key: u32| {
+            joint.uses.of_key(key).any(|sides| {
+                let used = sides.get(subject).copied().flatten();
+                used.is_some_and(|used| used.effective() > 0)
+            })
+        };
+        if self.keys.iter().any(|key| is_used(*key) || !is_input(*key)) {
+            return None;
+        }
+        let first = joint.keys.get(*self.keys.first()? as usize)?;
+        let name = folder(&first.name);
+        let lists = |used: Option<&Use>| used.is_some_and(|used| used.count(Group::Read) > 0);
+        joint
+            .uses
+            .iter()
+            .filter(|((_, key), sides)| {
+                let key = joint.keys.get(*key as usize);
+                key.is_some_and(|key| key.name == name) && sides.iter().all(|used| lists(*used))
+            })
+            .filter_map(|((role, _), sides)| {
+                let used = sides.get(subject).copied().flatten()?;
+                Some((used.first_ns, *role))
+            })
+            .min()
+            .map(|(at_ns, role)| (role, at_ns))
     }
 
     fn count(&self, joint: &Joint<'_>) -> Option<Finding> {
@@ -211,20 +265,32 @@ impl Family {
             .map_or(subject.end_ns, |role| role.last_ns);
         let expected_ns = subject.start_ns + self.usual_ns.unwrap_or(0);
         let at_ns = self.first_ns.unwrap_or(expected_ns.min(end_ns));
-        Some(
-            Finding::new(kind, (1.2 + ratio.abs()).min(3.0), &self.name)
-                .values(files(usual), files(*now))
-                .at(at_ns, None)
-                .until(if *now < usual { end_ns } else { at_ns })
-                .of(self.role, key)
-                .evidence(say!("for example ", self.example))
-                .says(say!(
-                    who(joint, self.role),
-                    format!(" used {} of ", files(*now)),
-                    self.name,
-                    format!(", before {}", files(usual))
-                )),
-        )
+        let mut finding = Finding::new(kind, (1.2 + ratio.abs()).min(3.0), &self.name)
+            .values(files(usual), files(*now))
+            .at(at_ns, None)
+            .until(if *now < usual { end_ns } else { at_ns })
+            .of(self.role, key)
+            .evidence(say!("for example ", self.example))
+            .says(say!(
+                who(joint, self.role),
+                format!(" used {} of ", files(*now)),
+                self.name,
+                format!(", before {}", files(usual))
+            ));
+        let lister = (*now == 0).then(|| self.lister(joint)).flatten();
+        if let Some((role, at_ns)) = lister {
+            // Nothing lies there, whoever would have read it.
+            finding = finding.at(at_ns, None).of(role, key).says(say!(
+                who(joint, role),
+                " found no file in ",
+                self.name,
+                format!(", before {}", files(usual))
+            ));
+            finding.is_apart = true;
+            return Some(finding);
+        }
+        finding.is_apart = *now >= FLOOD_MIN && *now >= usual.saturating_mul(FLOOD);
+        Some(finding)
     }
 }
 

@@ -223,6 +223,8 @@ pub struct Finding {
     pub(super) key: Option<u32>,
     /// It may be the data of a day, or what an earlier failure made of it.
     pub(super) is_soft: bool,
+    /// It stands apart from all others of its family.
+    pub(super) is_apart: bool,
     /// Whether it is an amount that the role gives, or one that it takes, where that is known.
     pub(super) gives: Option<bool>,
     /// How many times as much it is as before.
@@ -249,6 +251,7 @@ impl Finding {
             role: None,
             key: None,
             is_soft: false,
+            is_apart: false,
             gives: None,
             times: None,
             times_ns: None,

@@ -9,12 +9,12 @@ use unspool_model::normalize::{Anchor, Context, Kind, Pattern};
 use unspool_model::step::{Step, StepKind};
 use unspool_model::world::{Image, LinkKind, Process, Resource, World};
 
-use super::calls::{asks, count, family, group_of, waits};
+use super::calls::{asks, count, family, group_of, is_complaint, waits};
+use super::ends::{ended, words};
 use super::messages::Collector;
 use super::names::{Name, context, key_name};
 use super::profile::{
-    Command, Counted, Ended, ExitKey, FailedCommand, Group, Key, KeyKind, Profile, Role, RoleLink,
-    USES_MAX, Use, VALUES_MAX, Wait,
+    Command, Counted, Group, Key, KeyKind, Profile, Role, RoleLink, USES_MAX, Use, VALUES_MAX, Wait,
 };
 use super::roles::{Lineage, Stint, images_with_roles, label, parents_first};
 use super::uses::Uses;
@@ -60,6 +60,8 @@ impl NameRules {
 
 /// Longest waiting that is kept for the descriptor that turns out to have been waited for.
 const THREADS_MAX: usize = 1 << 16;
+/// Shortest sleep that is a pause between two questions.
+const PAUSE_NS: i64 = 1_000_000;
 
 /// Folds the steps of one run.
 #[derive(Debug)]
@@ -98,6 +100,8 @@ struct Thread {
     pending: Option<Pending>,
     /// Since when it is in a call that has not returned.
     unfinished: Option<(u32, i64, Wait)>,
+    /// Whether it slept and asked nobody since.
+    slept: bool,
 }
 
 /// Waiting for any of several things.
@@ -264,6 +268,9 @@ impl Profiler {
         }
         if let Some(found) = self.profile.roles.get_mut(role as usize) {
             found.calls += 1;
+            if is_complaint(step) {
+                found.complaints.add(step);
+            }
         }
         if let Some(used) = self.uses.get_mut(place) {
             let duration_ns = step.duration_ns.unwrap_or(0).max(0);
@@ -343,6 +350,9 @@ impl Profiler {
         thread.last_end_ns = thread.last_end_ns.max(end_ns);
         thread.role = role;
         let life_ns = thread.last_end_ns.saturating_sub(since_ns).max(0);
+        let is_question = kind == Some(KeyKind::Peer) && asks(step);
+        let is_after_pause = is_question && std::mem::take(&mut thread.slept);
+        thread.slept |= wait == Wait::Sleep && step.duration_ns.unwrap_or(0) >= PAUSE_NS;
         let mut waited = None;
         match wait {
             Wait::Ready => {
@@ -372,6 +382,9 @@ impl Profiler {
             found.outside_ns = found.outside_ns.saturating_add(gap_ns);
             found.thread_ns = found.thread_ns.saturating_add(life_ns);
         }
+        if is_after_pause {
+            self.asked_after_pause(role, key, step);
+        }
         let Some(waited) = waited.filter(|waited| waited.ns > 0 && waited.key != key) else {
             return;
         };
@@ -382,6 +395,16 @@ impl Profiler {
             // `select` without descriptors, or nothing came: the time went by and nothing was waited for.
             let sleep = self.intern(KeyKind::Call, b"sleep".to_vec(), b"sleep".to_vec());
             self.move_time(role, waited, (sleep, Wait::Sleep), step);
+            if is_question {
+                self.asked_after_pause(role, key, step);
+            }
+        }
+    }
+
+    fn asked_after_pause(&mut self, role: u32, key: u32, step: &Step<'_>) {
+        let place = self.use_of(role, key, step);
+        if let Some(used) = self.uses.get_mut(place) {
+            used.after_pause += 1;
         }
     }
 
@@ -418,6 +441,7 @@ impl Profiler {
             last_end_ns: step.time_ns,
             pending: None,
             unfinished: None,
+            slept: false,
         });
         if thread.process != step.process {
             *thread = Thread {
@@ -426,6 +450,7 @@ impl Profiler {
                 last_end_ns: step.time_ns,
                 pending: None,
                 unfinished: None,
+                slept: false,
             };
         }
         thread
@@ -755,46 +780,5 @@ impl Profiler {
         links.sort_unstable();
         links.dedup();
         self.profile.links = links;
-    }
-}
-
-/// A command line without what differs from run to run.
-fn words(context: &Context, argv: &[Vec<u8>]) -> Vec<Vec<u8>> {
-    argv.iter()
-        .map(|word| context.normalize(Kind::Word, word).text)
-        .collect()
-}
-
-fn ended(role: &mut Role, process: &Process, context: &Context) {
-    role.instances += 1;
-    let end_ns = process.end_ns.unwrap_or(process.start_ns);
-    role.last_ns = role.last_ns.max(end_ns);
-    role.wall_ns = role
-        .wall_ns
-        .saturating_add(end_ns.saturating_sub(process.start_ns).max(0));
-    let key = ExitKey::of(process.exit.filter(|_| process.end_ns.is_some()));
-    let ended = role.exits.entry(key).or_insert_with(|| Ended {
-        count: 0,
-        command: process
-            .image()
-            .map(|image| image.argv.join(&b' '))
-            .unwrap_or_default(),
-        first_ns: end_ns,
-        ..Ended::default()
-    });
-    ended.count += 1;
-    if key.is_failure()
-        && let Some(image) = process.image()
-        && ended.commands.len() < VALUES_MAX
-    {
-        ended
-            .commands
-            .entry(words(context, &image.argv))
-            .or_insert_with(|| FailedCommand {
-                count: 0,
-                command: image.argv.join(&b' '),
-                first_ns: end_ns,
-            })
-            .count += 1;
     }
 }

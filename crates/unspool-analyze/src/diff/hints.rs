@@ -9,6 +9,16 @@ use super::{Joint, is_system};
 /// Puts into the finding of a failed role the last input that it read and the first one that neither it nor what it starts
 /// used any more.
 pub(super) fn tell(joint: &Joint<'_>, role: u32, finding: &mut Finding) {
+    if let Some(new) = super::complaints::new_of(joint, role) {
+        let amount = size(new.bytes);
+        finding
+            .evidence
+            .push(say!("new on standard error: ", amount));
+        finding.sentence = say!(
+            finding.sentence,
+            format!("; it wrote {amount} to its standard error, before nothing")
+        );
+    }
     if let Some((name, bytes)) = last_input(joint, role) {
         finding
             .evidence

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use unspool_model::map::{Map, Places, hash_of};
 use unspool_model::normalize::learn;
 
+use super::nightly::Nightly;
 use super::pools::Pools;
 use super::profile::{Key, KeyKind, Profile, Role, Use};
 use super::uses::{JointUses, Pair};
@@ -22,6 +23,7 @@ pub(super) struct Joint<'p> {
     pub(super) learnt: Vec<(Vec<u8>, Vec<u8>)>,
     /// Files of one form in one folder, counted in each run.
     families: OnceCell<Map<Vec<u8>, Vec<u64>>>,
+    nightly: OnceCell<Nightly>,
     /// By joint key and run: the run's number of it.
     key_sides: Vec<Option<u32>>,
     /// Joint numbers of the roles and keys of each run.
@@ -59,6 +61,7 @@ impl<'p> Joint<'p> {
             uses: JointUses::default(),
             learnt: Vec::new(),
             families: OnceCell::new(),
+            nightly: OnceCell::new(),
             key_sides: Vec::new(),
             role_maps: Vec::new(),
             key_maps: Vec::new(),
@@ -174,9 +177,26 @@ impl<'p> Joint<'p> {
             .any(|counts| counts.iter().all(|count| *count >= FAMILY_MIN))
     }
 
+    /// Whether the file lies where each run finds files of other names, and is used as those are.
+    pub(super) fn is_nightly(&self, key: u32, used: &Use) -> bool {
+        let Some(key) = self.keys.get(key as usize) else {
+            return false;
+        };
+        class(key.kind) == KeyKind::File
+            && self
+                .nightly
+                .get_or_init(|| Nightly::find(self))
+                .holds(&key.name, used)
+    }
+
     /// The form that the most files share with this one.
     pub(super) fn widest_family(&self, key: u32) -> Option<Vec<u8>> {
         forms(&self.keys.get(key as usize)?.name).pop()
+    }
+
+    /// Folders of a baseline that have another name in the subject.
+    pub(super) fn folders(&self, side: usize) -> &[learn::Renamed] {
+        self.folders.get(side).map_or(&[], Vec::as_slice)
     }
 
     /// A word or path of a baseline as the subject would have it: folders that only have another name are renamed.

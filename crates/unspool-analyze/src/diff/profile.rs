@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use unspool_model::event::{ClockKind, Errno, ExitStatus};
 use unspool_model::normalize::Change;
+use unspool_model::step::Step;
 use unspool_model::world::{Content, LinkKind};
 
 use super::messages::Messages;
@@ -121,6 +122,26 @@ pub(super) struct Role {
     pub(super) cpu_ns: Option<i64>,
     /// Measured time ready to run, without a processor; `None` without samples.
     pub(super) delay_ns: Option<i64>,
+    /// What they wrote to their standard error.
+    pub(super) complaints: Complaints,
+}
+
+/// What the processes of a role wrote to descriptor 2.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Complaints {
+    pub(super) bytes: u64,
+    pub(super) first_ns: i64,
+    pub(super) first_seq: u64,
+}
+
+impl Complaints {
+    pub(super) fn add(&mut self, step: &Step<'_>) {
+        let bytes = step.touch.and_then(|touch| touch.bytes).unwrap_or(0);
+        if self.bytes == 0 {
+            (self.first_ns, self.first_seq) = (step.time_ns, step.seq);
+        }
+        self.bytes = self.bytes.saturating_add(bytes);
+    }
 }
 
 /// How processes end.
@@ -245,6 +266,8 @@ pub(super) struct Use {
     pub(super) most_read: u64,
     /// Reads that gave nothing: the end of a file, or another end that closed.
     pub(super) empty_reads: u32,
+    /// Times that it was asked, after a sleep of the one who asks.
+    pub(super) after_pause: u32,
     pub(super) errors: Vec<Failures>,
     /// In calls on it, and waiting for it.
     pub(super) time_ns: i64,

@@ -109,7 +109,9 @@ fn bulk(joint: &Joint<'_>, mut findings: Vec<Finding>) -> Vec<Finding> {
     }
     let mixed = mixed(joint);
     for finding in &mut findings {
-        let Some(family) = of(finding) else { continue };
+        let Some(family) = of(finding).filter(|_| !finding.is_apart) else {
+            continue;
+        };
         let many = counts.get(&family) >= Some(&BULK_MIN);
         let usual = mixed
             .get(&(family.0, family.2.clone()))
@@ -295,7 +297,7 @@ fn pairs(joint: &Joint<'_>, findings: Vec<Finding>) -> Vec<Finding> {
                 | FindingKind::ConnectionError
                 | FindingKind::FileMissing
         );
-        if !new {
+        if !new || is_known_peer(joint, finding) {
             continue;
         }
         let found = forms(joint, finding).into_iter().find_map(|form| {
@@ -320,6 +322,20 @@ fn pairs(joint: &Joint<'_>, findings: Vec<Finding>) -> Vec<Finding> {
         .map(|(_, finding)| finding);
     merged.extend(rest);
     merged
+}
+
+/// Whether a connection fails to a place that the role spoke with before: no other place stands for it.
+fn is_known_peer(joint: &Joint<'_>, finding: &Finding) -> bool {
+    let sides = finding
+        .role
+        .zip(finding.key)
+        .and_then(|pair| joint.uses.get(&pair));
+    finding.kind == FindingKind::ConnectionError
+        && sides
+            .into_iter()
+            .flat_map(|sides| sides.iter().take(joint.subject()))
+            .flatten()
+            .any(|used| used.bytes_read > 0)
 }
 
 /// What is left of a name when its day, its version, or its folder is taken away.

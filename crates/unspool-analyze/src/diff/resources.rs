@@ -7,9 +7,9 @@ use super::families::Families;
 use super::finding::{Finding, FindingKind};
 use super::phrases::{say, size, times, who};
 use super::processes::{is_copy, is_gone, is_new};
-use super::profile::{Failures, Group, Key, KeyKind, Use};
+use super::profile::{ExitKey, Failures, Group, Key, KeyKind, Role, Use};
 use super::words::{amounts_text, errno_words, failure_text, is_said, plain_address, verb};
-use super::{Joint, is_cache, is_system, weight_of};
+use super::{Joint, is_cache, is_system, pauses, weight_of};
 
 /// Ordinary answers that are no failure: try again, in progress, no child, no terminal, restarts, already connected.
 const ORDINARY: [u16; 17] = [
@@ -21,6 +21,14 @@ pub(super) const HARD: [u16; 23] = [
 ];
 const EAGAIN: Errno = Errno(11);
 const EBADF: Errno = Errno(9);
+const SIGPIPE: u32 = 13;
+/// Weight of a process that could not be started.
+const NO_PROCESS: f64 = 4.6;
+
+/// Whether a call starts a process or thread.
+fn is_start(call: &str) -> bool {
+    matches!(call, "fork" | "vfork" | "clone" | "clone3")
+}
 
 /// All differences of resources.
 pub(super) fn find(joint: &Joint<'_>, out: &mut Vec<Finding>) {
@@ -52,6 +60,10 @@ pub(super) fn find(joint: &Joint<'_>, out: &mut Vec<Finding>) {
             Some(used) => {
                 place.errors(used, out);
                 if family.is_some_and(|family| family.is_usual(used)) {
+                    continue;
+                }
+                if let Some(family) = family.filter(|family| family.is_cut(used)) {
+                    out.push(super::short::of_family(&place, used, family.smallest()));
                     continue;
                 }
                 if present == 0 || place.is_found(used) {
@@ -206,6 +218,8 @@ impl<'p> Place<'_, 'p> {
                 failures.errno == EAGAIN && matches!(failures.call, "fcntl" | "flock" | "fcntl64");
             if lock {
                 out.push(self.lock(failures));
+            } else if is_start(failures.call) && matches!(failures.errno.0, 11 | 12) {
+                out.push(self.no_process(failures));
             } else if failures.errno == Errno::ENOENT {
                 self.missing(used, failures, out);
             } else if !ORDINARY.contains(&failures.errno.0) && failures.call != "futex" {
@@ -272,6 +286,37 @@ impl<'p> Place<'_, 'p> {
                 format!(" found a lock taken {} on ", times(failures.count)),
                 name
             ))
+    }
+
+    /// No process or thread could be started: for want of room or by a limit.
+    fn no_process(&self, failures: &Failures) -> Finding {
+        let text = format!(
+            "{} ({})",
+            errno_words(failures.errno),
+            times(failures.count)
+        );
+        Finding::new(
+            FindingKind::Error,
+            NO_PROCESS,
+            &say!("call ", failures.call),
+        )
+        .values("no such failure", text)
+        .at(failures.first_ns, Some(failures.first_seq))
+        .of(self.role, Some(self.key))
+        .evidence(format!(
+            "{} failed {} with {}",
+            failures.call,
+            times(failures.count),
+            failures.errno
+        ))
+        .says(say!(
+            who(self.joint, self.role),
+            format!(
+                " could not start a process or thread: {} ({})",
+                failures.errno,
+                times(failures.count)
+            )
+        ))
     }
 
     fn error(&self, failures: &Failures) -> Finding {
@@ -353,6 +398,15 @@ impl<'p> Place<'_, 'p> {
         key.is_some_and(|key| key.kind == KeyKind::Peer && self.joint.pools.holds(&key.name))
     }
 
+    /// Whether the reader of what the role says was done with it in all runs: how far it came by then is chance.
+    fn is_cut_off(&self) -> bool {
+        let is_killed = |role: &Role| role.exits.keys().eq([&ExitKey::Signal(SIGPIPE)]);
+        matches!(self.kind(), KeyKind::File | KeyKind::Folder)
+            && (0..self.joint.runs.len())
+                .filter_map(|side| self.joint.role_of(self.role, side))
+                .all(is_killed)
+    }
+
     /// What a new use is called, how much it weighs, and the words for it.
     fn new_kind(&self, used: &Use, name: &[u8]) -> Option<(FindingKind, f64, &'static str)> {
         Some(match self.kind() {
@@ -417,7 +471,7 @@ impl<'p> Place<'_, 'p> {
     }
 
     fn new_use(&self, used: &Use, out: &mut Vec<Finding>) {
-        if used.effective() == 0 || self.is_of_pool() {
+        if used.effective() == 0 || self.is_of_pool() || self.is_cut_off() {
             return;
         }
         let name = self.name();
@@ -425,7 +479,8 @@ impl<'p> Place<'_, 'p> {
         let Some((kind, base, words)) = self.new_kind(used, &name) else {
             return;
         };
-        let score = if elsewhere || self.joint.is_of_family(self.key) {
+        let is_of_day = self.joint.is_of_family(self.key) || self.joint.is_nightly(self.key, used);
+        let score = if elsewhere || is_of_day {
             base * 0.38
         } else {
             base
@@ -456,7 +511,7 @@ impl<'p> Place<'_, 'p> {
         let Some(before) = self.before().next() else {
             return;
         };
-        if before.effective() == 0 || self.is_of_pool() {
+        if before.effective() == 0 || self.is_of_pool() || self.is_cut_off() {
             return;
         }
         let name = self.name();
@@ -494,7 +549,7 @@ impl<'p> Place<'_, 'p> {
                 kind,
                 score
                     * weight_of(joint, self.key)
-                    * if joint.is_of_family(self.key) {
+                    * if joint.is_of_family(self.key) || joint.is_nightly(self.key, before) {
                         0.45
                     } else {
                         1.0
@@ -524,10 +579,7 @@ impl<'p> Place<'_, 'p> {
         {
             return;
         }
-        let amounts = |used: &Use| {
-            let connects = used.count(Group::Connect);
-            (used.bytes_read, used.bytes_written, connects)
-        };
+        let amounts = |used: &Use| (used.bytes_read, used.bytes_written, pauses::connects(used));
         let now = amounts(used);
         if baselines
             .iter()
@@ -542,7 +594,7 @@ impl<'p> Place<'_, 'p> {
         let written = series(|used| used.bytes_written);
         self.amount(used, "read", used.bytes_read, &read, 1.0, out);
         self.amount(used, "wrote", used.bytes_written, &written, 0.9, out);
-        let connects = series(|used| used.count(Group::Connect));
+        let connects = series(pauses::connects);
         if self.is_network() {
             self.connects(used, &connects, out);
         }
@@ -716,7 +768,7 @@ impl<'p> Place<'_, 'p> {
     }
 
     fn connects(&self, used: &Use, before: &[u64], out: &mut Vec<Finding>) {
-        let now = used.count(Group::Connect);
+        let now = pauses::connects(used);
         let Some((ratio, usual)) = beyond(now, before, 0.6) else {
             return;
         };

@@ -4,7 +4,8 @@
 use super::finding::{Finding, FindingKind};
 use super::phrases::{say, size, who};
 use super::processes::{is_gone, is_new};
-use super::profile::{Key, KeyKind};
+use super::profile::{Key, KeyKind, Use};
+use super::resources::Place;
 use super::{Joint, is_system};
 
 /// Members that a run has of a thing before one of them can be short.
@@ -56,6 +57,29 @@ pub(super) fn find(joint: &Joint<'_>, out: &mut Vec<Finding>) {
                 )),
         );
     }
+}
+
+/// A member of a family that is far shorter than all of them were.
+pub(super) fn of_family(place: &Place<'_, '_>, used: &Use, smallest: u64) -> Finding {
+    let name = place.name();
+    let now = size(used.bytes_read);
+    let weight = if super::peers::has_failed(place.joint, place.role) {
+        FAILED
+    } else {
+        WEIGHT
+    };
+    let mut finding = Finding::new(FindingKind::Less, weight, &name)
+        .values(format!("{} at least", size(smallest)), now.clone())
+        .at(used.first_ns, Some(used.first_seq))
+        .of(place.role, Some(place.key))
+        .says(say!(
+            who(place.joint, place.role),
+            format!(" read {now} from "),
+            name,
+            format!("; no other of its kind had less than {}", size(smallest))
+        ));
+    finding.is_apart = true;
+    finding
 }
 
 /// The shortest member of a thing in the subject with its length, and the least length in all baselines; `None` when it is

@@ -558,3 +558,101 @@ fn a_pause_without_descriptors_is_a_sleep() {
         .expect("time asleep");
     assert!(longest.after_ns >= 150_000_000, "{parts:#?}");
 }
+
+#[test]
+fn a_process_that_cannot_be_started_is_a_finding() {
+    let before = reader(&cameras(1..=3), &[]);
+    let fails = call("vfork", &[], Outcome::Failed(Errno(11)));
+    let after = reader(&cameras(1..=3), &[fails]);
+    let findings = compare(&[&before], &after).findings;
+    assert_eq!(findings[0].kind, FindingKind::Error, "{findings:#?}");
+    assert_eq!(findings[0].subject, b"call vfork");
+    assert!(findings[0].score >= super::ALARM_SCORE);
+}
+
+#[test]
+fn another_release_is_told_though_its_folder_is_renamed() {
+    let release = |version: &str| {
+        let files = ["main.conf", "lib/one.mod", "lib/two.mod", "lib/three.mod"];
+        let names: Vec<String> = files
+            .iter()
+            .map(|file| format!("/srv/app/releases/{version}/{file}"))
+            .collect();
+        reader(&names, &[])
+    };
+    let (before, after) = (release("2.4"), release("2.5"));
+    for baselines in [vec![&before], vec![&before; 5]] {
+        let findings = compare(&baselines, &after).findings;
+        assert_eq!(findings[0].kind, FindingKind::Version, "{findings:#?}");
+        assert_eq!(findings[0].subject, b"/srv/app/releases/2.5");
+    }
+    // One that some baseline had is known.
+    let findings = compare(&[&before, &after], &after).findings;
+    assert!(findings.is_empty(), "{findings:#?}");
+}
+
+#[test]
+fn new_words_on_standard_error_are_told_without_them() {
+    let says = call(
+        "write",
+        &["2<pipe:[77]>", "\"\"", "40"],
+        Outcome::Returned(40),
+    );
+    let before = reader(&cameras(1..=3), &[]);
+    let after = reader(&cameras(1..=3), std::slice::from_ref(&says));
+    let findings = compare(&[&before, &before, &before], &after).findings;
+    assert_eq!(findings[0].kind, FindingKind::LogNew, "{findings:#?}");
+    assert_eq!(findings[0].after, b"40 bytes");
+    assert!(findings[0].score >= super::ALARM_SCORE);
+    // One baseline does not show that it is silent.
+    let findings = compare(&[&before], &after).findings;
+    assert!(findings[0].score < super::ALARM_SCORE, "{findings:#?}");
+    let findings = compare(&[&after], &after).findings;
+    assert!(findings.is_empty(), "{findings:#?}");
+}
+
+#[test]
+fn what_a_job_is_given_for_its_children_is_told() {
+    let with = |flags: &str| {
+        let mut run = reader(&cameras(1..=3), &[]);
+        let mut set = |name: &str, value: &str| {
+            let values = run.roles[0].environment.entry(name.into()).or_default();
+            values.insert(value.into(), value.into());
+        };
+        set("LANG", "C");
+        if !flags.is_empty() {
+            set("MAKEFLAGS", flags);
+        }
+        run
+    };
+    let findings = compare(&[&with("")], &with("n")).findings;
+    assert_eq!(findings[0].subject, b"MAKEFLAGS", "{findings:#?}");
+    assert!(compare(&[&with("n")], &with("")).findings.is_empty());
+    assert!(compare(&[&with("")], &with(" ")).findings.is_empty());
+}
+
+#[test]
+fn new_names_are_ordinary_where_each_run_has_its_own() {
+    let letters = |numbers: &[u32]| -> Vec<String> {
+        let users = ["ann", "bob", "cleo"].iter().cycle();
+        numbers
+            .iter()
+            .zip(users)
+            .map(|(number, user)| format!("/srv/home/{user}/work/plan-{number}.odt"))
+            .collect()
+    };
+    let runs: Vec<Profile> = [&[11, 12, 13, 14][..], &[12, 21, 22], &[11, 31, 13, 32, 33]]
+        .iter()
+        .map(|numbers| reader(&letters(numbers), &[]))
+        .collect();
+    let subject = reader(&letters(&[41, 12, 42]), &[]);
+    let all: Vec<&Profile> = runs.iter().collect();
+    for baselines in [&all[..], &all[..1]] {
+        let difference = compare(baselines, &subject);
+        assert!(!difference.is_different(), "{:#?}", difference.findings);
+    }
+    // A name without a number is nobody's.
+    let mut names = letters(&[41, 12, 42]);
+    names.push("/srv/home/ann/work/extra.odt".to_owned());
+    assert!(compare(&all, &reader(&names, &[])).is_different());
+}

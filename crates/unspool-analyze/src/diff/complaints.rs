@@ -1,0 +1,62 @@
+//! What processes write to their standard error, where the words themselves were not recorded: a process that was silent
+//! and is not any more has something to say.
+
+use super::Joint;
+use super::finding::{Finding, FindingKind};
+use super::phrases::{say, size, who};
+use super::processes::{is_gone, is_new};
+use super::profile::Complaints;
+
+/// Weight of a new message, with enough baselines that were silent and with fewer.
+const NEW: f64 = 1.7;
+const NEW_ONCE: f64 = 1.15;
+/// Baselines that show that a process is silent.
+const LEARNT_MIN: usize = 3;
+
+/// Processes that end well and say what they did not say before.
+pub(super) fn find(joint: &Joint<'_>, out: &mut Vec<Finding>) {
+    if super::messages::are_compared(joint) {
+        return;
+    }
+    for place in 0..joint.roles.len() {
+        let role = u32::try_from(place).unwrap_or(u32::MAX);
+        if is_new(joint, role) || is_gone(joint, role) || super::peers::has_failed(joint, role) {
+            continue;
+        }
+        let Some(new) = new_of(joint, role) else {
+            continue;
+        };
+        let with_role = (0..joint.subject())
+            .filter(|side| joint.role_of(role, *side).is_some())
+            .count();
+        let score = if with_role >= LEARNT_MIN {
+            NEW
+        } else {
+            NEW_ONCE
+        };
+        let amount = size(new.bytes);
+        out.push(
+            Finding::new(
+                FindingKind::LogNew,
+                score,
+                &say!("standard error of ", who(joint, role)),
+            )
+            .values("nothing", amount.clone())
+            .at(new.first_ns, Some(new.first_seq))
+            .of(role, None)
+            .says(say!(
+                who(joint, role),
+                format!(" wrote {amount} to its standard error, before nothing: `record --payload 500` keeps the words")
+            )),
+        );
+    }
+}
+
+/// What the processes of a role wrote to their standard error, when they wrote nothing there in any baseline.
+pub(super) fn new_of(joint: &Joint<'_>, role: u32) -> Option<Complaints> {
+    let of = |side: usize| joint.role_of(role, side).map(|role| role.complaints);
+    let now = of(joint.subject())?;
+    let mut before = (0..joint.subject()).filter_map(of).peekable();
+    before.peek()?;
+    (now.bytes > 0 && before.all(|before| before.bytes == 0)).then_some(now)
+}
