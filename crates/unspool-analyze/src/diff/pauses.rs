@@ -9,6 +9,8 @@ use super::words::plain_address;
 
 /// Pauses more than in any baseline from which on it is tried again.
 const MORE_MIN: u64 = 2;
+/// Pauses, where there were none, from which on nobody asks whether there was more to ask.
+const MANY: u64 = 8;
 /// Weight of an end that is asked again after pauses; the pauses weigh as much as they are long.
 const AGAIN: f64 = 2.3;
 
@@ -55,7 +57,8 @@ fn is_again(used: &Use, baselines: &[Option<&Use>]) -> bool {
     before.peek().is_some()
         && before.all(|other| {
             let (now, then) = (u64::from(used.after_pause), u64::from(other.after_pause));
-            now >= 2 * then + MORE_MIN && asked(used) > asked(other)
+            let is_more = asked(used) > asked(other) || then == 0 && now >= MANY;
+            now >= 2 * then + MORE_MIN && is_more
         })
 }
 
@@ -96,7 +99,8 @@ mod tests {
         assert!(is_again(&asked(35, 15), &[Some(&before)]));
         // A pause before a question, or between as many as before, is none.
         assert!(!is_again(&asked(35, 1), &[Some(&before)]));
-        assert!(!is_again(&asked(20, 15), &[Some(&before)]));
+        assert!(!is_again(&asked(20, 4), &[Some(&before)]));
+        assert!(is_again(&asked(20, 15), &[Some(&before)]));
         assert!(!is_again(
             &asked(35, 15),
             &[Some(&before), Some(&asked(30, 9))]

@@ -772,6 +772,10 @@ impl<'p> Place<'_, 'p> {
         let Some((ratio, usual)) = beyond(now, before, 0.6) else {
             return;
         };
+        // With fewer that were only begun there was less to do.
+        if ratio < 0.0 && now > used.count(Group::Connect) {
+            return;
+        }
         let name = self.name();
         let kind = if ratio > 0.0 {
             FindingKind::Retry
