@@ -92,7 +92,7 @@ pub(crate) fn remove_if_there(path: &Path) -> Result<()> {
 
 /// Puts `bytes` where `path` is, at once: readers see the old content or the new, also after a power cut.
 pub(crate) fn replace_file(path: &Path, bytes: &[u8]) -> Result<()> {
-    put_file(path, bytes, |file| file.sync_all())?;
+    put_file(path, bytes, File::sync_all)?;
     sync_parent(path)
 }
 
