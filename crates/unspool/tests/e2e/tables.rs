@@ -127,6 +127,11 @@ fn documents_of_elkpump_have_its_keys() {
         .filter_map(|document| document["size"].as_u64())
         .sum();
     assert_eq!(Some(moved), calls[0]["bytes"].as_u64());
+    opened_and_read_in_one_session(&documents);
+    pipes_and_copies_have_both_ends(&documents);
+}
+
+fn opened_and_read_in_one_session(documents: &[Value]) {
     let opened = documents
         .iter()
         .find(|document| document["r_objectname"] == "/etc/passwd")
@@ -148,6 +153,9 @@ fn documents_of_elkpump_have_its_keys() {
             .iter()
             .any(|document| document["rc"] == "-1 ENOENT")
     );
+}
+
+fn pipes_and_copies_have_both_ends(documents: &[Value]) {
     let piped = documents
         .iter()
         .find(|document| !document["fd2"].is_null())
