@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use super::Size;
+use super::{Size, remove, size_of};
 
 /// A figure with what it should be at most.
 struct Goal {
@@ -83,14 +83,6 @@ pub(super) fn print(binary: &Path, folder: &Path, size: Size, rounds: usize) -> 
         );
     }
     remove(setting.run)
-}
-
-fn remove(run: &Path) -> Result<(), String> {
-    if run.exists() {
-        std::fs::remove_dir_all(run)
-            .map_err(|error| format!("remove `{}`: {error}", run.display()))?;
-    }
-    Ok(())
 }
 
 /// Records a command afresh; gives what it printed.
@@ -220,18 +212,9 @@ fn closed_bytes(setting: &Setting<'_>) -> Result<f64, String> {
     if events < 1.0 {
         return Err("the run has no events".to_owned());
     }
-    let mut bytes = 0_u64;
-    let mut folders = vec![setting.run.to_path_buf()];
-    while let Some(folder) = folders.pop() {
-        let entries = std::fs::read_dir(&folder)
-            .map_err(|error| format!("list `{}`: {error}", folder.display()))?;
-        for entry in entries.flatten() {
-            match entry.metadata() {
-                Ok(metadata) if metadata.is_dir() => folders.push(entry.path()),
-                Ok(metadata) => bytes += metadata.len(),
-                Err(_) => {}
-            }
-        }
+    let bytes = size_of(setting.run);
+    if bytes == 0 {
+        return Err(format!("`{}` cannot be read", setting.run.display()));
     }
     let bytes = u32::try_from(bytes).map_err(|error| format!("the run's folder: {error}"))?;
     Ok(f64::from(bytes) / events)

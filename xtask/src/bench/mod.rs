@@ -14,7 +14,7 @@ pub(crate) mod peers;
 pub(crate) mod query;
 pub(crate) mod record;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -49,6 +49,34 @@ fn folder() -> Result<PathBuf, String> {
     std::fs::create_dir_all(&folder)
         .map_err(|error| format!("make `{}`: {error}", folder.display()))?;
     Ok(folder)
+}
+
+/// Removes a file or a folder, if it is there.
+fn remove(path: &Path) -> Result<(), String> {
+    let removed = if path.is_dir() {
+        std::fs::remove_dir_all(path)
+    } else if path.exists() {
+        std::fs::remove_file(path)
+    } else {
+        Ok(())
+    };
+    removed.map_err(|error| format!("remove `{}`: {error}", path.display()))
+}
+
+/// Bytes of a file or of all files of a folder.
+fn size_of(path: &Path) -> u64 {
+    let Ok(meta) = std::fs::symlink_metadata(path) else {
+        return 0;
+    };
+    if !meta.is_dir() {
+        return meta.len();
+    }
+    let Ok(entries) = std::fs::read_dir(path) else {
+        return 0;
+    };
+    entries
+        .filter_map(|entry| Some(size_of(&entry.ok()?.path())))
+        .sum()
 }
 
 fn target() -> PathBuf {

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use super::{Size, folder, installed, median, timed, unspool};
+use super::{Size, folder, installed, median, remove, timed, unspool};
 
 /// Name and shell text of a workload; `$N` is its size.
 struct Workload {
@@ -210,10 +210,7 @@ fn run_once(
     size: Size,
 ) -> Result<Cost, String> {
     let (scratch, out) = (folder.join("scratch"), folder.join("out"));
-    if folder.exists() {
-        std::fs::remove_dir_all(folder)
-            .map_err(|error| format!("remove `{}`: {error}", folder.display()))?;
-    }
+    remove(folder)?;
     std::fs::create_dir_all(&scratch)
         .map_err(|error| format!("make `{}`: {error}", scratch.display()))?;
     let count = if size == Size::Full {

@@ -328,9 +328,8 @@ fn is_contended(joint: &Joint<'_>, role: u32) -> bool {
     let finds_locks = |side: usize| {
         joint
             .uses
-            .range((role, 0)..=(role, u32::MAX))
-            .filter_map(|(_, sides)| sides.get(side).copied().flatten())
-            .flat_map(|used| &used.errors)
+            .of_role_in(role, side)
+            .flat_map(|(_, used)| &used.errors)
             .any(|failures| {
                 failures.errno == Errno(11)
                     && matches!(failures.call, "fcntl" | "flock" | "fcntl64")

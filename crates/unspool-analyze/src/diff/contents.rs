@@ -209,17 +209,11 @@ fn is_input(joint: &Joint<'_>, role: u32, path: &[u8]) -> bool {
     let Some(ending) = SOURCES.iter().find(|ending| path.ends_with(ending)) else {
         return false;
     };
-    let subject = joint.subject();
     joint
         .uses
-        .range((role, 0)..=(role, u32::MAX))
-        .filter(|((_, key), sides)| {
-            let is_read = sides
-                .get(subject)
-                .copied()
-                .flatten()
-                .is_some_and(|used| used.bytes_read > 0);
-            is_read
+        .of_role_in(role, joint.subject())
+        .filter(|(key, used)| {
+            used.bytes_read > 0
                 && joint
                     .any_key(*key)
                     .is_some_and(|key| key.raw.ends_with(ending) && !is_system(&key.raw))

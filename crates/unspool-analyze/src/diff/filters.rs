@@ -4,7 +4,7 @@
 use super::finding::{Finding, FindingKind};
 use super::phrases::{say, size, who};
 use super::processes::{is_gone, is_new, raw_command};
-use super::profile::{KeyKind, Use};
+use super::profile::KeyKind;
 use super::{Joint, is_system};
 
 /// Bytes that a role reads and writes, in each run, from which on their ratio says something.
@@ -119,7 +119,7 @@ fn flow(joint: &Joint<'_>, role: u32, side: usize) -> Option<Flow> {
         written: 0,
     };
     let mut main = 0;
-    for (key, used) in uses(joint, role, side) {
+    for (key, used) in joint.uses.of_role_in(role, side) {
         let kind = joint.keys.get(key as usize)?.kind;
         // Who speaks with others does more than pass on what it reads.
         if matches!(kind, KeyKind::Peer | KeyKind::Listener) {
@@ -140,24 +140,17 @@ fn flow(joint: &Joint<'_>, role: u32, side: usize) -> Option<Flow> {
     (is_enough && main * 100 >= flow.read * MAIN_MIN).then_some(flow)
 }
 
-fn uses<'j>(
-    joint: &'j Joint<'_>,
-    role: u32,
-    side: usize,
-) -> impl Iterator<Item = (u32, &'j Use)> + 'j {
-    joint
-        .uses
-        .range((role, 0)..=(role, u32::MAX))
-        .filter_map(move |((_, key), sides)| Some((*key, sides.get(side).copied().flatten()?)))
-}
-
 /// Files of the job that the role reads beside its main input, and no run writes: what it goes by.
 fn other_inputs(joint: &Joint<'_>, role: u32) -> Vec<Vec<u8>> {
     let side = joint.subject();
-    let main = uses(joint, role, side)
+    let main = joint
+        .uses
+        .of_role_in(role, side)
         .max_by_key(|(_, used)| used.bytes_read)
         .map(|(key, _)| key);
-    uses(joint, role, side)
+    joint
+        .uses
+        .of_role_in(role, side)
         .filter(|(key, used)| Some(*key) != main && used.bytes_read > 0)
         .filter_map(|(key, _)| joint.any_key(key))
         .filter(|key| {

@@ -58,8 +58,7 @@ fn last_input(joint: &Joint<'_>, role: u32) -> Option<(Vec<u8>, u64)> {
     let label = joint.role_of(role, subject)?.label.clone();
     let (key, used) = joint
         .uses
-        .range((role, 0)..=(role, u32::MAX))
-        .filter_map(|((_, key), sides)| Some((*key, sides.get(subject).copied().flatten()?)))
+        .of_role_in(role, subject)
         .filter(|(key, used)| used.bytes_read > 0 && is_input(joint, *key))
         .filter(|(key, _)| {
             joint.key_of(*key, subject).is_some_and(|key| {

@@ -241,13 +241,13 @@ mod tests {
             one.iter().any(|form| other.contains(form))
         };
         assert!(common(
-            "/srv/home/ann/work/draft-1.odt",
-            "/srv/home/bob/work/plan-22.odt"
+            "/srv/home/ann/papers/draft-1.odt",
+            "/srv/home/bob/papers/plan-22.odt"
         ));
         assert!(common("/srv/queue/a/17.msg", "/srv/queue/b/18.msg"));
         assert!(!common(
-            "/srv/home/ann/work/draft-1.odt",
-            "/srv/home/ann/work/core.4711"
+            "/srv/home/ann/papers/draft-1.odt",
+            "/srv/home/ann/papers/core.4711"
         ));
         assert!(!common("/srv/in/part-1.csv", "/data/in/part-2.csv"));
     }

@@ -638,7 +638,7 @@ fn new_names_are_ordinary_where_each_run_has_its_own() {
         numbers
             .iter()
             .zip(users)
-            .map(|(number, user)| format!("/srv/home/{user}/work/plan-{number}.odt"))
+            .map(|(number, user)| format!("/srv/home/{user}/papers/plan-{number}.odt"))
             .collect()
     };
     let runs: Vec<Profile> = [&[11, 12, 13, 14][..], &[12, 21, 22], &[11, 31, 13, 32, 33]]
@@ -653,6 +653,6 @@ fn new_names_are_ordinary_where_each_run_has_its_own() {
     }
     // A name without a number is nobody's.
     let mut names = letters(&[41, 12, 42]);
-    names.push("/srv/home/ann/work/extra.odt".to_owned());
+    names.push("/srv/home/ann/papers/extra.odt".to_owned());
     assert!(compare(&all, &reader(&names, &[])).is_different());
 }

@@ -134,10 +134,20 @@ impl<'p> JointUses<'p> {
         self.between(0, self.pairs.len())
     }
 
-    /// Those of a range of pairs, in order.
-    pub(super) fn range(&self, pairs: RangeInclusive<Pair>) -> Iter<'_, 'p> {
-        let start = self.pairs.partition_point(|pair| pair < pairs.start());
-        let end = self.pairs.partition_point(|pair| pair <= pairs.end());
+    /// What a role did to each key in one run.
+    pub(super) fn of_role_in(
+        &self,
+        role: u32,
+        side: usize,
+    ) -> impl Iterator<Item = (u32, &'p Use)> {
+        self.of_role(role)
+            .filter_map(move |((_, key), sides)| Some((*key, sides.get(side).copied().flatten()?)))
+    }
+
+    /// Those of a role, in order.
+    pub(super) fn of_role(&self, role: u32) -> Iter<'_, 'p> {
+        let start = self.pairs.partition_point(|pair| pair.0 < role);
+        let end = self.pairs.partition_point(|pair| pair.0 <= role);
         self.between(start, end)
     }
 
@@ -224,7 +234,7 @@ mod tests {
             prop_assert_eq!(&found, &wanted);
             prop_assert!(joint.keys().eq(map.keys()));
             for role in 0..6 {
-                let found: Vec<Pair> = joint.range((role, 0)..=(role, u32::MAX)).map(|(pair, _)| *pair).collect();
+                let found: Vec<Pair> = joint.of_role(role).map(|(pair, _)| *pair).collect();
                 let wanted: Vec<Pair> = map.range((role, 0)..=(role, u32::MAX)).map(|(pair, _)| *pair).collect();
                 prop_assert_eq!(found, wanted);
                 for key in 0..10 {

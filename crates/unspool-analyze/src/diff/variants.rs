@@ -18,13 +18,7 @@ pub(super) fn vary_within(
     if words.len() != before.len() {
         return false;
     }
-    let differing: BTreeSet<usize> = words
-        .iter()
-        .zip(before)
-        .enumerate()
-        .filter(|(_, (one, other))| one != other)
-        .map(|(place, _)| place)
-        .collect();
+    let differing = places_apart(words, before);
     // Of the program itself nothing is said by its own name.
     if differing.is_empty() || differing.contains(&0) {
         return false;
@@ -40,19 +34,23 @@ pub(super) fn vary_within(
         };
         let mut varying: BTreeSet<usize> = BTreeSet::new();
         for other in role.commands.keys().take(COMMANDS_MAX) {
-            let apart: BTreeSet<usize> = own
-                .iter()
-                .zip(other)
-                .enumerate()
-                .filter(|(_, (one, other))| one != other)
-                .map(|(place, _)| place)
-                .collect();
+            let apart = places_apart(own, other);
             if other.len() == own.len() && apart.is_subset(&differing) {
                 varying.extend(apart);
             }
         }
         varying == differing
     })
+}
+
+/// Places at which the words of two commands differ, as far as both go.
+fn places_apart(one: &[Vec<u8>], other: &[Vec<u8>]) -> BTreeSet<usize> {
+    one.iter()
+        .zip(other)
+        .enumerate()
+        .filter(|(_, (one, other))| one != other)
+        .map(|(place, _)| place)
+        .collect()
 }
 
 /// Whether two commands have the same words in another order, and what changed places are paths: a folder lists its files

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use super::super::flow::{Run, as_f64, measure};
-use super::super::{Size, folder, unspool};
+use super::super::{Size, folder, remove, unspool};
 
 /// Two runs that are compared.
 #[derive(Clone, Copy, Debug)]
@@ -49,10 +49,7 @@ const CALLS: u64 = 4;
 /// Prints the figures, of runs that are made anew.
 pub(super) fn run(size: Size) -> Result<(), String> {
     let folder = folder()?.join("diff");
-    if folder.exists() {
-        std::fs::remove_dir_all(&folder)
-            .map_err(|error| format!("remove `{}`: {error}", folder.display()))?;
-    }
+    remove(&folder)?;
     compare(match size {
         Size::Full => PAIRS,
         Size::Smoke => PAIRS_SMOKE,

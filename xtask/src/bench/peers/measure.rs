@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::recorders::{Counting, Pace, Recorder};
 use super::workloads::Workload;
-use super::{Size, fresh};
+use super::{Size, fresh, remove, size_of};
 
 /// Port of the server under test.
 pub(super) const PORT: u16 = 17_799;
@@ -341,32 +341,4 @@ fn recorded(setting: &Setting, run: &Path) -> Result<(Option<u64>, u64), String>
         rows.iter().filter_map(|row| row["calls"].as_u64()).sum()
     });
     Ok((Some(calls), count("lost")))
-}
-
-/// Removes a file or a folder, if it is there.
-pub(super) fn remove(path: &Path) -> Result<(), String> {
-    let removed = if path.is_dir() {
-        fs::remove_dir_all(path)
-    } else if path.exists() {
-        fs::remove_file(path)
-    } else {
-        Ok(())
-    };
-    removed.map_err(|error| format!("remove `{}`: {error}", path.display()))
-}
-
-/// Bytes of a file or of all files of a folder.
-fn size_of(path: &Path) -> u64 {
-    let Ok(meta) = fs::symlink_metadata(path) else {
-        return 0;
-    };
-    if !meta.is_dir() {
-        return meta.len();
-    }
-    let Ok(entries) = fs::read_dir(path) else {
-        return 0;
-    };
-    entries
-        .filter_map(|entry| Some(size_of(&entry.ok()?.path())))
-        .sum()
 }

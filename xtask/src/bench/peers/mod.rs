@@ -11,7 +11,7 @@ mod workloads;
 use std::path::PathBuf;
 use std::time::Instant;
 
-use super::{Size, folder, installed, unspool};
+use super::{Size, folder, installed, remove, size_of, unspool};
 use measure::{Measured, Setting, truth};
 use recorders::{RECORDERS, Recorder};
 use table::Row;
@@ -177,9 +177,6 @@ fn of_workload(
 
 /// A folder that is empty.
 fn fresh(folder: &PathBuf) -> Result<(), String> {
-    if folder.exists() {
-        std::fs::remove_dir_all(folder)
-            .map_err(|error| format!("remove `{}`: {error}", folder.display()))?;
-    }
+    remove(folder)?;
     std::fs::create_dir_all(folder).map_err(|error| format!("make `{}`: {error}", folder.display()))
 }

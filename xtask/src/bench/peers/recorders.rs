@@ -4,7 +4,8 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use super::installed;
-use super::measure::{Setting, remove};
+use super::measure::Setting;
+use super::remove;
 
 /// How a workload is recorded.
 pub(super) struct Recorder {

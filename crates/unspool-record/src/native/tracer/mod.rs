@@ -1,6 +1,7 @@
 //! The loop that holds the job's threads: waits for stops, records them, lets the threads go on.
 
 mod calls;
+mod costs;
 mod events;
 mod place;
 mod process;

@@ -5,6 +5,7 @@
 //! Only the recorder's own thread is bound, never the job: what the job sees of its CPUs stays as it is. With several processes
 //! at work, or where others want that CPU, being bound may cost more: so both are tried, and what they took is measured.
 
+use super::costs::Costs;
 use crate::native::procfs;
 use crate::sys::{self, Tid};
 
@@ -18,9 +19,6 @@ const TRIED_EVERY: u32 = 16;
 const STOP_NS_MAX: i64 = 60_000;
 /// And one part of so many, beside what the recorder itself used: where the two are apart, that is what tells.
 const ELAPSED_PART: i64 = 2;
-/// New measurements count one part of so many.
-const WEIGHT: i64 = 8;
-
 /// Which CPUs the recorder may use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Bond {
@@ -34,35 +32,22 @@ enum Bond {
 #[derive(Debug, Default)]
 struct Habit {
     stretches: u32,
-    free_ns: i64,
-    bound_ns: i64,
+    /// The other way is to be bound.
+    costs: Costs,
 }
 
 impl Habit {
     /// Learns what a stop took in the stretch that ended, and says how to run in the next.
     fn next(&mut self, bond: Bond, stop_ns: i64) -> Bond {
-        let known_ns = match bond {
-            Bond::Free => &mut self.free_ns,
-            Bond::Bound => &mut self.bound_ns,
-        };
-        *known_ns = if *known_ns == 0 {
-            stop_ns
-        } else {
-            *known_ns + (stop_ns - *known_ns) / WEIGHT
-        };
+        self.costs.learn(bond == Bond::Bound, stop_ns);
         self.stretches = self.stretches.wrapping_add(1);
-        if self.stretches < 2 * FIRST_STRETCHES {
-            return if self.stretches < FIRST_STRETCHES {
-                Bond::Free
-            } else {
-                Bond::Bound
-            };
-        }
-        let tries_other = self.stretches.is_multiple_of(TRIED_EVERY);
-        match (self.bound_ns < self.free_ns, tries_other) {
-            (true, false) | (false, true) => Bond::Bound,
-            (false, false) | (true, true) => Bond::Free,
-        }
+        let is_bound = if self.stretches < 2 * FIRST_STRETCHES {
+            self.stretches >= FIRST_STRETCHES
+        } else {
+            let tries_worse = self.stretches.is_multiple_of(TRIED_EVERY);
+            self.costs.is_other_next(tries_worse)
+        };
+        if is_bound { Bond::Bound } else { Bond::Free }
     }
 }
 

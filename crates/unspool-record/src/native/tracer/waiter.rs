@@ -4,6 +4,7 @@
 //! the next stop does not come soon, or the CPU is wanted by others, it costs more than it saves. Which it is depends on the
 //! machine, on what else it does, and on the call that was entered or left: so both are tried, and what they took is measured.
 
+use super::costs::Costs;
 use crate::sys::{
     self,
     ptrace::{self, Accounts, Patience, Waited},
@@ -24,9 +25,6 @@ const FIRST_WAITS: u32 = 8;
 const MEASURED_EVERY: u32 = 16;
 /// And one of so many measured ones tries what seemed worse.
 const TRIED_EVERY: u32 = 16;
-/// New measurements count one part of so many.
-const WEIGHT: i64 = 8;
-
 /// A way to wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Way {
@@ -38,8 +36,8 @@ enum Way {
 #[derive(Clone, Copy, Debug, Default)]
 struct Habit {
     waits: u32,
-    asleep_ns: i64,
-    looking_ns: i64,
+    /// The other way is to look.
+    costs: Costs,
 }
 
 impl Habit {
@@ -47,33 +45,20 @@ impl Habit {
     fn next(&mut self) -> (Way, bool) {
         let wait = self.waits;
         self.waits = wait.checked_add(1).unwrap_or(FIRST_WAITS);
-        if wait < FIRST_WAITS {
-            let way = if wait < FIRST_WAITS / 2 {
-                Way::Asleep
-            } else {
-                Way::Looking
-            };
-            return (way, true);
-        }
-        let is_measured = wait.is_multiple_of(MEASURED_EVERY);
-        let tries_other = wait.is_multiple_of(MEASURED_EVERY * TRIED_EVERY);
-        let way = match (self.looking_ns < self.asleep_ns, tries_other) {
-            (true, false) | (false, true) => Way::Looking,
-            (false, false) | (true, true) => Way::Asleep,
+        let (looks, is_measured) = if wait < FIRST_WAITS {
+            (wait >= FIRST_WAITS / 2, true)
+        } else {
+            let tries_worse = wait.is_multiple_of(MEASURED_EVERY * TRIED_EVERY);
+            (
+                self.costs.is_other_next(tries_worse),
+                wait.is_multiple_of(MEASURED_EVERY),
+            )
         };
-        (way, is_measured)
+        (if looks { Way::Looking } else { Way::Asleep }, is_measured)
     }
 
     fn learn(&mut self, way: Way, cost_ns: i64) {
-        let known_ns = match way {
-            Way::Asleep => &mut self.asleep_ns,
-            Way::Looking => &mut self.looking_ns,
-        };
-        *known_ns = if *known_ns == 0 {
-            cost_ns
-        } else {
-            *known_ns + (cost_ns - *known_ns) / WEIGHT
-        };
+        self.costs.learn(way == Way::Looking, cost_ns);
     }
 }
 
