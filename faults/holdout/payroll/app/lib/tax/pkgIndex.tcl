@@ -1,0 +1,1 @@
+package ifneeded tax 1.4 [list source [file join $dir tax.tcl]]
