@@ -1,12 +1,14 @@
 //! Calls: complete ones, halves, and what becomes of halves whose other half never comes.
 
 use unspool_model::args::Args;
-use unspool_model::event::{Call, CallName, Kind, Outcome, Reason};
-use unspool_model::syscalls::Architecture;
+use unspool_model::event::{Call, CallName, Event, Kind, Outcome, Reason};
+use unspool_model::ids::Tid;
+use unspool_model::syscalls::{Architecture, Category, Operation, Syscall};
 
 use super::prefix::{Prefix, Time};
-use super::scan::{scan, trim_start};
+use super::scan::{Scanner, scan, scan_with, trim_start};
 use super::tail::{self, Tail};
+use super::threads::NO_TID;
 use super::{Lines, Verdict};
 use crate::decoder::Features;
 use unspool_model::event::{ClockKind, EventSink};
@@ -18,6 +20,18 @@ enum HalfEnd {
     Unfinished,
     /// `<pid changed to N ...>`: the call goes on under that number.
     PidChanged(u32),
+}
+
+/// Whether a call of the table is [`begins_at_once`], most told by what they are about.
+#[inline]
+fn known_begins_at_once(call: Syscall) -> bool {
+    call.category() == Category::Process && begins_at_once(call.name().as_bytes())
+}
+
+/// Whether a call of the table is [`is_write`].
+#[inline]
+fn known_is_write(call: Syscall) -> bool {
+    call.operation() == Operation::Write && is_write(call.name().as_bytes())
 }
 
 /// Calls whose beginning matters before their end: they make, replace or end processes.
@@ -94,11 +108,13 @@ impl Lines {
         closed_at: Option<usize>,
         sink: &mut dyn EventSink,
     ) -> Verdict {
-        let len = name_len(body);
-        let Some((name, rest)) = body.split_at_checked(len) else {
-            return Verdict::Foreign;
+        let (name, len) = if let Some((call, len)) = Syscall::at_start(body) {
+            (CallName::Known(call), len)
+        } else {
+            let len = name_len(body);
+            (CallName::from_bytes(body.get(..len).unwrap_or(body)), len)
         };
-        let Some(text) = rest.strip_prefix(b"(") else {
+        let Some((b'(', text)) = body.get(len..).and_then(<[u8]>::split_first) else {
             return Verdict::Foreign;
         };
         if let Some((text, end)) = half_end(text) {
@@ -107,23 +123,28 @@ impl Lines {
             self.begin(tid, time_ns, name, text, end, sink);
             return Verdict::Done;
         }
-        let mut args = Args::new(&[]);
+        let mut event = call_event(name, self.options.architecture);
+        let Kind::Call(call) = &mut event.kind else {
+            return Verdict::Foreign;
+        };
         let mut named = false;
-        let closed = scan(text, &mut args, &mut named);
+        let closed = scan(text, &mut call.args, &mut named);
         // Arguments of clone have names without `-N` too.
-        if named && !is_fork(name) {
+        if named && !is_fork(name.as_bytes()) {
             self.features.insert(Features::ARGUMENT_NAMES);
         }
         if let Some(close) = closed
-            && !(is_write(name) && super::torn::has_torn_count(&args))
+            && !(is_write(name.as_bytes()) && super::torn::has_torn_count(&call.args))
             && let Some(tail) = text.get(close + 1..).and_then(tail::parse)
         {
             let tid = self.tid_of(prefix);
             let time_ns = self.stamp(prefix.time, sink);
             self.stats.event_lines += 1;
-            self.complete(tid, time_ns, CallName::from_bytes(name), &args, tail, sink);
+            end_call(call, tail);
+            self.complete(tid, time_ns, &mut event, sink);
             return Verdict::Done;
         }
+        let name = name.as_bytes();
         let closed_at = closed_at.and_then(|at| at.checked_sub(prefix.body + len + 1));
         match self.torn_call(prefix, name, text, closed.is_none(), closed_at, sink) {
             Verdict::More(need) if need > 0 => Verdict::More(need + len + 1),
@@ -132,15 +153,13 @@ impl Lines {
         }
     }
 
-    /// A complete call of one line.
+    /// A complete call of one line, its event all but whose and when.
     #[inline]
     pub(super) fn complete(
         &mut self,
         tid: u32,
         time_ns: i64,
-        name: CallName<'_>,
-        args: &Args<'_>,
-        tail: Tail<'_>,
+        event: &mut Event<'_>,
         sink: &mut dyn EventSink,
     ) {
         // A thread that makes another call has left the one it was in.
@@ -152,40 +171,32 @@ impl Lines {
             }
         }
         self.last_half = None;
-        self.count_call(tid, name.as_bytes(), tail);
-        Self::give(
-            tid,
-            time_ns,
-            Kind::Call(Call {
-                name,
-                args: *args,
-                outcome: tail.outcome,
-                duration_ns: tail.duration_ns,
-                result_path: tail.result_path,
-                architecture,
-            }),
-            sink,
-        );
+        if let Kind::Call(call) = &mut event.kind {
+            call.architecture = architecture;
+            self.count_call(tid, call);
+        }
+        give_call(event, tid, time_ns, sink);
     }
 
     #[inline]
-    fn count_call(&mut self, tid: u32, name: &[u8], tail: Tail<'_>) {
+    fn count_call(&mut self, tid: u32, call: &Call<'_>) {
         self.stats.calls += 1;
-        if let Some(duration) = tail.duration_ns {
+        if let Some(duration) = call.duration_ns {
             self.features.insert(Features::DURATION);
             self.stats.duration_ns = self
                 .stats
                 .duration_ns
                 .saturating_add(duration.unsigned_abs());
         }
-        if !tail.result_path.is_empty() {
+        if !call.result_path.is_empty() {
             self.features.insert(Features::OBJECTS);
         }
         if self.features.contains(Features::PID) {
             return;
         }
+        let name = call.name.as_bytes();
         if is_fork(name) {
-            if let Outcome::Returned(child @ 1..) = tail.outcome
+            if let Outcome::Returned(child @ 1..) = call.outcome
                 && let Ok(child) = u32::try_from(child)
             {
                 self.pids.born(child);
@@ -200,7 +211,7 @@ impl Lines {
         &mut self,
         tid: u32,
         time_ns: i64,
-        name: &[u8],
+        name: CallName<'_>,
         text: &[u8],
         end: HalfEnd,
         sink: &mut dyn EventSink,
@@ -220,7 +231,7 @@ impl Lines {
         &mut self,
         tid: u32,
         time_ns: i64,
-        name: &[u8],
+        name: CallName<'_>,
         text: &[u8],
         sink: &mut dyn EventSink,
     ) {
@@ -234,28 +245,30 @@ impl Lines {
             return;
         };
         let architecture = thread.architecture;
-        if begins_at_once(name) {
-            let mut args = Args::new(&[]);
-            let mut named = false;
+        if name.known().is_some_and(known_begins_at_once) {
             // The arguments of a first half are cut: there is no end to find.
-            scan(text, &mut args, &mut named);
-            let call = unfinished(CallName::from_bytes(name), &args, architecture);
-            Self::give(tid, time_ns, Kind::CallBegin(call), sink);
+            Self::give(
+                tid,
+                time_ns,
+                Kind::CallBegin(unfinished(name, text, architecture)),
+                sink,
+            );
         }
         if !has_room {
-            let mut args = Args::new(&[]);
-            scan(text, &mut args, &mut false);
-            let call = unfinished(CallName::from_bytes(name), &args, architecture);
             self.stats.calls += 1;
-            Self::give(tid, time_ns, Kind::Call(call), sink);
-            self.report(Reason::NeverResumed, name, sink);
+            Self::give(
+                tid,
+                time_ns,
+                Kind::Call(unfinished(name, text, architecture)),
+                sink,
+            );
+            self.report(Reason::NeverResumed, name.as_bytes(), sink);
             return;
         }
-        let name = CallName::from_bytes(name);
         thread.call = name.known();
-        thread.other_name.clear();
-        if thread.call.is_none() {
-            thread.other_name.extend_from_slice(name.as_bytes());
+        if let CallName::Other(name) = name {
+            thread.other_name.clear();
+            thread.other_name.extend_from_slice(name);
         }
         thread.text.clear();
         thread.text.extend_from_slice(text);
@@ -264,7 +277,7 @@ impl Lines {
         self.threads.open += 1;
         self.threads.open_bytes += text.len();
         self.last_half = Some(tid);
-        if is_write(name.as_bytes()) {
+        if name.known().is_some_and(known_is_write) {
             self.announce(tid, text);
         }
     }
@@ -277,9 +290,7 @@ impl Lines {
         if !thread.is_open {
             return;
         }
-        let mut args = Args::new(&[]);
-        scan(&thread.text, &mut args, &mut false);
-        let call = unfinished(thread.name(), &args, thread.architecture);
+        let call = unfinished(thread.name(), &thread.text, thread.architecture);
         let mut excerpt = [0_u8; 32];
         let name = thread.name().as_bytes();
         let len = name.len().min(excerpt.len());
@@ -304,6 +315,17 @@ impl Lines {
         let Some(inner) = body.strip_prefix(b"<... ") else {
             return Verdict::Foreign;
         };
+        // Nearly always the thread is known to be in this call.
+        if let Some(tid) = prefix.tid
+            && !prefix.features.contains(Features::PID_BRACKETS)
+            && closed_at.is_none()
+            && let Some(thread) = self.threads.get(tid).filter(|thread| thread.is_open)
+            && let Some(rest) = inner.strip_prefix(thread.name().as_bytes())
+            && let Some(rest) = rest.strip_prefix(b" resumed>")
+            && !matches!(rest.first(), Some(b' ' | b'<'))
+        {
+            return self.resume(prefix.time, tid, rest, None, sink);
+        }
         let (name, rest) = inner.split_at(name_len(inner));
         let Some(rest) = rest.strip_prefix(b" resumed>") else {
             return Verdict::Foreign;
@@ -363,21 +385,40 @@ impl Lines {
             return Verdict::Foreign;
         };
         let first_len = thread.text.len();
-        thread.text.extend_from_slice(rest);
-        let text = std::mem::take(&mut thread.text);
-        let other_name = std::mem::take(&mut thread.other_name);
+        let mut text = std::mem::take(&mut thread.text);
+        let other_name = match thread.call {
+            Some(_) => Vec::new(),
+            None => std::mem::take(&mut thread.other_name),
+        };
+        let known = thread.call;
         let half = Half {
-            name: match thread.call {
-                Some(call) => CallName::Known(call),
-                None => CallName::Other(&other_name),
-            },
+            name: known.map_or(CallName::Other(&other_name), CallName::Known),
             start_ns: thread.time_ns,
             architecture: thread.architecture,
-            text: &text,
+            text: &[],
             closed_at: closed_at.map(|at| at + first_len),
         };
-        let verdict = self.join(time, tid, half, sink);
-        self.give_back(tid, text, other_name, first_len);
+        let verdict = if self.join_ended(time, tid, &half, &mut text, rest, sink) {
+            Verdict::Done
+        } else {
+            text.extend_from_slice(rest);
+            let half = Half {
+                text: &text,
+                ..half
+            };
+            match self.join(time, tid, &half, None, sink) {
+                Ok(()) => Verdict::Done,
+                Err(is_cut) => self.torn_join(time, tid, &half, is_cut, sink),
+            }
+        };
+        // Only the first half was counted as open.
+        text.truncate(first_len);
+        if let Some(thread) = self.threads.get(tid) {
+            thread.text = text;
+            if known.is_none() {
+                thread.other_name = other_name;
+            }
+        }
         match verdict {
             Verdict::Done => self.threads.close(tid),
             Verdict::More(need) => return Verdict::More(need.saturating_sub(first_len)),
@@ -386,41 +427,69 @@ impl Lines {
         verdict
     }
 
-    /// Puts the buffers of a thread back, the second half taken off: only the first was counted as open.
-    fn give_back(&mut self, tid: u32, mut text: Vec<u8>, other_name: Vec<u8>, first_len: usize) {
-        text.truncate(first_len);
-        if let Some(thread) = self.threads.get(tid) {
-            thread.text = text;
-            thread.other_name = other_name;
-        }
-    }
-
-    /// Both halves of a call are there.
-    fn join(&mut self, time: Time, tid: u32, half: Half<'_>, sink: &mut dyn EventSink) -> Verdict {
-        let text = half.text;
-        let mut args = Args::new(&[]);
-        let mut named = false;
-        let closed = scan(text, &mut args, &mut named);
-        let torn_count = is_write(half.name.as_bytes()) && super::torn::has_torn_count(&args);
-        let tail = match closed {
-            Some(close) if !torn_count => text.get(close + 1..).and_then(tail::parse),
-            _ => None,
-        };
-        let Some(tail) = tail else {
-            return self.torn_join(time, tid, &half, closed.is_none(), sink);
-        };
-        self.joined(time, tid, &half, &args, tail, sink);
-        Verdict::Done
-    }
-
-    /// Gives a call of two halves on.
-    pub(super) fn joined(
+    /// Joins two halves of which the second begins with the parenthesis, as most do: then nothing needs to be copied.
+    #[inline]
+    fn join_ended(
         &mut self,
         time: Time,
         tid: u32,
         half: &Half<'_>,
-        args: &Args<'_>,
-        tail: Tail<'_>,
+        text: &mut Vec<u8>,
+        rest: &[u8],
+        sink: &mut dyn EventSink,
+    ) -> bool {
+        let Some((b')', after)) = rest.split_first() else {
+            return false;
+        };
+        text.push(b')');
+        let half = Half { text, ..*half };
+        let is_done = self.join(time, tid, &half, Some(after), sink).is_ok();
+        text.pop();
+        is_done
+    }
+
+    /// Both halves of a call are there. `after` is what stands behind the last byte of the text, which must be the
+    /// parenthesis then; else the text goes on to the end of the line. Gives whether the text ends before the parenthesis
+    /// where it is not understood.
+    fn join(
+        &mut self,
+        time: Time,
+        tid: u32,
+        half: &Half<'_>,
+        after: Option<&[u8]>,
+        sink: &mut dyn EventSink,
+    ) -> Result<(), bool> {
+        let text = half.text;
+        let mut event = call_event(half.name, half.architecture);
+        let Kind::Call(call) = &mut event.kind else {
+            return Err(false);
+        };
+        let mut scanner = Scanner::new(text);
+        let closed = scan_with(&mut scanner, &mut call.args, &mut false);
+        let is_torn = is_write(half.name.as_bytes()) && super::torn::has_torn_count(&call.args);
+        let after = match (closed, after) {
+            (Some(close), Some(after)) if close + 1 == text.len() && scanner.is_sure() => {
+                Some(after)
+            }
+            (Some(close), None) => text.get(close + 1..),
+            _ => None,
+        };
+        let Some(tail) = after.filter(|_| !is_torn).and_then(tail::parse) else {
+            return Err(closed.is_none());
+        };
+        self.joined(time, tid, half, &mut event, tail, sink);
+        Ok(())
+    }
+
+    /// Gives a call of two halves on, of which the arguments are in place.
+    #[inline]
+    pub(super) fn joined<'a>(
+        &mut self,
+        time: Time,
+        tid: u32,
+        half: &Half<'_>,
+        event: &mut Event<'a>,
+        tail: Tail<'a>,
         sink: &mut dyn EventSink,
     ) {
         let now = self.stamp(time, sink);
@@ -428,26 +497,15 @@ impl Lines {
         self.stats.half_lines += 1;
         self.stats.resumed += 1;
         self.last_half = None;
-        self.count_call(tid, half.name.as_bytes(), tail);
-        let duration_ns = match tail.duration_ns {
-            None if self.clock.kind() != ClockKind::None => {
-                Some(now.saturating_sub(half.start_ns).max(0))
+        if let Kind::Call(call) = &mut event.kind {
+            call.architecture = half.architecture;
+            end_call(call, tail);
+            self.count_call(tid, call);
+            if call.duration_ns.is_none() && self.clock.kind() != ClockKind::None {
+                call.duration_ns = Some(now.saturating_sub(half.start_ns).max(0));
             }
-            told => told,
-        };
-        Self::give(
-            tid,
-            half.start_ns,
-            Kind::Call(Call {
-                name: half.name,
-                args: *args,
-                outcome: tail.outcome,
-                duration_ns,
-                result_path: tail.result_path,
-                architecture: half.architecture,
-            }),
-            sink,
-        );
+        }
+        give_call(event, tid, half.start_ns, sink);
     }
 
     /// A second half without a first: the log begins in the middle of the call.
@@ -472,22 +530,15 @@ impl Lines {
         self.stats.half_lines += 1;
         self.stats.resumed += 1;
         self.last_half = None;
-        self.count_call(tid, name, tail);
-        // Which argument the first printed one is cannot be known: the text is kept, the list is not.
-        let text = args.text;
-        Self::give(
-            tid,
-            now.saturating_sub(tail.duration_ns.unwrap_or(0)),
-            Kind::Call(Call {
-                name: CallName::from_bytes(name),
-                args: Args::new(text),
-                outcome: tail.outcome,
-                duration_ns: tail.duration_ns,
-                result_path: tail.result_path,
-                architecture: self.options.architecture,
-            }),
-            sink,
-        );
+        let mut event = call_event(CallName::from_bytes(name), self.options.architecture);
+        if let Kind::Call(call) = &mut event.kind {
+            // Which argument the first printed one is cannot be known: the text is kept, the list is not.
+            call.args.text = args.text;
+            end_call(call, tail);
+            self.count_call(tid, call);
+        }
+        let duration_ns = tail.duration_ns.unwrap_or(0);
+        give_call(&mut event, tid, now.saturating_sub(duration_ns), sink);
         Verdict::Done
     }
 }
@@ -502,13 +553,49 @@ pub(super) struct Half<'a> {
     pub(super) closed_at: Option<usize>,
 }
 
-fn unfinished<'a>(name: CallName<'a>, args: &Args<'a>, architecture: Architecture) -> Call<'a> {
+/// A call without its end.
+fn unfinished<'a>(name: CallName<'a>, text: &'a [u8], architecture: Architecture) -> Call<'a> {
+    let mut args = Args::new(&[]);
+    scan(text, &mut args, &mut false);
     Call {
         name,
-        args: *args,
+        args,
         outcome: Outcome::Unfinished,
         duration_ns: None,
         result_path: &[],
         architecture,
     }
+}
+
+/// An event whose arguments and end are put in place: events are large, so that copies cost.
+#[inline]
+pub(super) fn call_event(name: CallName<'_>, architecture: Architecture) -> Event<'_> {
+    Event {
+        time_ns: 0,
+        tid: None,
+        kind: Kind::Call(Call {
+            name,
+            args: Args::new(&[]),
+            outcome: Outcome::Unfinished,
+            duration_ns: None,
+            result_path: &[],
+            architecture,
+        }),
+    }
+}
+
+/// Puts the end of a call in place.
+#[inline]
+pub(super) fn end_call<'a>(call: &mut Call<'a>, tail: Tail<'a>) {
+    call.outcome = tail.outcome;
+    call.duration_ns = tail.duration_ns;
+    call.result_path = tail.result_path;
+}
+
+/// Gives the event of a call on.
+#[inline]
+fn give_call(event: &mut Event<'_>, tid: u32, time_ns: i64, sink: &mut dyn EventSink) {
+    event.time_ns = time_ns;
+    event.tid = (tid != NO_TID).then_some(Tid(tid));
+    sink.event(event);
 }

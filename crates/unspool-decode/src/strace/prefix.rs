@@ -52,27 +52,24 @@ pub(super) fn parse(line: &[u8]) -> Prefix {
 /// `1234  1700000052.321000 ` and nothing more before the body: the form of most logs.
 #[inline]
 fn pid_and_epoch(line: &[u8]) -> Option<Prefix> {
-    let (value, end) = digits(line, 0);
-    if end == 0 || end > PID_DIGITS_MAX || value >= PID_LIMIT {
+    let (value, end) = short_number(*line.first_chunk::<8>()?);
+    if end == 0 || end > PID_DIGITS_MAX || value >= PID_LIMIT || line.get(end) != Some(&b' ') {
         return None;
     }
     let mut at = end + 1;
-    if line.get(end) != Some(&b' ') {
-        return None;
-    }
     while line.get(at) == Some(&b' ') {
         at += 1;
     }
-    let ns = epoch(line.get(at..)?)?;
-    let body = at + EPOCH_BYTES;
+    let rest = line.get(at..)?;
+    let ns = epoch(rest)?;
     // What may be another element is for the loop over elements.
-    if matches!(line.get(body)?, b' ' | b'0'..=b'9' | b'[' | b'(') {
+    if matches!(rest.get(EPOCH_BYTES)?, b' ' | b'0'..=b'9' | b'[' | b'(') {
         return None;
     }
     Some(Prefix {
         tid: u32::try_from(value).ok(),
         time: Time::Seconds(ns),
-        body,
+        body: at + EPOCH_BYTES,
         features: Features::PID,
     })
 }
@@ -135,27 +132,66 @@ fn epoch(text: &[u8]) -> Option<i64> {
     else {
         return None;
     };
-    let high = eight_digits([a, b, c, d, e, f, g, h])?;
-    let low = eight_digits([i, j, k, l, m, n, o, p])?;
-    high.checked_mul(100_000_000)?
-        .checked_add(low)?
-        .checked_mul(1_000)
-}
-
-/// Value of eight digits, by pairs, fours, and all.
-#[inline]
-fn eight_digits(digits: [u8; 8]) -> Option<i64> {
-    const ZEROS: u64 = 0x3030_3030_3030_3030;
-    let word = u64::from_le_bytes(digits);
-    let values = word ^ ZEROS;
-    // A digit's upper half is that of `0`, also after adding what makes ten carry into it.
-    if (values | values.wrapping_add(0x0606_0606_0606_0606)) & 0xF0F0_F0F0_F0F0_F0F0 != 0 {
+    let high = digit_values([a, b, c, d, e, f, g, h]);
+    let low = digit_values([i, j, k, l, m, n, o, p]);
+    if !are_digits(high) || !are_digits(low) {
         return None;
     }
+    let microseconds = eight_digits(high) * 100_000_000 + eight_digits(low);
+    i64::try_from(microseconds * 1_000).ok()
+}
+
+const ZEROS: u64 = 0x3030_3030_3030_3030;
+
+/// What each digit of eight stands for.
+#[inline]
+fn digit_values(digits: [u8; 8]) -> u64 {
+    u64::from_le_bytes(digits) ^ ZEROS
+}
+
+/// Bits of those of eight values that are no digit's.
+#[inline]
+fn others(values: u64) -> u64 {
+    // A digit has no bit in its upper half, also after adding what makes ten carry into it.
+    (values | values.wrapping_add(0x0606_0606_0606_0606)) & 0xF0F0_F0F0_F0F0_F0F0
+}
+
+#[inline]
+fn are_digits(values: u64) -> bool {
+    others(values) == 0
+}
+
+/// Value of eight digits, the highest in the lowest byte: by pairs, fours, and all.
+#[inline]
+fn eight_digits(values: u64) -> u64 {
     let pairs = (values * 10 + (values >> 8)) & 0x00FF_00FF_00FF_00FF;
     let fours = (pairs * 100 + (pairs >> 16)) & 0x0000_FFFF_0000_FFFF;
-    let all = (fours * 10_000 + (fours >> 32)) & 0xFFFF_FFFF;
-    i64::try_from(all).ok()
+    (fours * 10_000 + (fours >> 32)) & 0xFFFF_FFFF
+}
+
+/// Value and length of the digits at the start of eight bytes; the length is 8 when there are more than seven.
+#[inline]
+fn short_number(bytes: [u8; 8]) -> (u64, usize) {
+    let values = digit_values(bytes);
+    // Only bytes behind one that is no digit may be taken for none by a carry.
+    let len = others(values).trailing_zeros() / 8;
+    // Zeros in front, what is behind off.
+    let aligned = values.checked_shl(u64::BITS - 8 * len).unwrap_or(0);
+    (eight_digits(aligned), len as usize)
+}
+
+/// Nanoseconds of ` <0.000123>` at the end of a text, and what is before; `None` for any other form.
+#[inline]
+pub(super) fn short_duration(text: &[u8]) -> Option<(i64, &[u8])> {
+    let (before, end) = text.split_last_chunk::<11>()?;
+    let [front @ .., a, b, c, d, e, f, b'>'] = *end else {
+        return None;
+    };
+    let values = digit_values([b'0', b'0', a, b, c, d, e, f]);
+    if front != *b" <0." || !are_digits(values) {
+        return None;
+    }
+    Some((eight_digits(values).cast_signed() * 1_000, before))
 }
 
 /// A pid or a time.

@@ -3,7 +3,7 @@
 use unspool_model::errno::Errno;
 use unspool_model::event::Outcome;
 
-use super::prefix::SCALE;
+use super::prefix::{SCALE, short_duration};
 use super::scan::trim_start;
 
 /// End of a call.
@@ -34,6 +34,14 @@ pub(super) fn parse(text: &[u8]) -> Option<Tail<'_>> {
 /// Cuts ` <0.000012>` off the end.
 #[inline]
 pub(super) fn duration(text: &[u8]) -> (Option<i64>, &[u8]) {
+    match short_duration(text) {
+        Some((duration, before)) => (Some(duration), before),
+        None => long_duration(text),
+    }
+}
+
+/// The same for any number of digits.
+fn long_duration(text: &[u8]) -> (Option<i64>, &[u8]) {
     let Some((b'>', body)) = text.split_last() else {
         return (None, text);
     };

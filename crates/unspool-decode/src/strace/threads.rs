@@ -65,13 +65,47 @@ impl Thread {
     }
 }
 
+/// Threads whose places are remembered, a power of two.
+const RECENT: usize = 64;
+/// No thread has this place: there are fewer.
+const NOWHERE: u32 = u32::MAX;
+
+/// Where the threads of the last lines are.
+#[derive(Debug)]
+struct Recent([(u32, u32); RECENT]);
+
+impl Default for Recent {
+    fn default() -> Self {
+        Self([(0, NOWHERE); RECENT])
+    }
+}
+
+impl Recent {
+    #[inline]
+    fn get(&self, tid: u32) -> Option<u32> {
+        let (known, place) = *self.0.get(tid as usize % RECENT)?;
+        (known == tid && place != NOWHERE).then_some(place)
+    }
+
+    fn set(&mut self, tid: u32, place: u32) {
+        if let Some(slot) = self.0.get_mut(tid as usize % RECENT) {
+            *slot = (tid, place);
+        }
+    }
+
+    fn forget(&mut self, tid: u32) {
+        self.set(tid, NOWHERE);
+    }
+}
+
 /// All threads that ever had an open call and have not ended.
 #[derive(Default, Debug)]
 pub(super) struct Threads {
     index: HashMap<u32, u32, BuildHasherDefault<TidHasher>>,
     slots: Vec<Thread>,
     free: Vec<u32>,
-    last: Option<(u32, u32)>,
+    /// Where the threads of the last lines are, by the end of their numbers.
+    recent: Recent,
     /// Threads with an open call.
     pub(super) open: usize,
     /// Bytes of arguments in open calls.
@@ -82,20 +116,23 @@ impl Threads {
     /// The thread, if it is known.
     #[inline]
     pub(super) fn get(&mut self, tid: u32) -> Option<&mut Thread> {
-        let place = match self.last {
-            Some((last, place)) if last == tid => place,
-            _ => {
-                let place = *self.index.get(&tid)?;
-                self.last = Some((tid, place));
-                place
-            }
+        let place = match self.recent.get(tid) {
+            Some(place) => place,
+            None => self.look_up(tid)?,
         };
         self.slots.get_mut(place as usize)
     }
 
+    #[inline(never)]
+    fn look_up(&mut self, tid: u32) -> Option<u32> {
+        let place = *self.index.get(&tid)?;
+        self.recent.set(tid, place);
+        Some(place)
+    }
+
     /// The thread, made if it is new.
     pub(super) fn enter(&mut self, tid: u32, architecture: Architecture) -> Option<&mut Thread> {
-        if !self.index.contains_key(&tid) {
+        if self.recent.get(tid).is_none() && !self.index.contains_key(&tid) {
             if self.index.len() >= OPEN_CALLS_MAX {
                 self.forget_idle();
             }
@@ -152,7 +189,7 @@ impl Threads {
     /// Forgets a thread that has ended; its number may come again.
     pub(super) fn remove(&mut self, tid: u32) {
         self.close(tid);
-        self.last = None;
+        self.recent.forget(tid);
         if let Some(place) = self.index.remove(&tid) {
             self.free.push(place);
         }
@@ -161,7 +198,7 @@ impl Threads {
     /// Gives the open call of `from` to `to` (`superseded by execve`).
     pub(super) fn rename(&mut self, from: u32, to: u32) {
         self.remove(to);
-        self.last = None;
+        self.recent.forget(from);
         if let Some(place) = self.index.remove(&from) {
             if let Some(thread) = self.slots.get_mut(place as usize) {
                 thread.tid = to;
@@ -193,7 +230,6 @@ impl Threads {
     }
 
     fn forget_idle(&mut self) {
-        self.last = None;
         // The slot of a removed thread keeps its number, which may live elsewhere.
         let idle: Vec<u32> = self
             .slots

@@ -8,6 +8,7 @@ mod table;
 mod tests;
 mod vocabulary;
 
+use crate::args::text::bytes_equal;
 pub use table::SYSCALLS;
 pub use vocabulary::{Category, FlagSet, Operation, Role};
 
@@ -105,6 +106,24 @@ impl Syscall {
         }
     }
 
+    /// Finds the call whose name stands at the start of the text with an opening parenthesis behind; also gives the length of the name.
+    #[inline]
+    pub fn at_start(text: &[u8]) -> Option<(Self, usize)> {
+        let mut len = 0;
+        while let Some(word) = text.get(len..).and_then(<[u8]>::first_chunk::<8>) {
+            let hits = bytes_equal(u64::from_le_bytes(*word), b'(');
+            if hits != 0 {
+                len += (hits.trailing_zeros() / 8) as usize;
+                return Some((Self::by_name(text.get(..len)?)?, len));
+            }
+            len += 8;
+            if len >= NAME_BYTES_MAX {
+                break;
+            }
+        }
+        None
+    }
+
     /// Finds a call by its number. Numbers of the x32 interface, which carry bit 30, are not known.
     #[inline]
     pub fn by_number(architecture: Architecture, number: u32) -> Option<Self> {
@@ -167,6 +186,9 @@ impl Syscall {
 
 /// Marks a free slot and a number without a call.
 const EMPTY: u16 = u16::MAX;
+
+/// No name of the table has so many bytes.
+const NAME_BYTES_MAX: usize = 32;
 
 /// Four times the number of calls, so that a look-up hits or misses at the first slot nearly always.
 const NAME_SLOT_COUNT: usize = 2048;

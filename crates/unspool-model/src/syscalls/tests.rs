@@ -238,3 +238,32 @@ fn roles_agree_with_operations() {
         assert!(row.args.len() <= 6, "{}", row.name);
     }
 }
+
+#[test]
+fn every_name_is_found_at_the_start_of_a_line() {
+    for call in Syscall::all() {
+        let name = call.name();
+        assert!(name.len() < NAME_BYTES_MAX, "{name}");
+        // The first parenthesis must be behind the name.
+        assert!(
+            name.bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_'),
+            "{name}"
+        );
+        let line = format!("{name}(3, (4))       ");
+        assert_eq!(
+            Syscall::at_start(line.as_bytes()),
+            Some((call, name.len())),
+            "{line}"
+        );
+    }
+    for line in [
+        "",
+        "close",
+        "close(",
+        "close 3(4)      ",
+        "clos(3)         ",
+    ] {
+        assert_eq!(Syscall::at_start(line.as_bytes()), None, "{line}");
+    }
+}

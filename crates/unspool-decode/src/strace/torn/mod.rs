@@ -13,9 +13,10 @@ mod waited;
 
 use unspool_model::args::text::string_end;
 use unspool_model::args::{Arg, Args};
-use unspool_model::event::{CallName, ClockKind, EventSink, Kind, Reason};
+use unspool_model::event::{CallName, ClockKind, Event, EventSink, Kind, Reason};
+use unspool_model::syscalls::Architecture;
 
-use super::call::Half;
+use super::call::{Half, call_event, end_call};
 use super::prefix::{Prefix, Time};
 use super::scan::{End, Scanner, scan, trim_start};
 use super::tail::{self, Tail};
@@ -200,6 +201,16 @@ fn odd_end<'a>(name: &[u8], text: &'a [u8]) -> Option<(&'a [u8], Tail<'a>)> {
     Some((text.get(..close)?, tail))
 }
 
+/// The event of a call whose text was mended; the architecture is filled in later.
+fn read_call<'a>(name: CallName<'a>, text: &'a [u8], tail: Tail<'a>) -> Event<'a> {
+    let mut event = call_event(name, Architecture::Other);
+    if let Kind::Call(call) = &mut event.kind {
+        scan(text, &mut call.args, &mut false);
+        end_call(call, tail);
+    }
+    event
+}
+
 /// Whether a line begins something new, and cannot be the rest of a call.
 fn is_fresh(line: &[u8]) -> bool {
     let body = line.get(super::prefix::parse(line).body..).unwrap_or(&[]);
@@ -251,7 +262,7 @@ impl Lines {
                     let time_ns = self.stamp(prefix.time, sink);
                     self.output_inside(tid, time_ns, output, sink);
                     self.stats.half_lines += 1;
-                    self.enter(tid, time_ns, name, args, sink);
+                    self.enter(tid, time_ns, CallName::from_bytes(name), args, sink);
                     self.announced_is_over(tid);
                     return Verdict::Done;
                 }
@@ -287,16 +298,15 @@ impl Lines {
             let tid = self.tid_of(prefix);
             let time_ns = self.stamp(prefix.time, sink);
             self.stats.half_lines += 1;
-            self.enter(tid, time_ns, name, args, sink);
+            self.enter(tid, time_ns, CallName::from_bytes(name), args, sink);
             return Verdict::Done;
         }
         if is_cut && let Some((args, tail)) = odd_end(name, text) {
             let tid = self.tid_of(prefix);
             let time_ns = self.stamp(prefix.time, sink);
             self.stats.event_lines += 1;
-            let mut list = Args::new(&[]);
-            scan(args, &mut list, &mut false);
-            self.complete(tid, time_ns, CallName::from_bytes(name), &list, tail, sink);
+            let mut event = read_call(CallName::from_bytes(name), args, tail);
+            self.complete(tid, time_ns, &mut event, sink);
             return Verdict::Done;
         }
         if is_cut && self.may_begin(prefix) {
@@ -325,10 +335,9 @@ impl Lines {
         let tid = self.tid_of(prefix);
         let time_ns = self.stamp(prefix.time, sink);
         self.output_inside(tid, time_ns, output, sink);
-        let mut args = Args::new(&[]);
-        scan(text, &mut args, &mut false);
         self.stats.event_lines += 1;
-        self.complete(tid, time_ns, CallName::from_bytes(name), &args, tail, sink);
+        let mut event = read_call(CallName::from_bytes(name), text, tail);
+        self.complete(tid, time_ns, &mut event, sink);
         Verdict::Done
     }
 
@@ -365,16 +374,14 @@ impl Lines {
         if let Some(text) = given_up(half.text).filter(|_| is_cut)
             && let Some(tail) = tail::parse(b"= ?")
         {
-            let mut args = Args::new(&[]);
-            scan(text, &mut args, &mut false);
-            self.joined(time, tid, half, &args, tail, sink);
+            let mut event = read_call(half.name, text, tail);
+            self.joined(time, tid, half, &mut event, tail, sink);
             return Verdict::Done;
         }
         if let Some((text, output, tail)) = mended {
             self.output_inside(tid, half.start_ns, output, sink);
-            let mut args = Args::new(&[]);
-            scan(text, &mut args, &mut false);
-            self.joined(time, tid, half, &args, tail, sink);
+            let mut event = read_call(half.name, text, tail);
+            self.joined(time, tid, half, &mut event, tail, sink);
             return Verdict::Done;
         }
         if need > 0 || is_cut {
@@ -589,7 +596,7 @@ impl Lines {
             let tid = self.tid_of(&prefix);
             let time_ns = self.stamp(prefix.time, sink);
             self.stats.half_lines += 1;
-            self.enter(tid, time_ns, name, text, sink);
+            self.enter(tid, time_ns, CallName::from_bytes(name), text, sink);
         } else {
             // The second half of a call that stays open.
             self.stats.reported_lines += 1;
