@@ -44,13 +44,21 @@ impl Prefix {
 }
 
 /// Reads the front of a line. What does not look like one belongs to the body.
-#[inline]
+#[inline(always)]
+#[expect(
+    clippy::inline_always,
+    reason = "what is given back through memory is waited for on every line"
+)]
 pub(super) fn parse(line: &[u8]) -> Prefix {
     pid_and_epoch(line).unwrap_or_else(|| parse_elements(line))
 }
 
 /// `1234  1700000052.321000 ` and nothing more before the body: the form of most logs.
-#[inline]
+#[inline(always)]
+#[expect(
+    clippy::inline_always,
+    reason = "what is given back through memory is waited for on every line"
+)]
 fn pid_and_epoch(line: &[u8]) -> Option<Prefix> {
     let (value, end) = short_number(*line.first_chunk::<8>()?);
     if end == 0 || end > PID_DIGITS_MAX || value >= PID_LIMIT || line.get(end) != Some(&b' ') {

@@ -93,35 +93,51 @@ impl Syscall {
     /// Finds a call by the name that a tracer prints.
     #[inline]
     pub fn by_name(name: &[u8]) -> Option<Self> {
-        let mut slot = hash(name);
-        loop {
-            let index = NAME_SLOTS[slot];
-            if index == EMPTY {
-                return None;
-            }
-            if SYSCALLS[usize::from(index)].name.as_bytes() == name {
-                return Some(Self(index));
-            }
-            slot = (slot + 1) % NAME_SLOT_COUNT;
-        }
+        Self::by_key(key(name), name)
     }
 
     /// Finds the call whose name stands at the start of the text with an opening parenthesis behind; also gives the length of the name.
     #[inline]
     pub fn at_start(text: &[u8]) -> Option<(Self, usize)> {
-        let mut len = 0;
-        while let Some(word) = text.get(len..).and_then(<[u8]>::first_chunk::<8>) {
-            let hits = bytes_equal(u64::from_le_bytes(*word), b'(');
-            if hits != 0 {
-                len += (hits.trailing_zeros() / 8) as usize;
-                return Some((Self::by_name(text.get(..len)?)?, len));
+        let head = u64::from_le_bytes(*text.first_chunk::<8>()?);
+        let hits = bytes_equal(head, b'(');
+        if hits != 0 {
+            let name = text.get(..(hits.trailing_zeros() / 8) as usize)?;
+            // The bytes before the first hit, whose mark is the highest bit of its byte.
+            let head = head & ((hits & hits.wrapping_neg()) >> 7).wrapping_sub(1);
+            return Some((Self::by_key((head, 0), name)?, name.len()));
+        }
+        let mut len = 8;
+        while len < NAME_BYTES_MAX {
+            let word = u64::from_le_bytes(*text.get(len..)?.first_chunk::<8>()?);
+            let hits = bytes_equal(word, b'(');
+            if hits == 0 {
+                len += 8;
+                continue;
             }
-            len += 8;
-            if len >= NAME_BYTES_MAX {
-                break;
-            }
+            let name = text.get(..len + (hits.trailing_zeros() / 8) as usize)?;
+            return Some((Self::by_name(name)?, name.len()));
         }
         None
+    }
+
+    #[inline]
+    fn by_key(key: (u64, u64), name: &[u8]) -> Option<Self> {
+        let mut slot = hash(key, name.len());
+        loop {
+            let index = NAME_SLOTS[slot];
+            if index == EMPTY {
+                return None;
+            }
+            let known = SYSCALLS[usize::from(index)].name.as_bytes();
+            if NAME_KEYS[usize::from(index)] == key
+                && known.len() == name.len()
+                && (name.len() <= KEY_BYTES || known == name)
+            {
+                return Some(Self(index));
+            }
+            slot = (slot + 1) % NAME_SLOT_COUNT;
+        }
     }
 
     /// Finds a call by its number. Numbers of the x32 interface, which carry bit 30, are not known.
@@ -203,25 +219,40 @@ static X86_64_NUMBERS: [u16; NUMBER_COUNT] = numbers(Architecture::X86_64);
 static AARCH64_NUMBERS: [u16; NUMBER_COUNT] = numbers(Architecture::Aarch64);
 static I386_NUMBERS: [u16; NUMBER_COUNT] = numbers(Architecture::I386);
 
-/// Mixes the length with the first and the last eight bytes. No two names of the table agree in all three.
+/// Bytes of a name that its key holds.
+const KEY_BYTES: usize = 16;
+
+/// Keys of the names, by position in the table.
+static NAME_KEYS: [(u64, u64); SYSCALLS.len()] = name_keys();
+
+/// The first and the last eight bytes of a name; of a shorter one all and nothing. Together with the length it tells names of
+/// at most [`KEY_BYTES`] apart.
 #[inline]
-const fn hash(name: &[u8]) -> usize {
+const fn key(name: &[u8]) -> (u64, u64) {
     let len = name.len();
-    let (head, tail) =
-        if let (Some(head), Some(tail)) = (name.first_chunk::<8>(), name.last_chunk::<8>()) {
-            (u64::from_le_bytes(*head), u64::from_le_bytes(*tail))
-        } else if let (Some(head), Some(tail)) = (name.first_chunk::<4>(), name.last_chunk::<4>()) {
-            (
-                u32::from_le_bytes(*head) as u64,
-                u32::from_le_bytes(*tail) as u64,
-            )
-        } else if let (Some(first), Some(last)) = (name.first(), name.last()) {
-            (*first as u64, ((name[len / 2] as u64) << 8) | *last as u64)
+    if let (Some(head), Some(tail)) = (name.first_chunk::<8>(), name.last_chunk::<8>()) {
+        let tail = if len == 8 {
+            0
         } else {
-            (0, 0)
+            u64::from_le_bytes(*tail)
         };
-    let mixed = (head ^ tail.rotate_left(29) ^ len as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15);
-    slot_of(mixed)
+        (u64::from_le_bytes(*head), tail)
+    } else if let (Some(head), Some(tail)) = (name.first_chunk::<4>(), name.last_chunk::<4>()) {
+        let tail = (u32::from_le_bytes(*tail) as u64) << (8 * (len - 4));
+        (u32::from_le_bytes(*head) as u64 | tail, 0)
+    } else if let (Some(first), Some(last)) = (name.first(), name.last()) {
+        let middle = (name[len / 2] as u64) << (8 * (len / 2));
+        let last = (*last as u64) << (8 * (len - 1));
+        (*first as u64 | middle | last, 0)
+    } else {
+        (0, 0)
+    }
+}
+
+/// Mixes the length with the key. No two names of the table agree in both.
+#[inline]
+const fn hash((head, tail): (u64, u64), len: usize) -> usize {
+    slot_of((head ^ tail.rotate_left(29) ^ len as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15))
 }
 
 #[inline]
@@ -249,7 +280,8 @@ const fn name_slots() -> [u16; NAME_SLOT_COUNT] {
     let mut slots = [EMPTY; NAME_SLOT_COUNT];
     let mut index = 0;
     while index < SYSCALLS.len() {
-        let mut slot = hash(SYSCALLS[index].name.as_bytes());
+        let name = SYSCALLS[index].name.as_bytes();
+        let mut slot = hash(key(name), name.len());
         while slots[slot] != EMPTY {
             slot = (slot + 1) % NAME_SLOT_COUNT;
         }
@@ -257,6 +289,16 @@ const fn name_slots() -> [u16; NAME_SLOT_COUNT] {
         index += 1;
     }
     slots
+}
+
+const fn name_keys() -> [(u64, u64); SYSCALLS.len()] {
+    let mut keys = [(0, 0); SYSCALLS.len()];
+    let mut index = 0;
+    while index < SYSCALLS.len() {
+        keys[index] = key(SYSCALLS[index].name.as_bytes());
+        index += 1;
+    }
+    keys
 }
 
 const fn numbers(architecture: Architecture) -> [u16; NUMBER_COUNT] {

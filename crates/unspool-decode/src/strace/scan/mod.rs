@@ -24,6 +24,14 @@ pub(super) enum End {
     Cut,
 }
 
+/// The same without the place.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Stop {
+    Comma,
+    Close,
+    Cut,
+}
+
 /// Goes from argument to argument.
 #[derive(Debug)]
 pub(super) struct Scanner<'a> {
@@ -68,16 +76,27 @@ impl<'a> Scanner<'a> {
     /// Place and byte of the next mark.
     #[inline]
     fn next_mark(&mut self) -> Option<(usize, u8)> {
-        while self.ahead == 0 {
-            let next = self.block + LANES;
-            if next >= self.text.len() {
-                return None;
-            }
-            self.load(next);
+        if self.ahead == 0 && !self.load_next() {
+            return None;
         }
         let place = self.block + self.ahead.trailing_zeros() as usize;
         self.ahead &= self.ahead - 1;
         Some((place, *self.text.get(place)?))
+    }
+
+    /// Goes to the next bytes with marks; gives whether there are any.
+    #[inline(never)]
+    fn load_next(&mut self) -> bool {
+        loop {
+            let next = self.block + LANES;
+            if next >= self.text.len() {
+                return false;
+            }
+            self.load(next);
+            if self.ahead != 0 {
+                return true;
+            }
+        }
     }
 
     fn load(&mut self, block: usize) {
@@ -100,37 +119,71 @@ impl<'a> Scanner<'a> {
     /// The next argument as printed and how it ended.
     #[inline]
     pub(super) fn next(&mut self) -> (&'a [u8], End) {
-        let text = self.text;
         let start = self.at;
+        let (at, stop) = self.stop();
+        let arg = self.text.get(start..at).unwrap_or(&[]);
+        match stop {
+            Stop::Comma => (arg, End::Comma),
+            Stop::Close => (arg, End::Close(at)),
+            Stop::Cut => (arg, End::Cut),
+        }
+    }
+
+    /// Goes behind the next argument; gives its end.
+    fn stop(&mut self) -> (usize, Stop) {
         let mut depth = 0_u32;
-        while let Some((at, byte)) = self.next_mark() {
-            match byte {
+        // A copy that stays in a register.
+        let mut ahead = self.ahead;
+        loop {
+            if ahead == 0 {
+                if !self.load_next() {
+                    break;
+                }
+                ahead = self.ahead;
+            }
+            let at = self.block + ahead.trailing_zeros() as usize;
+            ahead &= ahead - 1;
+            match self.text.get(at).copied().unwrap_or(0) {
                 b',' if depth == 0 => {
+                    self.ahead = ahead;
                     self.at = at + 1;
-                    return (text.get(start..at).unwrap_or(&[]), End::Comma);
+                    return (at, Stop::Comma);
                 }
                 b')' if depth == 0 => {
+                    self.ahead = ahead;
                     self.at = at + 1;
-                    return (text.get(start..at).unwrap_or(&[]), End::Close(at));
+                    return (at, Stop::Close);
                 }
                 b'(' | b'[' | b'{' => depth = depth.saturating_add(1),
                 b')' | b']' | b'}' => depth = depth.saturating_sub(1),
-                b'"' => match self.string_end() {
-                    Some(()) => {}
-                    None => break,
-                },
-                b'<' => match self.angle_end(at) {
-                    Some(end) => self.go_to(end),
-                    None => break,
-                },
-                b'*' => self.skip_comment(at),
+                byte @ (b'"' | b'<' | b'*') => {
+                    self.ahead = ahead;
+                    if self.skip(at, byte).is_none() {
+                        break;
+                    }
+                    ahead = self.ahead;
+                }
                 _ => {}
             }
         }
-        self.at = text.len();
-        self.block = text.len();
+        self.at = self.text.len();
+        self.block = self.text.len();
         self.ahead = 0;
-        (text.get(start..).unwrap_or(&[]), End::Cut)
+        (self.at, Stop::Cut)
+    }
+
+    /// Goes behind what begins with such a byte at `at`; `None` when the text ends inside.
+    #[inline]
+    fn skip(&mut self, at: usize, byte: u8) -> Option<()> {
+        match byte {
+            b'"' => self.string_end()?,
+            b'<' => {
+                let end = self.angle_end(at)?;
+                self.go_to(end);
+            }
+            _ => self.skip_comment(at),
+        }
+        Some(())
     }
 
     /// Goes behind the quotation mark that ends a string; `None` when it does not end.
