@@ -218,8 +218,8 @@ fn wait_for_go(prepared: &Prepared<'_>) -> Result<(), i32> {
     Ok(())
 }
 
-/// Installs a seccomp filter; sets `no_new_privs` first only if the kernel insists.
-fn install_filter(filter: &libc::sock_fprog) -> Result<(), i32> {
+/// Installs a seccomp filter for this thread; sets `no_new_privs` first only if the kernel insists.
+pub(crate) fn install_filter(filter: &libc::sock_fprog) -> Result<(), i32> {
     let install = || {
         // SAFETY: the filter is a valid program.
         unsafe {

@@ -5,8 +5,12 @@
     reason = "calls that no library has; every block says who guarantees what"
 )]
 
+use std::fs::File;
 use std::io;
+use std::ops::Deref;
 use std::os::fd::{AsRawFd as _, BorrowedFd, FromRawFd as _, OwnedFd, RawFd};
+use std::path::Path;
+use std::ptr::NonNull;
 
 use crate::sys::Tid;
 
@@ -14,6 +18,7 @@ use crate::sys::Tid;
 const PIDFD_THREAD: u32 = libc::O_EXCL as u32;
 const BPF_MAP_LOOKUP_ELEM: libc::c_long = 1;
 const BPF_MAP_UPDATE_ELEM: libc::c_long = 2;
+const BPF_MAP_UPDATE_BATCH: libc::c_long = 26;
 
 /// A descriptor of a process.
 pub(super) fn pidfd(pid: Tid) -> io::Result<OwnedFd> {
@@ -96,6 +101,106 @@ unsafe fn element_call(command: libc::c_long, attributes: &ElementAttributes) ->
         Ok(())
     } else {
         Err(io::Error::last_os_error())
+    }
+}
+
+/// `union bpf_attr` of the calls on many map elements.
+#[repr(C)]
+struct BatchAttributes {
+    in_batch: u64,
+    out_batch: u64,
+    keys: u64,
+    values: u64,
+    count: u32,
+    map: u32,
+    element_flags: u64,
+    flags: u64,
+}
+
+/// Sets all elements of an array map, which are of so many bytes each.
+pub(super) fn fill_array<const BYTES: usize>(
+    map: BorrowedFd<'_>,
+    values: &[[u8; BYTES]],
+) -> io::Result<()> {
+    let count = u32::try_from(values.len()).map_err(io::Error::other)?;
+    let keys: Vec<u32> = (0..count).collect();
+    let attributes = BatchAttributes {
+        in_batch: 0,
+        out_batch: 0,
+        keys: keys.as_ptr() as u64,
+        values: values.as_ptr() as u64,
+        count,
+        map: map.as_raw_fd().cast_unsigned(),
+        element_flags: 0,
+        flags: 0,
+    };
+    // SAFETY: a valid prefix of `union bpf_attr`; keys and values are as long as the map says (the caller's duty for the value),
+    // and are only read.
+    let result = unsafe {
+        libc::syscall(
+            libc::SYS_bpf,
+            BPF_MAP_UPDATE_BATCH,
+            &raw const attributes,
+            size_of::<BatchAttributes>(),
+        )
+    };
+    if result == 0 {
+        Ok(())
+    } else {
+        Err(io::Error::last_os_error())
+    }
+}
+
+/// The bytes of a file of the kernel's: mapped where the kernel allows it (types: Linux 6.16), else read.
+#[derive(Debug)]
+pub(super) enum FileBytes {
+    /// Where they stand, and how many.
+    Mapped(NonNull<u8>, usize),
+    Read(Vec<u8>),
+}
+
+impl FileBytes {
+    pub(super) fn of(path: &Path) -> io::Result<Self> {
+        let file = File::open(path)?;
+        let len = usize::try_from(file.metadata()?.len()).unwrap_or(0);
+        // SAFETY: a new mapping of a descriptor that is alive; no memory of ours is touched.
+        let address = unsafe {
+            libc::mmap(
+                std::ptr::null_mut(),
+                len,
+                libc::PROT_READ,
+                libc::MAP_PRIVATE,
+                file.as_raw_fd(),
+                0,
+            )
+        };
+        if let (true, Some(address)) = (address != libc::MAP_FAILED, NonNull::new(address)) {
+            return Ok(Self::Mapped(address.cast(), len));
+        }
+        std::fs::read(path).map(Self::Read)
+    }
+}
+
+impl Deref for FileBytes {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        match self {
+            // SAFETY: mapped as long as this value lives; the kernel never changes what it tells of itself.
+            Self::Mapped(address, len) => unsafe {
+                std::slice::from_raw_parts(address.as_ptr(), *len)
+            },
+            Self::Read(bytes) => bytes,
+        }
+    }
+}
+
+impl Drop for FileBytes {
+    fn drop(&mut self) {
+        if let Self::Mapped(address, len) = self {
+            // SAFETY: a mapping made in `of`, ended once.
+            unsafe { libc::munmap(address.as_ptr().cast(), *len) };
+        }
     }
 }
 

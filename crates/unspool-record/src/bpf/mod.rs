@@ -8,6 +8,7 @@ mod complete;
 mod keeper;
 mod kernel;
 mod living;
+mod loading;
 mod names;
 mod process;
 mod programs;
@@ -150,8 +151,9 @@ pub fn record_command(
         let mask = current_mask();
         let dispositions = Dispositions::install();
         let programs = load(options, bpf, Scope::Tree)?;
-        let mut recorder = new_recorder(options, bpf, sink, control, programs)?;
+        // Before the rings are mapped, whose pages the child would be given one by one.
         let mut launched = launch(command, &dispositions, mask, None)?;
+        let mut recorder = new_recorder(options, bpf, sink, control, programs)?;
         let pid = launched.pid;
         let failed = |action| move |source| RecordError::Failed { action, source };
         let pidfd = kernel::pidfd(pid).map_err(failed("get hold of the command"))?;

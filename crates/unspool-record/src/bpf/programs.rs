@@ -3,13 +3,15 @@
 use std::fmt;
 use std::io;
 use std::os::fd::{AsFd as _, BorrowedFd};
+use std::path::Path;
 
-use aya::maps::{Array, Map, MapData, PerCpuArray};
+use aya::maps::{Array, Map, PerCpuArray};
 use aya::programs::BtfTracePoint;
-use aya::{Btf, Ebpf, EbpfLoader, Endianness};
+use aya::{Btf, Ebpf, Endianness};
 
 use super::calls::{self, Payload};
-use super::kernel::processors;
+use super::kernel::{FileBytes, processors};
+use super::loading;
 use super::rings::{Rings, Room, Strangers};
 use crate::options::Detail;
 
@@ -26,7 +28,7 @@ const OF_PROCESSES: [(&str, &str); 5] = [
     ("send_signal", "signal_generate"),
     ("take_signal", "signal_deliver"),
 ];
-const OF_CALLS: [(&str, &str); 2] = [("enter_call", "sys_enter"), ("exit_call", "sys_exit")];
+const OF_CALLS: [(&str, &str); 2] = [("exit_call", "sys_exit"), ("enter_call", "sys_enter")];
 
 /// Of kernels that have `io_uring`, and since 6.3 by these names.
 const OF_RINGS: [(&str, &str); 2] = [
@@ -135,7 +137,7 @@ impl fmt::Debug for Loaded {
 /// Lines of the verifier's log that an error shows.
 const VERDICT_LINES: usize = 3;
 
-fn failed(error: impl std::error::Error) -> io::Error {
+pub(super) fn failed(error: impl std::error::Error) -> io::Error {
     // The chain of causes holds the errno, and the verifier's words in the last line.
     let mut text = error.to_string();
     let mut source = error.source();
@@ -181,80 +183,30 @@ fn verdict(text: &str) -> Option<String> {
 impl Loaded {
     /// Loads what the setting needs.
     pub(super) fn load(setting: &Setting) -> io::Result<Self> {
-        let types = std::fs::read(crate::probe::BTF_FILE)?;
-        let parse = |types: &[u8]| Btf::parse(types, Endianness::default()).map_err(failed);
-        if let Some(thinned) = super::types::thin(&types)
-            && let Ok(loaded) = parse(&thinned).and_then(|btf| Self::load_with(setting, &btf))
-        {
-            return Ok(loaded);
-        }
-        Self::load_with(setting, &parse(&types)?)
-    }
-
-    fn load_with(setting: &Setting, btf: &Btf) -> io::Result<Self> {
-        let room = setting.room;
-        let (ring, places) = (u64::from(room.long_bytes), u64::from(room.places));
-        let never = u64::MAX;
-        let (scope, group, group_level) = match setting.scope {
-            Scope::Tree => (0_u32, 0_u64, 0_u32),
-            Scope::Group(id, level) => (1, id, level),
-            Scope::All => (2, 0, 0),
-        };
-        let may_read_all = u32::from(setting.may_read_all);
-        let (fold_from, wait_from, shorts_wait_from) = if setting.lossless {
-            (never, ring / 2, places / 2)
-        } else {
-            (ring / 2, 0, never)
-        };
-        // As many threads as there are processors may be between their look at the ends and the place that they take.
-        let spare = (places / 16).max(4 * u64::from(processors()));
-        let shorts_fold_from = places.saturating_sub(spare);
-        let numbers = calls::numbers(setting.detail, setting.payload());
-        let is_sampled = u32::from(setting.is_sampled);
-        let tick_ns = super::kernel::tick_ns();
-        let payload_bytes = u64::try_from(setting.payload_bytes).unwrap_or(u64::MAX);
-        let mut ebpf = EbpfLoader::new()
-            .btf(Some(btf))
-            .allow_unsupported_maps()
-            .map_max_entries("ring", room.long_bytes)
-            .map_max_entries("shorts", room.places)
-            .map_max_entries("scratches", processors())
-            .override_global("scope", &scope, true)
-            .override_global("numbers", &numbers[..], true)
-            .override_global("payload_bytes", &payload_bytes, true)
-            .override_global("is_sampled", &is_sampled, true)
-            .override_global("tick_ns", &tick_ns, true)
-            .override_global("ticks_per_second", &(1_000_000_000 / tick_ns), true)
-            .override_global("shorts_places", &places, true)
-            .override_global("shorts_fold_from", &shorts_fold_from, true)
-            .override_global("shorts_wait_from", &shorts_wait_from, true)
-            .override_global("cgroup", &group, true)
-            .override_global("cgroup_level", &group_level, true)
-            .override_global("own_tgid", &setting.own_pid, true)
-            .override_global("own_uid", &setting.own_uid, true)
-            .override_global("may_read_all", &may_read_all, true)
-            .override_global("fold_from", &fold_from, true)
-            .override_global("wait_from", &wait_from, true)
-            .load(OBJECT)
-            .map_err(failed)?;
-        let mut names = OF_PROCESSES.to_vec();
-        if setting.detail != Detail::Tree {
-            names.extend(OF_CALLS);
-            fill_calls(&mut ebpf, setting)?;
-        }
-        for (name, tracepoint) in &names {
-            program(&mut ebpf, name)?
-                .load(tracepoint, btf)
-                .map_err(failed)?;
-        }
-        if setting.detail != Detail::Tree {
-            let are_there = OF_RINGS.iter().all(|(name, tracepoint)| {
-                program(&mut ebpf, name).is_ok_and(|program| program.load(tracepoint, btf).is_ok())
-            });
-            if are_there {
-                names.extend(OF_RINGS);
+        let types = FileBytes::of(Path::new(crate::probe::BTF_FILE))?;
+        if let Some(thinned) = super::types::thin(&types) {
+            match Self::load_with(setting, &thinned.structures, &thinned.tracepoints) {
+                Err(error) if error.raw_os_error() != Some(libc::ENOMEM) => {}
+                loaded => return loaded,
             }
         }
+        Self::load_with(setting, &types, &types)
+    }
+
+    /// `structures` and `tracepoints` are type information.
+    fn load_with(setting: &Setting, structures: &[u8], tracepoints: &[u8]) -> io::Result<Self> {
+        let parse = |types: &[u8]| Btf::parse(types, Endianness::default()).map_err(failed);
+        let structures = parse(structures)?;
+        let (ebpf, tracepoints) =
+            loading::side_by_side(|| make(setting, &structures), || parse(tracepoints));
+        let (mut ebpf, tracepoints) = (ebpf?, tracepoints?);
+        let mut wanted: Vec<_> = OF_PROCESSES.iter().map(|of| (*of, true)).collect();
+        if setting.detail != Detail::Tree {
+            fill_calls(&ebpf, setting)?;
+            wanted.extend(OF_CALLS.iter().map(|of| (*of, true)));
+            wanted.extend(OF_RINGS.iter().map(|of| (*of, false)));
+        }
+        let names = loading::load_all(&mut ebpf, &wanted, &tracepoints)?;
         let thread_bytes = match ebpf.map("threads") {
             Some(Map::Unsupported(map)) => map.info().map_err(failed)?.value_size() as usize,
             _ => return Err(missing("map `threads`")),
@@ -280,6 +232,55 @@ impl Loaded {
     }
 }
 
+/// Makes the maps, and the programs as they will be loaded.
+fn make(setting: &Setting, structures: &Btf) -> io::Result<Ebpf> {
+    let room = setting.room;
+    let (ring, places) = (u64::from(room.long_bytes), u64::from(room.places));
+    let never = u64::MAX;
+    let (scope, group, group_level) = match setting.scope {
+        Scope::Tree => (0_u32, 0_u64, 0_u32),
+        Scope::Group(id, level) => (1, id, level),
+        Scope::All => (2, 0, 0),
+    };
+    let may_read_all = u32::from(setting.may_read_all);
+    let (fold_from, wait_from, shorts_wait_from) = if setting.lossless {
+        (never, ring / 2, places / 2)
+    } else {
+        (ring / 2, 0, never)
+    };
+    // As many threads as there are processors may be between their look at the ends and the place that they take.
+    let spare = (places / 16).max(4 * u64::from(processors()));
+    let shorts_fold_from = places.saturating_sub(spare);
+    let numbers = calls::numbers(setting.detail, setting.payload());
+    let is_sampled = u32::from(setting.is_sampled);
+    let tick_ns = super::kernel::tick_ns();
+    let payload_bytes = u64::try_from(setting.payload_bytes).unwrap_or(u64::MAX);
+    loading::empty_loader()
+        .btf(Some(structures))
+        .allow_unsupported_maps()
+        .map_max_entries("ring", room.long_bytes)
+        .map_max_entries("shorts", room.places)
+        .map_max_entries("scratches", processors())
+        .override_global("scope", &scope, true)
+        .override_global("numbers", &numbers[..], true)
+        .override_global("payload_bytes", &payload_bytes, true)
+        .override_global("is_sampled", &is_sampled, true)
+        .override_global("tick_ns", &tick_ns, true)
+        .override_global("ticks_per_second", &(1_000_000_000 / tick_ns), true)
+        .override_global("shorts_places", &places, true)
+        .override_global("shorts_fold_from", &shorts_fold_from, true)
+        .override_global("shorts_wait_from", &shorts_wait_from, true)
+        .override_global("cgroup", &group, true)
+        .override_global("cgroup_level", &group_level, true)
+        .override_global("own_tgid", &setting.own_pid, true)
+        .override_global("own_uid", &setting.own_uid, true)
+        .override_global("may_read_all", &may_read_all, true)
+        .override_global("fold_from", &fold_from, true)
+        .override_global("wait_from", &wait_from, true)
+        .load(OBJECT)
+        .map_err(failed)
+}
+
 /// Whether threads that are not recorded may be remembered: only when none joins but by birth or because it is told.
 fn strangers(scope: Scope) -> Strangers {
     let (_, release) = crate::sys::host_and_kernel();
@@ -292,25 +293,19 @@ fn strangers(scope: Scope) -> Strangers {
     }
 }
 
-fn missing(what: &str) -> io::Error {
+pub(super) fn missing(what: &str) -> io::Error {
     io::Error::other(format!("the BPF object has no {what}"))
 }
 
-fn program<'e>(ebpf: &'e mut Ebpf, name: &str) -> io::Result<&'e mut BtfTracePoint> {
+pub(super) fn program<'e>(ebpf: &'e mut Ebpf, name: &str) -> io::Result<&'e mut BtfTracePoint> {
     ebpf.program_mut(name)
         .and_then(|program| program.try_into().ok())
         .ok_or_else(|| missing(name))
 }
 
-fn fill_calls(ebpf: &mut Ebpf, setting: &Setting) -> io::Result<()> {
-    let map = ebpf
-        .map_mut("calls")
-        .ok_or_else(|| missing("map `calls`"))?;
-    let mut map = Array::<&mut MapData, [u8; calls::CALL_BYTES]>::try_from(map).map_err(failed)?;
-    for (place, call) in (0..).zip(calls::table(setting.detail, setting.payload())) {
-        map.set(place, call, 0).map_err(failed)?;
-    }
-    Ok(())
+fn fill_calls(ebpf: &Ebpf, setting: &Setting) -> io::Result<()> {
+    let table = calls::table(setting.detail, setting.payload());
+    super::kernel::fill_array(map_fd(ebpf, "calls")?, &table)
 }
 
 fn map_fd<'e>(ebpf: &'e Ebpf, name: &str) -> io::Result<BorrowedFd<'e>> {

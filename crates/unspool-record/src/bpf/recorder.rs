@@ -22,6 +22,9 @@ use crate::sys::{self, Tid, signals};
 
 /// Longest sleep: half of what the sink is promised.
 const SLEEP_MS_MAX: i32 = 25;
+/// How full the rings may be when they are next looked at, in thousandths: taking many records at once is cheaper, and there is room
+/// for a storm that becomes seven times as heavy meanwhile.
+const FILL_WANTED: u64 = 125;
 /// Bytes that a machine's threads may write to the ring in a millisecond, by the worst storm measured.
 const RING_BYTES_PER_MS: u32 = 512 << 10;
 /// The sink gets at most this much at once.
@@ -71,7 +74,10 @@ pub(super) struct Recorder<'run> {
     /// Whether recording is over when all that was told has ended.
     pub(super) ends_with_its_processes: bool,
     is_detaching: bool,
+    /// The longest sleep.
     sleep_ms: i32,
+    /// When the rings were last looked at.
+    looked_ns: i64,
     wall_clock: WallClock,
     checked_ns: i64,
     told: Totals,
@@ -112,6 +118,7 @@ impl<'run> Recorder<'run> {
             sleep_ms: i32::try_from(ring_bytes / 4 / RING_BYTES_PER_MS)
                 .unwrap_or(SLEEP_MS_MAX)
                 .clamp(1, SLEEP_MS_MAX),
+            looked_ns: now,
             wall_clock: WallClock::now(),
             checked_ns: now,
             told: Totals::default(),
@@ -174,7 +181,9 @@ impl<'run> Recorder<'run> {
     pub(super) fn run(&mut self) {
         loop {
             self.set_clocks();
-            let taken = self.drain();
+            let fill = self.rings.fill();
+            let looked_ns = sys::clock_ns(CLOCK);
+            self.drain();
             self.writer.records(self.usage.ready_samples());
             let now = sys::clock_ns(CLOCK);
             self.heed_requests();
@@ -189,16 +198,12 @@ impl<'run> Recorder<'run> {
             if self.is_over() {
                 break;
             }
+            let sleep_ms = self.sleep_ms(fill, looked_ns);
             let pidfd = self
                 .root
                 .as_ref()
                 .filter(|root| root.status.is_none())
                 .map(|root| root.pidfd.as_fd());
-            let sleep_ms = if taken > 0 {
-                self.sleep_ms.min(5)
-            } else {
-                self.sleep_ms
-            };
             if wait_readable(pidfd, sleep_ms)
                 && let Some(root) = &mut self.root
             {
@@ -209,6 +214,17 @@ impl<'run> Recorder<'run> {
         self.drain_all();
         self.settle_living();
         self.writer.records(self.usage.last_samples());
+    }
+
+    /// How long to sleep, when the rings were so full at the last look.
+    fn sleep_ms(&mut self, fill: u64, looked_ns: i64) -> i32 {
+        let interval_ns = looked_ns - std::mem::replace(&mut self.looked_ns, looked_ns);
+        let interval_ns = u64::try_from(interval_ns).unwrap_or(0);
+        let wanted_ns = interval_ns.saturating_mul(FILL_WANTED) / fill.max(1);
+        let passed_ns = u64::try_from(sys::clock_ns(CLOCK) - looked_ns).unwrap_or(0);
+        i32::try_from(wanted_ns.saturating_sub(passed_ns) / 1_000_000)
+            .unwrap_or(i32::MAX)
+            .min(self.sleep_ms)
     }
 
     fn is_over(&self) -> bool {
@@ -267,10 +283,16 @@ impl<'run> Recorder<'run> {
         self.told = totals;
     }
 
-    /// Takes what the ring holds; returns how many records there were.
+    /// Takes what the rings hold now; returns how many records there were. What is written meanwhile waits for the next look:
+    /// who runs after a storm hands over a few records at a time, each time at the price of thousands.
     fn drain(&mut self) -> usize {
+        let end = self.rings.written();
         let mut count = 0;
         loop {
+            let position = self.rings.position();
+            if position.long >= end.long && position.short >= end.short {
+                return count;
+            }
             let taken = self.take_batch();
             if taken == 0 {
                 return count;

@@ -13,6 +13,8 @@ use std::os::fd::{AsRawFd as _, BorrowedFd};
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
+use unspool_decode::native::format::kind;
+
 use crate::sys;
 
 /// Bits of the length word before each record of the ring (`include/uapi/linux/bpf.h`).
@@ -26,6 +28,13 @@ const LONG_BYTES_MIN: u32 = 1 << 17;
 const STAMP_BYTES: usize = 8;
 /// Bytes of a place among the short records (`struct short_call` of `bpf/state.h`).
 const PLACE_BYTES: usize = 48;
+/// The record of `record_quick` in `bpf/calls.h`: its first word, and the widths of its slots without the architecture.
+const QUICK_WORD: u32 = 48 << 8 | kind::CALL_ON_FILE as u32;
+const QUICK_WIDTHS: u16 = WIDTH_U32 | WIDTH_U64 << 2 | WIDTH_U32 << 4 | WIDTH_I32 << 12;
+const WIDTHS_ALL: u16 = 0x3fff;
+const WIDTH_U32: u16 = 1;
+const WIDTH_I32: u16 = 2;
+const WIDTH_U64: u16 = 3;
 /// Bit of a short record's kind: the turn that it belongs to.
 const SHORT_TURN: u32 = 0x40;
 /// Where things stand in `struct ends`, in words.
@@ -72,7 +81,7 @@ pub(super) enum Strangers {
     LookedAt,
 }
 
-/// How far the rings were read.
+/// A place in both rings, counted from the start of the recording.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Position {
     /// Bytes of the kernel's ring.
@@ -133,6 +142,24 @@ impl Rings {
             long: self.long.taken,
             short: self.short.taken,
         }
+    }
+
+    /// How far the kernel's side has written.
+    pub(super) fn written(&self) -> Position {
+        Position {
+            long: self.long.written(),
+            short: self.short.head(),
+        }
+    }
+
+    /// How much of the ring that is fuller waits to be taken, in thousandths.
+    pub(super) fn fill(&self) -> u64 {
+        let written = self.written();
+        let share = |written: u64, taken: u64, room: u64| {
+            written.saturating_sub(taken).saturating_mul(1000) / room.max(1)
+        };
+        let long = share(written.long, self.long.taken, self.long.bytes as u64);
+        long.max(share(written.short, self.short.taken, self.short.count))
     }
 
     /// Goes on from where the kernel knows this side to be, or from `position` if that is further.
@@ -260,13 +287,11 @@ impl Shorts {
             if word == 0 || word & SHORT_TURN != turn || batch.len() >= limit {
                 return false;
             }
-            let start = batch.len();
             // SAFETY: it is complete, and stays until it is released.
             let record = unsafe { std::slice::from_raw_parts(place.as_ptr(), PLACE_BYTES) };
-            batch.extend_from_slice(record);
-            batch[start..start + 4].copy_from_slice(&(word & !SHORT_TURN).to_le_bytes());
-            let len = usize::try_from(word >> 8).unwrap_or(PLACE_BYTES);
-            batch.truncate(start + len.min(PLACE_BYTES));
+            if let Some(record) = record.first_chunk() {
+                push_short(record, word & !SHORT_TURN, batch);
+            }
             self.taken += 1;
         }
         batch.len() < limit
@@ -279,6 +304,53 @@ impl Shorts {
     fn release(&self) {
         self.end(TAIL).store(self.taken, Ordering::Release);
     }
+}
+
+/// Appends a short record that begins with `word`. The place of the most frequent one has room for any of its numbers; those that are
+/// zero, and the upper half of an address that has none, take no room in the stream ("Slots of a call" in docs/record-format.md).
+#[inline]
+fn push_short(place: &[u8; PLACE_BYTES], word: u32, batch: &mut Vec<u8>) {
+    let start = batch.len();
+    batch.extend_from_slice(place);
+    let record = &mut batch[start..];
+    record[..4].copy_from_slice(&word.to_le_bytes());
+    let number =
+        |at: usize| u32::from_le_bytes([place[at], place[at + 1], place[at + 2], place[at + 3]]);
+    let slots = [28, 32, 36, 40, 44].map(number);
+    let widths = u16::from_le_bytes([place[22], place[23]]);
+    let len = if word == QUICK_WORD && widths & WIDTHS_ALL == QUICK_WIDTHS && slots.contains(&0) {
+        shorten(record, widths, slots)
+    } else {
+        usize::try_from(word >> 8).unwrap_or(PLACE_BYTES)
+    };
+    batch.truncate(start + len.min(PLACE_BYTES));
+}
+
+/// Leaves out what is zero among the slots: descriptor, lower and upper half of the address, count, result. Gives the length.
+fn shorten(record: &mut [u8], widths: u16, slots: [u32; 5]) -> usize {
+    let [descriptor, low, high, count, result] = slots;
+    let widths_of =
+        |is_there: bool, width: u16, slot: u32| u16::from(is_there) * width << (2 * slot);
+    let address_width = if high != 0 { WIDTH_U64 } else { WIDTH_U32 };
+    let widths = widths & !WIDTHS_ALL
+        | widths_of(descriptor != 0, WIDTH_U32, 0)
+        | widths_of(high | low != 0, address_width, 1)
+        | widths_of(count != 0, WIDTH_U32, 2)
+        | widths_of(result != 0, WIDTH_I32, 6);
+    record[22..24].copy_from_slice(&widths.to_le_bytes());
+    let mut len = 28;
+    for (value, stays) in slots
+        .into_iter()
+        .zip([false, high != 0, false, false, false])
+    {
+        if value != 0 || stays {
+            record[len..len + 4].copy_from_slice(&value.to_le_bytes());
+            len += 4;
+        }
+    }
+    let word = u32::try_from(len).unwrap_or(0) << 8 | QUICK_WORD & 0xff;
+    record[..4].copy_from_slice(&word.to_le_bytes());
+    len
 }
 
 impl Drop for Shorts {
@@ -326,11 +398,15 @@ impl Ring {
         })
     }
 
+    fn written(&self) -> u64 {
+        // SAFETY: a mapped page, aligned; the kernel writes it whole.
+        unsafe { self.producer.as_ref() }.load(Ordering::Acquire)
+    }
+
     /// Takes complete records, in order, until `take` refuses one or there is none. They count as taken for the kernel only after
     /// [`Ring::release`]. Returns how many were taken, and whether none is left.
     fn take(&mut self, mut take: impl FnMut(&[u8]) -> Option<()>) -> (usize, bool) {
-        // SAFETY: as above.
-        let end = unsafe { self.producer.as_ref() }.load(Ordering::Acquire);
+        let end = self.written();
         let mut count = 0;
         while self.taken < end {
             let at = usize::try_from(self.taken).unwrap_or(0) & (self.bytes - 1);
@@ -422,5 +498,78 @@ mod tests {
         );
         assert!(room.long_bytes.is_power_of_two() && room.places.is_power_of_two());
         assert_eq!(Room::new(1 << 18).long_bytes, LONG_BYTES_MIN);
+    }
+
+    /// A place with these numbers: descriptor, address, count, result.
+    fn place(descriptor: u32, address: u64, count: u32, result: i32) -> [u8; PLACE_BYTES] {
+        let mut place = [0x11; PLACE_BYTES];
+        let architecture = 1 << 14;
+        place[22..24].copy_from_slice(&(QUICK_WIDTHS | architecture).to_le_bytes());
+        place[28..32].copy_from_slice(&descriptor.to_le_bytes());
+        place[32..40].copy_from_slice(&address.to_le_bytes());
+        place[40..44].copy_from_slice(&count.to_le_bytes());
+        place[44..48].copy_from_slice(&result.to_le_bytes());
+        place
+    }
+
+    fn pushed(place: &[u8; PLACE_BYTES], word: u32) -> Vec<u8> {
+        let mut batch = vec![0xaa];
+        push_short(place, word, &mut batch);
+        batch.split_off(1)
+    }
+
+    /// The slots as a reader finds them by their widths.
+    fn slots(record: &[u8]) -> [u64; 7] {
+        let widths = u16::from_le_bytes([record[22], record[23]]);
+        let mut at = 28;
+        let slots = std::array::from_fn(|slot| {
+            let width = widths >> (2 * slot) & 3;
+            let len = [0, 4, 4, 8][usize::from(width)];
+            let mut bytes = [0; 8];
+            bytes[..len].copy_from_slice(&record[at..at + len]);
+            at += len;
+            let value = u64::from_le_bytes(bytes);
+            match u32::try_from(value) {
+                Ok(value) if width == 2 => i64::from(value.cast_signed()).cast_unsigned(),
+                _ => value,
+            }
+        });
+        assert_eq!(at, record.len(), "slots fill the record");
+        slots
+    }
+
+    #[test]
+    fn numbers_that_are_zero_take_no_room() {
+        let cases = [
+            (3, 0x7fff_1234_5678, 1, 1, 48),
+            (0, 0x7fff_1234_5678, 1, 1, 44),
+            (0, 0x1234_5678, 4096, -11, 40),
+            (5, 0, 0, 0, 32),
+            (0, 0, 0, 0, 28),
+            (7, 1 << 32, 512, 0, 44),
+        ];
+        for (descriptor, address, count, result, len) in cases {
+            let record = pushed(&place(descriptor, address, count, result), QUICK_WORD);
+            assert_eq!(record.len(), len);
+            let word = u32::from_le_bytes(record[..4].try_into().expect("four"));
+            assert_eq!(word >> 8, u32::try_from(len).expect("small"));
+            assert_eq!(word & 0xff, QUICK_WORD & 0xff);
+            assert_eq!(record[4..22], [0x11; 18]);
+            assert_eq!(record[23] >> 6, 1, "the architecture");
+            let result = i64::from(result).cast_unsigned();
+            let told = [descriptor.into(), address, count.into(), 0, 0, 0, result];
+            assert_eq!(slots(&record), told);
+        }
+    }
+
+    #[test]
+    fn records_with_other_slots_stay_as_they_are() {
+        let mut other = place(0, 0, 0, 0);
+        other[22] ^= 1;
+        let record = pushed(&other, QUICK_WORD);
+        assert_eq!(record.len(), 48);
+        assert_eq!(record[4..], other[4..]);
+        let shorter = pushed(&place(0, 0, 0, 0), 40 << 8 | 2);
+        assert_eq!(shorter.len(), 40);
     }
 }

@@ -14,7 +14,7 @@ pub(crate) mod capture;
 mod image;
 pub(crate) mod procfs;
 pub(crate) mod roles;
-mod seccomp;
+pub(crate) mod seccomp;
 pub(crate) mod socket_text;
 pub(crate) mod stream;
 mod tracee;

@@ -35,6 +35,19 @@ pub(crate) fn program_for(options: &RecordOptions) -> Option<Program> {
         .flatten()
 }
 
+/// A filter for a thread that is to open no file: it is told that it may not.
+pub(crate) fn without_files() -> Program {
+    let line = |code, jt, jf, k| libc::sock_filter { code, jt, jf, k };
+    let number = u32::try_from(libc::SYS_openat).unwrap_or(u32::MAX);
+    let refusal = libc::SECCOMP_RET_ERRNO | libc::EACCES.unsigned_abs();
+    Program(vec![
+        line(LOAD, 0, 0, 0),
+        line(IF_EQUAL, 0, 1, number),
+        line(RETURN, 0, 0, refusal),
+        line(RETURN, 0, 0, libc::SECCOMP_RET_ALLOW),
+    ])
+}
+
 /// Instructions of classic BPF, whose numbers all fit 16 bits.
 const LOAD: u16 = instruction(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS);
 const IF_EQUAL: u16 = instruction(libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K);
