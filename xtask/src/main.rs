@@ -23,7 +23,7 @@ usage: cargo xtask tidy                         check edges, licences, advisorie
        cargo xtask bench diff --speed [EVENTS,NAMES]...
                                                 the time alone, of these pairs; runs that are there are used again
        cargo xtask bench query [--smoke]        six queries over 20 M events, against DuckDB on the same files
-       cargo xtask bench record --peers [--rounds N] [--minutes N] [--workload NAME] [--recorder NAME] [--smoke]
+       cargo xtask bench record --peers [--rounds N] [--minutes N] [--workload NAME] [--recorder NAME] [--goals] [--smoke]
                                                 cost and loss of every recorder and every installed peer";
 
 fn main() -> ExitCode {

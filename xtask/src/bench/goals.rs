@@ -11,39 +11,58 @@ struct Goal {
     what: &'static str,
     most: f64,
     unit: &'static str,
-    measure: fn(&Setting<'_>) -> Result<f64, String>,
 }
 
-const GOALS: &[Goal] = &[
-    Goal {
-        what: "bpf: start to the command's first instruction",
-        most: 150.0,
-        unit: "ms",
-        measure: |setting| start_ms(setting, "bpf"),
+/// Figures of one measurement, in the order in which it gives them.
+struct Measurement {
+    goals: &'static [Goal],
+    measure: fn(&Setting<'_>) -> Result<Vec<f64>, String>,
+}
+
+const MEASUREMENTS: &[Measurement] = &[
+    Measurement {
+        goals: &[Goal {
+            what: "bpf: start to the command's first instruction",
+            most: 150.0,
+            unit: "ms",
+        }],
+        measure: |setting| Ok(vec![start_ms(setting, "bpf")?]),
     },
-    Goal {
-        what: "ptrace: start to the command's first instruction",
-        most: 5.0,
-        unit: "ms",
-        measure: |setting| start_ms(setting, "ptrace"),
+    Measurement {
+        goals: &[Goal {
+            what: "ptrace: start to the command's first instruction",
+            most: 5.0,
+            unit: "ms",
+        }],
+        measure: |setting| Ok(vec![start_ms(setting, "ptrace")?]),
     },
-    Goal {
-        what: "bpf: CPU time of user space a record while recording",
-        most: 60.0,
-        unit: "ns",
-        measure: |setting| Ok(storm(setting)?.0),
+    Measurement {
+        goals: &[
+            Goal {
+                what: "bpf: CPU time of the recorder a record while recording, its own and the kernel's for it",
+                most: 60.0,
+                unit: "ns",
+            },
+            Goal {
+                what: "bpf: the part of it in user mode",
+                most: 60.0,
+                unit: "ns",
+            },
+            Goal {
+                what: "bpf: raw bytes a record of a read or write",
+                most: 48.0,
+                unit: "bytes",
+            },
+        ],
+        measure: storm,
     },
-    Goal {
-        what: "bpf: raw bytes a record of a read or write",
-        most: 48.0,
-        unit: "bytes",
-        measure: |setting| Ok(storm(setting)?.1),
-    },
-    Goal {
-        what: "bpf: bytes of a closed run an event (sha256sum of files)",
-        most: 10.0,
-        unit: "bytes",
-        measure: closed_bytes,
+    Measurement {
+        goals: &[Goal {
+            what: "bpf: bytes of a closed run an event (sha256sum of files)",
+            most: 10.0,
+            unit: "bytes",
+        }],
+        measure: |setting| Ok(vec![closed_bytes(setting)?]),
     },
 ];
 
@@ -63,35 +82,48 @@ pub(super) fn print(binary: &Path, folder: &Path, size: Size, rounds: usize) -> 
     };
     println!("\n| what a recording costs beside the job's time | measured | at most |");
     println!("|---|---|---|");
-    for goal in GOALS {
-        let mut values = Vec::new();
+    for Measurement { goals, measure } in MEASUREMENTS {
+        let mut values = vec![Vec::new(); goals.len()];
         let mut failure = None;
         for _ in 0..rounds {
-            match (goal.measure)(&setting) {
-                Ok(value) => values.push(value),
+            match measure(&setting) {
+                Ok(figures) => {
+                    for (list, figure) in values.iter_mut().zip(figures) {
+                        list.push(figure);
+                    }
+                }
                 Err(why) => failure = Some(why),
             }
         }
-        values.sort_by(f64::total_cmp);
-        let measured = match (values.get(values.len() / 2), failure) {
-            (Some(value), _) => format!("{value:.1} {}", goal.unit),
-            (None, why) => format!("not measured: {}", why.unwrap_or_default()),
-        };
-        println!(
-            "| {} | {measured} | {} {} |",
-            goal.what, goal.most, goal.unit
-        );
+        for (goal, mut values) in goals.iter().zip(values) {
+            values.sort_by(f64::total_cmp);
+            let measured = match (values.get(values.len() / 2), &failure) {
+                (Some(value), _) => format!("{value:.1} {}", goal.unit),
+                (None, why) => format!("not measured: {}", why.as_deref().unwrap_or_default()),
+            };
+            println!(
+                "| {} | {measured} | {} {} |",
+                goal.what, goal.most, goal.unit
+            );
+        }
     }
     remove(setting.run)
 }
 
-/// Records a command afresh; gives what it printed.
-fn record(setting: &Setting<'_>, recorder: &str, command: &[&str]) -> Result<String, String> {
+/// Records a command afresh; gives what it printed, and when `unspool` was started.
+fn record(
+    setting: &Setting<'_>,
+    recorder: &str,
+    command: &[&str],
+) -> Result<(String, Duration), String> {
     remove(setting.run)?;
     if let Some(parent) = setting.run.parent() {
         std::fs::create_dir_all(parent)
             .map_err(|error| format!("make `{}`: {error}", parent.display()))?;
     }
+    let begun = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_err(|error| error.to_string())?;
     let output = Command::new(setting.binary)
         .args(["record", "--quiet", "--recorder", recorder, "-o"])
         .arg(setting.run)
@@ -104,7 +136,7 @@ fn record(setting: &Setting<'_>, recorder: &str, command: &[&str]) -> Result<Str
         let why = String::from_utf8_lossy(&output.stderr);
         return Err(why.lines().next().unwrap_or("it failed").to_owned());
     }
-    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+    Ok((String::from_utf8_lossy(&output.stdout).into_owned(), begun))
 }
 
 /// A view of the run, in JSON.
@@ -121,10 +153,7 @@ fn show(setting: &Setting<'_>, view: &[&str]) -> Result<serde_json::Value, Strin
 
 /// From the start of `unspool` until the kernel has put the command's image in place.
 fn start_ms(setting: &Setting<'_>, recorder: &str) -> Result<f64, String> {
-    let begun = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .map_err(|error| error.to_string())?;
-    record(setting, recorder, &["/bin/true"])?;
+    let (_, begun) = record(setting, recorder, &["/bin/true"])?;
     let events = show(setting, &["events", "-w", "evt.type = exec"])?;
     let rows = events["rows"].as_array().map(Vec::as_slice);
     let first = rows
@@ -142,8 +171,8 @@ fn start_ms(setting: &Setting<'_>, recorder: &str) -> Result<f64, String> {
 const STORM: &str = "look() { cat /proc/$PPID/stat; stat -c %s \"$1\"/raw/*; }
 look \"$1\"; echo; dd if=/dev/zero of=/dev/null bs=1 count=$0 2>/dev/null; sleep 0.3; look \"$1\"";
 
-/// Nanoseconds of the recorder's CPU time and bytes in its raw frames, a record.
-fn storm(setting: &Setting<'_>) -> Result<(f64, f64), String> {
+/// Nanoseconds of the recorder's CPU time, of its time in user mode, and bytes in its raw frames, a record.
+fn storm(setting: &Setting<'_>) -> Result<Vec<f64>, String> {
     let count: u32 = match setting.size {
         Size::Full => 2_000_000,
         Size::Smoke => 50_000,
@@ -152,7 +181,7 @@ fn storm(setting: &Setting<'_>) -> Result<(f64, f64), String> {
         .run
         .to_str()
         .ok_or("the folder's name is not text")?;
-    let text = record(
+    let (text, _) = record(
         setting,
         "bpf",
         &["sh", "-c", STORM, &count.to_string(), run],
@@ -162,15 +191,18 @@ fn storm(setting: &Setting<'_>) -> Result<(f64, f64), String> {
         .ok_or("the command printed nothing")?;
     let (before, after) = (Look::of(before)?, Look::of(after)?);
     let records = f64::from(2 * count);
-    Ok((
+    Ok(vec![
         (after.cpu_ns - before.cpu_ns) / records,
+        (after.user_ns - before.user_ns) / records,
         (after.raw_bytes - before.raw_bytes) / records,
-    ))
+    ])
 }
 
 /// What the recorder used and wrote so far.
 struct Look {
     cpu_ns: f64,
+    /// The part of it in user mode.
+    user_ns: f64,
     raw_bytes: f64,
 }
 
@@ -188,12 +220,13 @@ impl Look {
             .take(2)
             .filter_map(|field| field.parse().ok())
             .collect();
-        if ticks.len() != 2 {
+        let [user, system] = ticks[..] else {
             return Err(format!("no CPU time in `{stat}`"));
-        }
+        };
         let sizes = lines.filter_map(|line| line.parse::<f64>().ok());
         Ok(Self {
-            cpu_ns: ticks.iter().sum::<f64>() * 1e7,
+            cpu_ns: (user + system) * 1e7,
+            user_ns: user * 1e7,
             raw_bytes: sizes.sum(),
         })
     }
@@ -229,6 +262,11 @@ mod tests {
         let stat = "9 (a b) c) S 1 9 9 0 -1 4194304 10994 0 0 0 25 12 0 0 20 0 3 0 5184314 2 3";
         let look = Look::of(&format!("{stat}\n120\n1000")).expect("whole");
         assert!((look.cpu_ns - 370_000_000.0).abs() < 1.0, "{}", look.cpu_ns);
+        assert!(
+            (look.user_ns - 250_000_000.0).abs() < 1.0,
+            "{}",
+            look.user_ns
+        );
         assert!((look.raw_bytes - 1120.0).abs() < 0.1, "{}", look.raw_bytes);
         assert!(Look::of("nothing").is_err());
     }

@@ -34,6 +34,9 @@ pub(super) struct Measured {
     pub(super) own_seconds: Option<f64>,
     /// CPU time of the workload's own processes.
     pub(super) own_cpu: Option<f64>,
+    /// CPU time of the workload and of the process that started it, from the workload's first to its last instant: what a recorder
+    /// uses before and behind is not in it.
+    pub(super) while_cpu: Option<f64>,
     /// CPU time of everything, recorder included.
     pub(super) all_cpu: f64,
     /// Calls in the recording, when they can be counted.
@@ -67,6 +70,7 @@ pub(super) fn once(
     };
     let all_cpu = children_cpu()? - cpu_before;
     let own_cpu = served_cpu.or_else(|| own_cpu(&scratch.join("times")));
+    let while_cpu = own_cpu.and_then(|own| Some(own + parents_cpu(&scratch)?));
     let own_seconds = if workload.is_server {
         Some(seconds)
     } else {
@@ -84,6 +88,7 @@ pub(super) fn once(
         seconds,
         own_seconds,
         own_cpu,
+        while_cpu,
         all_cpu,
         calls,
         lost,
@@ -132,11 +137,20 @@ fn command_of(
     let text = if workload.is_server {
         format!("{body}\n")
     } else {
-        // `exec` would leave nobody to ask for the times.
+        // `exec` would leave nobody to ask for the times. The shell's parent is the recorder, or this program.
+        let look = |name: &str| {
+            let file = scratch.join(name);
+            format!(
+                "read -r line < /proc/$PPID/stat; echo \"$line\" > '{}'",
+                file.display()
+            )
+        };
         format!(
-            ": > '{}'\n({body})\nstatus=$?\ntimes > '{}'\nexit $status\n",
+            "{}\n: > '{}'\n({body})\nstatus=$?\ntimes > '{}'\n{}\nexit $status\n",
+            look("parent-before"),
             scratch.join("begun").display(),
-            scratch.join("times").display()
+            scratch.join("times").display(),
+            look("parent-after"),
         )
     };
     fs::write(&script, text).map_err(|error| format!("write `{}`: {error}", script.display()))?;
@@ -205,41 +219,51 @@ fn requests(count: u32) -> Result<(f64, f64), String> {
         }
         pause();
     }
-    let start = Instant::now();
-    let port = PORT.to_string();
-    let count = count.to_string();
-    let status = Command::new("redis-benchmark")
-        .args([
-            "-h",
-            "127.0.0.1",
-            "-p",
-            &port,
-            "-t",
-            "set,get",
-            "-n",
-            &count,
-            "-c",
-            "50",
-            "-q",
-        ])
-        .stdout(Stdio::null())
+    // The first connections and pages are nobody's cost.
+    benchmark(count / 10)?;
+    let cpu_before = server_cpu()?;
+    let seconds = benchmark(count)?;
+    Ok((seconds, server_cpu()? - cpu_before))
+}
+
+/// Sends so many requests of each kind; gives their time as `redis-benchmark` itself tells it, without its own start and end.
+fn benchmark(count: u32) -> Result<f64, String> {
+    let output = Command::new("redis-benchmark")
+        .args(["-h", "127.0.0.1", "-p", &PORT.to_string()])
+        .args(["-t", "set,get", "-n", &count.to_string()])
+        .args(["-c", "50", "--csv"])
         .stderr(Stdio::null())
-        .status()
+        .output()
         .map_err(|error| format!("run `redis-benchmark`: {error}"))?;
-    let seconds = start.elapsed().as_secs_f64();
-    if !status.success() {
-        return Err(format!("redis-benchmark ended with {status}"));
+    if !output.status.success() {
+        return Err(format!("redis-benchmark ended with {}", output.status));
     }
+    let text = String::from_utf8_lossy(&output.stdout);
+    seconds_told(&text, count).ok_or_else(|| format!("redis-benchmark told no figures: {text}"))
+}
+
+/// From lines like `"SET","98765.43","0.3",...`, the second field requests in a second.
+fn seconds_told(text: &str, count: u32) -> Option<f64> {
+    let seconds = |line: &str| -> Option<f64> {
+        let (_, rest) = line.split_once("\",\"")?;
+        let each_second: f64 = rest.split('"').next()?.parse().ok()?;
+        (each_second > 0.0).then(|| f64::from(count) / each_second)
+    };
+    let told: Vec<f64> = text.lines().filter_map(seconds).collect();
+    (told.len() == 2).then(|| told.iter().sum())
+}
+
+/// CPU time that the server used so far.
+fn server_cpu() -> Result<f64, String> {
     let info = client(&["info", "cpu"])?;
-    let cpu = info
+    Ok(info
         .lines()
         .filter_map(|line| {
             line.strip_prefix("used_cpu_sys:")
                 .or_else(|| line.strip_prefix("used_cpu_user:"))
         })
         .filter_map(|number| number.trim().parse::<f64>().ok())
-        .sum();
-    Ok((seconds, cpu))
+        .sum())
 }
 
 fn client(words: &[&str]) -> Result<String, String> {
@@ -267,6 +291,19 @@ fn children_cpu() -> Result<f64, String> {
         .filter_map(|word| word.parse::<f64>().ok())
         .sum();
     Ok(ticks / TICKS_PER_SECOND)
+}
+
+/// CPU time of the workload's parent while it ran: fields 14 and 15 of its `stat`.
+fn parents_cpu(scratch: &Path) -> Option<f64> {
+    let ticks = |name: &str| {
+        let text = fs::read_to_string(scratch.join(name)).ok()?;
+        let after_name = text.rsplit(')').next()?;
+        let words = after_name.split_ascii_whitespace().skip(11).take(2);
+        words
+            .map(|word| word.parse::<f64>().ok())
+            .sum::<Option<f64>>()
+    };
+    Some((ticks("parent-after")? - ticks("parent-before")?) / TICKS_PER_SECOND)
 }
 
 /// Seconds between the last changes of two files.
@@ -341,4 +378,17 @@ fn recorded(setting: &Setting, run: &Path) -> Result<(Option<u64>, u64), String>
         rows.iter().filter_map(|row| row["calls"].as_u64()).sum()
     });
     Ok((Some(calls), count("lost")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::seconds_told;
+
+    #[test]
+    fn the_time_of_requests_is_what_the_client_tells() {
+        let text = "\"test\",\"rps\",\"avg_latency_ms\"\n\"SET\",\"50000.00\",\"0.5\"\n\"GET\",\"100000.00\",\"0.4\"\n";
+        let told = seconds_told(text, 100_000).expect("two lines");
+        assert!((told - 3.0).abs() < 1e-9, "{told}");
+        assert_eq!(seconds_told("Could not connect\n", 100_000), None);
+    }
 }

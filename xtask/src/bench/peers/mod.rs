@@ -26,10 +26,13 @@ pub(crate) struct Options {
     minutes: u64,
     workload: Option<String>,
     recorder: Option<String>,
+    /// Only the table of what a recording costs beside the job's time.
+    only_goals: bool,
 }
 
 impl Options {
-    /// `--rounds N`, `--minutes N` (at most, for each workload), `--workload NAME`, `--recorder PART-OF-ITS-NAME`, `--smoke`.
+    /// `--rounds N`, `--minutes N` (at most, for each workload), `--workload NAME`, `--recorder PART-OF-ITS-NAME`, `--goals`
+    /// (nothing but the last table), `--smoke`.
     pub(crate) fn parse(words: &[&str]) -> Result<Self, String> {
         let mut options = Self {
             size: Size::Full,
@@ -37,6 +40,7 @@ impl Options {
             minutes: 60,
             workload: None,
             recorder: None,
+            only_goals: false,
         };
         let mut words = words.iter();
         while let Some(word) = words.next() {
@@ -48,6 +52,7 @@ impl Options {
             };
             match *word {
                 "--peers" => {}
+                "--goals" => options.only_goals = true,
                 "--smoke" => options.size = Size::Smoke,
                 "--rounds" => {
                     options.rounds = value()?
@@ -78,6 +83,13 @@ pub(crate) fn run(options: &Options) -> Result<(), String> {
         folder: folder()?.join("peers"),
         size: options.size,
     };
+    let goals = || {
+        let folder = &setting.folder;
+        super::goals::print(&setting.unspool, folder, options.size, options.rounds)
+    };
+    if options.only_goals {
+        return goals();
+    }
     let wanted = |name: &str, part: &Option<String>| {
         part.as_ref()
             .is_none_or(|part| name.contains(part.as_str()))
@@ -105,8 +117,7 @@ pub(crate) fn run(options: &Options) -> Result<(), String> {
         }
     }
     if options.workload.is_none() {
-        let folder = &setting.folder;
-        super::goals::print(&setting.unspool, folder, options.size, options.rounds)?;
+        goals()?;
     }
     Ok(())
 }

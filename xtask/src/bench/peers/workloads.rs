@@ -76,10 +76,10 @@ pub(super) static WORKLOADS: &[Workload] = &[
     },
     Workload {
         name: "redis",
-        script: "exec redis-server --port $PORT --bind 127.0.0.1 --save '' --appendonly no --io-threads 2 --daemonize no --loglevel warning",
+        script: "exec redis-server --port $PORT --bind 127.0.0.1 --save '' --appendonly no --daemonize no --loglevel warning",
         unit: "requests SET and GET, 50 clients",
         programs: &["redis-server", "redis-benchmark", "redis-cli"],
-        fast: 40_000,
+        fast: 150_000,
         slow: 8000,
         crawl: 0,
         smoke: 500,
