@@ -379,10 +379,11 @@ impl<'o> View<'o> {
         };
         let mut notes = self.analysis.rows(world, &mut out);
         if self.written > self.limit {
-            notes.push(format!(
-                "only the first {} rows: `--limit` says so",
-                self.limit
-            ));
+            let rows = match self.limit {
+                1 => "row".to_owned(),
+                limit => format!("{limit} rows"),
+            };
+            notes.push(format!("only the first {rows}: `--limit` says so"));
         }
         self.out.end(&notes)
     }

@@ -2,12 +2,13 @@
 
 use std::ops::ControlFlow;
 
+use unspool_model::event::{Errno, Outcome};
 use unspool_model::report::{Cell, Report};
 use unspool_model::step::{Step, StepSink};
 use unspool_model::totals::TotalsFold;
 use unspool_model::world::World;
 
-use crate::testing::{JOB, Nobody, cell, row_of, shown, track};
+use crate::testing::{JOB, Line, Nobody, cell, row_of, shown, track, viewed};
 use crate::{ANALYSES, View, ViewOptions};
 
 fn all() -> ViewOptions {
@@ -217,5 +218,54 @@ fn rows_of_every_view_have_its_columns() {
         for row in shown(spec.name, &all(), None).rows {
             assert_eq!(row.len(), spec.shape.columns.len(), "{}", spec.name);
         }
+    }
+}
+
+/// No symbolic link, a folder that is there, a signal that nobody may handle: an answer and no finding.
+#[test]
+fn answers_to_questions_are_no_findings() {
+    const EINVAL: Outcome = Outcome::Failed(Errno(22));
+    const EEXIST: Outcome = Outcome::Failed(Errno(17));
+    const ASKED: &[Line] = &[
+        (
+            10,
+            1,
+            1,
+            "execve",
+            &["\"/bin/a\"", "[\"a\"]", "0x7f"],
+            Outcome::Returned(0),
+        ),
+        (10, 2, 1, "readlink", &["\"/usr\"", "0x7f", "1023"], EINVAL),
+        (10, 3, 1, "mkdir", &["\"/tmp\"", "0777"], EEXIST),
+        (
+            10,
+            4,
+            1,
+            "rt_sigaction",
+            &["SIGKILL", "0x7f", "NULL", "8"],
+            EINVAL,
+        ),
+        (
+            10,
+            5,
+            1,
+            "openat",
+            &["AT_FDCWD", "\"/x\"", "O_CREAT|O_EXCL"],
+            EEXIST,
+        ),
+        (10, 6, 1, "exit_group", &["0"], Outcome::Unknown),
+    ];
+    let report = viewed("summary", ASKED, None);
+    let Cell::List(findings) = cell(&report, 0, "findings") else {
+        panic!("findings are a list");
+    };
+    let told = |part: &[u8]| {
+        findings.iter().any(|finding| {
+            matches!(finding, Cell::Text(text) if text.windows(part.len()).any(|at| at == part))
+        })
+    };
+    assert!(told(b"openat failed once with EEXIST: /x"), "{findings:?}");
+    for call in [&b"readlink"[..], b"mkdir", b"rt_sigaction"] {
+        assert!(!told(call), "{findings:?}");
     }
 }

@@ -188,8 +188,18 @@ fn between<'m>(message: &'m str, before: &str, after: &str) -> Option<&'m str> {
     rest.split_once(after).map(|(inside, _)| inside)
 }
 
-fn nearest<'n>(name: &str, names: impl Iterator<Item = &'n str>) -> Option<&'n str> {
+/// Fewest letters that are the beginning of a name.
+const BEGINNING_MIN: usize = 3;
+
+fn nearest<'n>(name: &str, names: impl Iterator<Item = &'n str> + Clone) -> Option<&'n str> {
     let name = name.to_lowercase();
+    // `duration` is meant to be `duration_ns`, however few letters `direction` differs in.
+    let mut begun = names
+        .clone()
+        .filter(|candidate| name.len() >= BEGINNING_MIN && candidate.starts_with(name.as_str()));
+    if let (Some(only), None) = (begun.next(), begun.next()) {
+        return Some(only);
+    }
     names
         .map(|candidate| (levenshtein(&name, candidate), candidate))
         .min()
@@ -284,5 +294,12 @@ mod tests {
         let hint = problem.hint.expect("a hint");
         assert!(hint.contains("files cannot be read"), "{hint}");
         assert_eq!(nearest("zzz", ["events"].into_iter()), None);
+        let columns = ["direction", "duration_ns", "exit_code", "exit_signal"];
+        assert_eq!(
+            nearest("duration", columns.into_iter()),
+            Some("duration_ns")
+        );
+        // Two begin so: neither is meant more.
+        assert_eq!(nearest("exit", columns.into_iter()), None);
     }
 }

@@ -193,10 +193,10 @@ pub(crate) struct RecordArgs {
     #[arg(short, long, value_name = "PID")]
     pub(crate) pid: Vec<u32>,
     /// Record all processes of a control group
-    #[arg(long, value_name = "PATH", hide = true)]
+    #[arg(long, value_name = "PATH", hide_short_help = true)]
     pub(crate) cgroup: Option<PathBuf>,
     /// Record all processes of the machine
-    #[arg(long, hide = true)]
+    #[arg(long, hide_short_help = true)]
     pub(crate) all: bool,
     /// auto (default), bpf, ptrace, strace, ltrace
     #[arg(
@@ -245,10 +245,10 @@ pub(crate) struct RecordArgs {
     )]
     pub(crate) redact: RedactChoice,
     /// Size of the ring of `bpf`: 64M (default), k, M, G
-    #[arg(long, value_name = "SIZE", hide = true)]
+    #[arg(long, value_name = "SIZE", hide_short_help = true)]
     pub(crate) ring: Option<String>,
     /// Let the job wait rather than count calls
-    #[arg(long, hide = true)]
+    #[arg(long, hide_short_help = true)]
     pub(crate) lossless: bool,
     /// Also hash files up to 1 MiB that the job reads
     #[arg(long)]
@@ -369,7 +369,7 @@ pub(crate) struct ShowArgs {
     #[arg(long)]
     pub(crate) json: bool,
     /// text, json, jsonl, csv, xml, md, html-table
-    #[arg(long, value_name = "FORM", conflicts_with = "json")]
+    #[arg(short, long, value_name = "FORM", conflicts_with = "json")]
     pub(crate) form: Option<String>,
     /// No pager
     #[arg(long)]
@@ -389,7 +389,7 @@ pub(crate) struct ExportArgs {
     #[arg(value_name = "RUN] VIEW", num_args = 0..=2, hide = true)]
     pub(crate) operands: Vec<String>,
     /// Form of the output
-    #[arg(short = 'F', long, value_name = "FORM")]
+    #[arg(short, long, short_alias = 'F', value_name = "FORM")]
     pub(crate) form: Option<String>,
     /// Write here; `-` is standard output (default)
     #[arg(short, long, value_name = "FILE")]

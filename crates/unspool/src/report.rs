@@ -38,6 +38,12 @@ pub(crate) fn count(number: u64) -> String {
     units::count(i64::try_from(number).unwrap_or(i64::MAX))
 }
 
+/// `1 line`, `1,204,331 lines`.
+pub(crate) fn plural(number: u64, one: &str, many: &str) -> String {
+    let noun = if number == 1 { one } else { many };
+    format!("{} {noun}", count(number))
+}
+
 /// `71.1 s`, `3m 05s`, `12.3 ms`; nothing is shorter than 0.
 pub(crate) fn duration(ns: i64) -> String {
     units::duration(ns.max(0))

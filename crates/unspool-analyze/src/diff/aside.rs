@@ -30,7 +30,6 @@ const TREE: Shape = Shape {
     columns: &[
         column("id", Unit::Number, Shown::Never, "Number of the row."),
         column("parent", Unit::Number, Shown::Never, "Row of its parent."),
-        column("name", Unit::Text, Shown::Always, "Command."),
         column(
             "before",
             Unit::Text,
@@ -55,6 +54,8 @@ const TREE: Shape = Shape {
             Shown::Always,
             "The same in the run that is asked about.",
         ),
+        // Branches are drawn before the last column.
+        column("name", Unit::Text, Shown::Always, "Command."),
     ],
     layout: Layout::Tree {
         id: "id",
@@ -163,11 +164,11 @@ fn tree(joint: &Joint<'_>) -> Report {
         report.rows.push(vec![
             Cell::int(place),
             Cell::int_or_null(joint.roles[place].parent),
-            Cell::text(label),
             Cell::text(ends(before).as_bytes()),
             Cell::text(ends(after).as_bytes()),
             wall(before),
             wall(after),
+            Cell::text(label),
         ]);
     }
     report

@@ -47,6 +47,9 @@ pub struct NameRules {
     pub patterns: Vec<Pattern>,
     /// Where the day of a run comes from; decided by the first run when `None`.
     pub anchor: Option<Anchor>,
+    /// Working directory of runs that do not tell theirs (logs of strace without `-y`); that of the first run when `None`. Where
+    /// the first does not tell it, no run's stands for anything: the same path would have two names.
+    pub cwd: Option<Vec<u8>>,
 }
 
 impl NameRules {
@@ -55,6 +58,8 @@ impl NameRules {
     pub fn decide(&mut self, world: &World, identity: &RunIdentity) {
         self.anchor
             .get_or_insert_with(|| super::names::anchor(world, identity));
+        self.cwd
+            .get_or_insert_with(|| super::names::cwd(world, identity));
     }
 }
 

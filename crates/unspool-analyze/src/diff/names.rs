@@ -94,11 +94,12 @@ const RESERVED_PIDS: u32 = 300;
 
 /// What the names of the run depend on.
 pub(super) fn context(world: &World, identity: &RunIdentity, rules: &mut NameRules) -> Context {
-    let first = world.iter_processes().next();
-    let cwd = if identity.cwd.is_empty() {
-        first.map(|process| process.cwd.clone()).unwrap_or_default()
+    let own = cwd(world, identity);
+    let firsts = rules.cwd.get_or_insert_with(|| own.clone());
+    let cwd = if own.is_empty() || firsts.is_empty() {
+        firsts.clone()
     } else {
-        identity.cwd.clone()
+        own
     };
     let variable = |name: &[u8]| -> Vec<u8> {
         let images = world.iter_processes().flat_map(|process| &process.images);
@@ -146,6 +147,15 @@ pub(super) fn context(world: &World, identity: &RunIdentity, rules: &mut NameRul
     };
     context.temporary_files = temporary_files(world, &context);
     context
+}
+
+/// Where the run worked, as far as it tells.
+pub(super) fn cwd(world: &World, identity: &RunIdentity) -> Vec<u8> {
+    if !identity.cwd.is_empty() {
+        return identity.cwd.clone();
+    }
+    let first = world.iter_processes().next();
+    first.map(|process| process.cwd.clone()).unwrap_or_default()
 }
 
 /// Where the day of a run comes from.

@@ -107,6 +107,7 @@ impl Analysis for State {
 
     fn rows(&mut self, world: &World, out: &mut dyn RowSink) -> Vec<String> {
         let mut open: HashMap<ProcessId, Vec<&Descriptor>> = HashMap::new();
+        let mut lived = false;
         for descriptor in &world.descriptors {
             if lives(descriptor.opened_ns, descriptor.closed_ns, self.at_ns) {
                 open.entry(descriptor.process).or_default().push(descriptor);
@@ -118,6 +119,7 @@ impl Analysis for State {
             if !is_shown {
                 continue;
             }
+            lived = true;
             let mut open = open.remove(&process.id).unwrap_or_default();
             open.sort_by_key(|descriptor| (descriptor.fd, descriptor.opened_ns));
             let cwd = self.cwd(process);
@@ -128,7 +130,10 @@ impl Analysis for State {
                 break;
             }
         }
-        Vec::new()
+        if lived || self.filtered {
+            return Vec::new();
+        }
+        vec!["no process lived then: `--at 5s` is another time, seconds after the start".to_owned()]
     }
 }
 

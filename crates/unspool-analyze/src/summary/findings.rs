@@ -21,6 +21,30 @@ const EACH_MAX: usize = 5;
 /// Errors that are an ordinary answer: try again, in progress, no child, no terminal, restarts.
 const ORDINARY: [u16; 10] = [4, 10, 11, 25, 29, 115, 512, 513, 514, 516];
 
+/// Calls that are a question, and the error that answers it: no symbolic link, a folder that is there already, no such attribute,
+/// a signal that nobody may handle.
+const ANSWERS: &[(&[u8], &[u16])] = &[
+    (b"fgetxattr", &[61, 95]),
+    (b"getxattr", &[61, 95]),
+    (b"lgetxattr", &[61, 95]),
+    (b"mkdir", &[17]),
+    (b"mkdirat", &[17]),
+    (b"readlink", &[22]),
+    (b"readlinkat", &[22]),
+    (b"rt_sigaction", &[22]),
+];
+
+/// Whether the failure says nothing to people.
+fn is_ordinary(failure: &Failure) -> bool {
+    let Errno(errno) = failure.errno;
+    let answers = || {
+        ANSWERS
+            .iter()
+            .any(|(name, errors)| *name == failure.name && errors.contains(&errno))
+    };
+    failure.errno == Errno::ENOENT || ORDINARY.contains(&errno) || answers()
+}
+
 impl Summary {
     /// Failed processes, failing calls, missing files, processes without an end, losses.
     pub(super) fn findings(
@@ -48,7 +72,7 @@ fn failing_calls(world: &World, totals: &Totals, sentences: &mut Vec<Vec<u8>>) {
     let mut failures: Vec<&Failure> = totals
         .failures
         .iter()
-        .filter(|failure| failure.errno != Errno::ENOENT && !ORDINARY.contains(&failure.errno.0))
+        .filter(|failure| !is_ordinary(failure))
         .collect();
     failures.sort_by(|one, other| {
         let key = |failure: &Failure| (failure.errno, failure.resource);

@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 
 use unspool_model::report::{Cell, Column, RowSink, Shape};
 
-use crate::text::{TextOptions, head, is_number, is_shown, people, plain, title};
+use crate::text::{TextOptions, head, heading, is_number, is_shown, people, plain};
 use crate::{Envelope, Form, Guarded, Untrusted};
 
 const STYLE: &str = "body{font:14px/1.4 system-ui,sans-serif;margin:1rem}table{border-collapse:collapse}\
@@ -67,7 +67,7 @@ impl RowSink for Html<'_> {
             text.push_str(&format!("<th{class} title=\""));
             push_text(&mut text, column.doc);
             text.push_str("\">");
-            push_text(&mut text, &title(column.name));
+            push_text(&mut text, &heading(shape, column));
             text.push_str("</th>");
         }
         text.push_str("</tr></thead>\n<tbody>\n");

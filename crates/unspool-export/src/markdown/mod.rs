@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 
 use unspool_model::report::{Cell, Column, RowSink, Shape};
 
-use crate::text::{TextOptions, head, is_number, is_shown, people, plain, title};
+use crate::text::{TextOptions, head, heading, is_number, is_shown, people, plain};
 use crate::{Envelope, Form, Guarded, Untrusted};
 
 /// A table; what is missing of the run stands above it, notes below.
@@ -43,7 +43,7 @@ impl RowSink for Markdown<'_> {
         let mut rule = String::new();
         for column in self.columns.iter().filter(|column| self.is_shown(column)) {
             text.push_str("| ");
-            push_text(&mut text, &title(column.name));
+            push_text(&mut text, &heading(shape, column));
             text.push(' ');
             rule.push_str(if is_number(column) { "|---:" } else { "|---" });
         }

@@ -1,7 +1,7 @@
 //! Single values as people see them, and how wide they are.
 
 use unspool_model::event::ClockKind;
-use unspool_model::report::{Cell, Unit};
+use unspool_model::report::{Cell, Column, Shape, Unit};
 
 use super::Context;
 use crate::{Untrusted, escape, units};
@@ -40,6 +40,8 @@ fn number_text(number: i64, unit: Unit, context: &Context<'_>) -> String {
     match unit {
         Unit::Count => units::count(number),
         Unit::Bytes => units::bytes(number),
+        // Numbers of lines are no times.
+        Unit::Duration if context.envelope.clock == ClockKind::None => String::new(),
         Unit::Duration => units::duration(number),
         Unit::Time => time_text(number, context),
         Unit::Begin => time_text(number.max(context.envelope.start_ns), context),
@@ -105,6 +107,16 @@ pub(super) fn unit_of(name: &str) -> Unit {
 pub(crate) fn title(name: &str) -> String {
     let name = name.strip_suffix("_permille").unwrap_or(name);
     name.strip_suffix("_ns").unwrap_or(name).replace('_', " ")
+}
+
+/// Heading of a column. Those of an answer in SQL keep their names: they are what the next statement says, and what they are
+/// measured in.
+pub(crate) fn heading(shape: &Shape, column: &Column) -> String {
+    if shape.kind == "query" {
+        column.name.to_owned()
+    } else {
+        title(column.name)
+    }
 }
 
 /// Columns that the text takes on a terminal.

@@ -219,7 +219,7 @@ impl Form for Text<'_> {
     }
 }
 
-pub(crate) use cells::title;
+pub(crate) use cells::heading;
 
 /// The value as people see it.
 pub(crate) fn people(

@@ -1,5 +1,6 @@
 //! One row as lines of `name  value`: texts first, numbers packed, then lists.
 
+use unspool_model::event::ClockKind;
 use unspool_model::report::{Cell, Shape, Unit};
 
 use super::cells::{Cut, cell_text, shorten, title, unit_of, width};
@@ -24,6 +25,8 @@ pub(super) fn draw(shape: &Shape, row: &[Cell], context: &Context<'_>, out: &mut
         };
         match cell {
             Cell::Null => {}
+            Cell::Int(_)
+                if column.unit == Unit::Duration && context.envelope.clock == ClockKind::None => {}
             Cell::List(cells) if is_record_list(cells) => lists.push((column.name, cells)),
             Cell::List(cells) if column.name == "findings" => lists.push((column.name, cells)),
             Cell::Int(_) if matches!(column.unit, Unit::Count | Unit::Bytes) => {

@@ -2,7 +2,7 @@
 
 use unspool_model::report::{Cell, Shape, Shown, Unit};
 
-use super::cells::{Cut, cell_text, shorten, title, width};
+use super::cells::{Cut, cell_text, heading, shorten, width};
 use super::{Context, is_shown};
 
 /// Narrowest that a text column is cut to.
@@ -42,7 +42,7 @@ impl Fitted {
             })
             .map(|(index, column)| FittedColumn {
                 index,
-                title: title(column.name),
+                title: heading(shape, column),
                 unit: column.unit,
                 width: 0,
                 is_right: !matches!(

@@ -455,7 +455,10 @@ impl Tracker {
         if is_told && process.parent == Some(parent) && process.start_ns >= begin_ns {
             return;
         }
-        if process.start_ns < begin_ns || process.pid.main_thread() != child {
+        // Logs of `strace -z` have no first halves: without times clone stands behind what its child did meanwhile. Of a
+        // stranger no other call can have told.
+        let is_former = process.start_ns < begin_ns && is_told;
+        if is_former || process.pid.main_thread() != child {
             // The number's former life ended unseen.
             self.threads.remove(&child);
             self.make_child(parent, child, child, flags, begin_ns);

@@ -350,6 +350,27 @@ fn strangers_in_the_log_of_a_command_descend_from_it() {
         told.processes(),
         ["0 10<-- t1 lives /bin/a", "1 11<-0 t1 lives /bin/a"]
     );
+    // `-z` without times: the line of clone comes behind its child's first ones.
+    let late = track(
+        r#"
+        10 1 execve("/bin/a", ["a"], []) = 0
+        10 2 open("/x", O_RDONLY) = 3
+        11 3 set_robust_list(0x7fc816556a20, 24) = 0
+        10 4 clone(child_stack=NULL, flags=SIGCHLD) = 11
+        11 5 read(3, "", 10) = 5
+        11 6 exited 0
+        10 7 clone(child_stack=NULL, flags=SIGCHLD) = 11
+        "#,
+    );
+    assert_eq!(
+        late.processes(),
+        [
+            "0 10<-- t1 lives /bin/a",
+            "1 11<-0 t1 exit 0 /bin/a",
+            "2 11<-0 t1 lives /bin/a",
+        ]
+    );
+    assert_eq!(late.steps.lines[4], "1 read read s0 /x 5B");
 }
 
 #[test]

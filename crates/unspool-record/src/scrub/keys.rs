@@ -27,7 +27,8 @@ const WORDS: &[&[u8]] = &[
 /// Words that make a name secret only where they are a whole part of it, as `auth` in `_auth` but not in `author`.
 const PARTS: &[&[u8]] = &[b"auth", b"pass", b"pwd", b"userpwd", b"pgpass"];
 
-/// Last parts that say the value is about a secret and not a secret: `password_file`, `token-type`.
+/// Last parts that say the value is about a secret and not a secret, or that no secret is meant: `password_file`, `token-type`,
+/// `-plugin-opt=-pass-through=-lgcc` of every linker that gcc runs.
 const HARMLESS_ENDS: &[&[u8]] = &[
     b"file",
     b"path",
@@ -51,6 +52,7 @@ const HARMLESS_ENDS: &[&[u8]] = &[
     b"policy",
     b"prefix",
     b"method",
+    b"through",
 ];
 
 /// Values that are settings and not secrets.

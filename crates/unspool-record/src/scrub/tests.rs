@@ -217,6 +217,7 @@ const COMMAND_LINES: &[(&str, &str)] = &[
         "openssl enc -pass pass:‹› -in f",
     ),
     ("openssl enc -pass file:k", "openssl enc -pass file:k"),
+    ("ld -pass-through=-lgcc", "ld -pass-through=-lgcc"),
     ("htpasswd -b file bob hunter2", "htpasswd -b file bob ‹›"),
     ("htpasswd -B file bob other", "htpasswd -B file bob other"),
     (

@@ -19,7 +19,7 @@ use crate::cli::{ImportArgs, RedactChoice};
 use crate::clock::{now_ns, random, run_id};
 use crate::failure::{Failure, status};
 use crate::pipeline::{Source, Walked, walk_events};
-use crate::report::{count, eprint_line, print, size};
+use crate::report::{count, eprint_line, plural, print, size};
 use crate::scrubbed::ScrubbedEvents;
 use crate::settings::Settings;
 use crate::sources::ReadSource;
@@ -49,6 +49,7 @@ pub(crate) fn run(settings: &Settings, args: &ImportArgs) -> Result<u8> {
         tables: TableWriter::create(&folder).map_err(Failure::store)?,
         times: None,
         first_command: None,
+        cuts_arguments: false,
         exit: None,
     };
     // Raw records were scrubbed by their recorder.
@@ -79,7 +80,7 @@ pub(crate) fn run(settings: &Settings, args: &ImportArgs) -> Result<u8> {
         return answer(args, &walked, input.format);
     }
     if !args.quiet {
-        say(&walked, &manifest, &folder);
+        say(&walked, &manifest, bounds.cuts_arguments, &folder);
     }
     Ok(0)
 }
@@ -357,6 +358,8 @@ struct Bounds {
     tables: TableWriter,
     times: Option<(i64, i64)>,
     first_command: Option<Vec<String>>,
+    /// Whether the log has only the beginning of some argument of a command.
+    cuts_arguments: bool,
     exit: Option<unspool_store::Exit>,
 }
 
@@ -371,6 +374,10 @@ impl StepSink for Bounds {
 
     fn process(&mut self, process: &unspool_model::world::Process) {
         use unspool_model::event::ExitStatus;
+        self.cuts_arguments |= process
+            .images
+            .iter()
+            .any(|image| image.argv_cut && !image.argv.is_empty());
         if process.id.0 == 0 {
             self.first_command = process.image().map(|image| {
                 image
@@ -461,13 +468,13 @@ fn complete(manifest: &mut Manifest, walked: &Walked, bounds: &Bounds) {
     manifest.architectures = walked.architectures.names();
 }
 
-fn say(walked: &Walked, manifest: &Manifest, folder: &Path) {
+fn say(walked: &Walked, manifest: &Manifest, cuts_arguments: bool, folder: &Path) {
     let bytes = unspool_store::folder_bytes(folder).unwrap_or(0);
     eprint_line(&format!(
-        "imported {} events of {} processes from {} lines -> run {} ({})",
-        count(walked.steps),
-        count(walked.world.processes.len() as u64),
-        count(walked.stats.lines),
+        "imported {} of {} from {} -> run {} ({})",
+        plural(walked.steps, "event", "events"),
+        plural(walked.world.processes.len() as u64, "process", "processes"),
+        plural(walked.stats.lines, "line", "lines"),
         manifest.id,
         size(bytes)
     ));
@@ -490,13 +497,19 @@ fn say(walked: &Walked, manifest: &Manifest, folder: &Path) {
         }
     }
     missing(&walked.stats);
+    if cuts_arguments && walked.stats.lines > 0 {
+        eprint_line("  the log cuts arguments of commands (strace -s 4096 keeps them whole)");
+    }
     eprint_line("next: unspool show   |   unspool show tree   |   unspool show files");
 }
 
 /// Says what the log does not have and which option of the tracer would have given it.
 fn missing(stats: &DecodeStats) {
     use unspool_decode::Features;
-    if stats.clock == ClockKind::None {
+    if stats.calls == 0 {
+        // `strace -c` alone writes a table of sums.
+        eprint_line("  the log has no calls: there is little to show");
+    } else if stats.clock == ClockKind::None {
         eprint_line("  the log has no times (strace -ttt gives them): events are numbered");
     }
     let has = |feature| stats.features.contains(feature);

@@ -20,7 +20,7 @@ use crate::cli::{DetailChoice, RecordArgs, RecorderChoice, RedactChoice, WaitCho
 use crate::clock::{now_ns, random, run_id};
 use crate::failure::{Failure, status};
 use crate::pipeline::Walked;
-use crate::report::{count, duration, eprint_error, eprint_line, parse_size, size};
+use crate::report::{count, duration, eprint_error, eprint_line, parse_size, plural, size};
 use crate::settings::Settings;
 use crate::sources::FrameSource;
 use crate::stored::walk_into_tables;
@@ -576,7 +576,7 @@ fn say(closed: &Closed, outcome: &Outcome) {
     eprint_line(&format!(
         "recorded {} events of {} in {} -> run {}{name} ({})",
         count(events),
-        plural(closed.processes, "process", "processes"),
+        plural(closed.processes as u64, "process", "processes"),
         duration(took),
         manifest.id,
         size(bytes)
@@ -594,11 +594,6 @@ fn say(closed: &Closed, outcome: &Outcome) {
         eprint_line(&format!("note: {note}"));
     }
     eprint_line("next: unspool show   |   unspool show tree   |   unspool show files");
-}
-
-fn plural(number: usize, one: &str, many: &str) -> String {
-    let word = if number == 1 { one } else { many };
-    format!("{} {word}", count(number as u64))
 }
 
 /// Writes what the recorder gives into the run.

@@ -1,6 +1,9 @@
 //! `unspool runs`: list and manage stored runs.
 
+use std::collections::BTreeSet;
+
 use anyhow::Result;
+use unspool_model::event::ClockKind;
 use unspool_store::{Closing, RawPolicy, Recovery, Retention, RunEntry, RunReader};
 
 use super::{find_run, store};
@@ -201,7 +204,11 @@ fn row(at: usize, run: &RunEntry) -> Vec<Cell> {
         Cell::text(state.as_bytes()),
         text(manifest.map(|manifest| local_time(manifest.start_ns))),
         Cell::int_or_null(manifest.map(|manifest| manifest.start_ns)),
-        Cell::int_or_null(manifest.and_then(|manifest| Some(manifest.end_ns? - manifest.start_ns))),
+        Cell::int_or_null(
+            manifest
+                .filter(|manifest| manifest.clock_kind() != ClockKind::None)
+                .and_then(|manifest| Some(manifest.end_ns? - manifest.start_ns)),
+        ),
         Cell::int_or_null(
             manifest.and_then(|manifest| manifest.seal.as_ref().map(|seal| seal.events)),
         ),
@@ -243,7 +250,12 @@ fn remove(settings: &Settings, references: &[String]) -> Result<u8> {
         .map(|reference| find_run(settings, reference))
         .collect::<Result<_>>()?;
     let store = store(settings)?;
+    // One run by two references is removed once.
+    let mut removed = BTreeSet::new();
     for entry in &entries {
+        if !removed.insert(&entry.folder) {
+            continue;
+        }
         store.remove(entry).map_err(Failure::store)?;
         eprint_line(&format!("removed {}", entry.id));
     }

@@ -202,6 +202,13 @@ fn time(text: Option<&str>, instant: &Instant) -> Result<Option<i64>> {
 pub(crate) fn filter(chosen: &Chosen, instant: &Instant) -> Result<Option<Filter>> {
     let since = time(chosen.since.as_deref(), instant)?;
     let until = time(chosen.until.as_deref(), instant)?;
+    if let (Some(since), Some(until)) = (since, until)
+        && since >= until
+    {
+        return Err(
+            Failure::usage("`--since` is not before `--until`: nothing is between them").into(),
+        );
+    }
     if chosen.filter.is_none() && since.is_none() && until.is_none() && chosen.process.is_none() {
         return Ok(None);
     }

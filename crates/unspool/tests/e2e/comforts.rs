@@ -247,3 +247,96 @@ fn every_command_has_a_manual_page() {
     let nowhere = program.run(&["man", "/proc/nowhere"]);
     assert!(text(&nowhere.stderr).contains("/proc/nowhere"));
 }
+
+/// A log without times numbers its events: no view for people calls these numbers nanoseconds or a date, and two such logs of which
+/// only one tells the working directory (`-y`) use the same names.
+#[test]
+fn logs_without_times_have_no_durations() {
+    let program = Program::new();
+    let log = |name: &str, folder: &str| {
+        let text = format!(
+            "10 execve(\"/bin/sh\", [\"sh\", \"/srv/job/x.sh\"], 0x7ffe /* 2 vars */) = 0\n\
+             10 openat(AT_FDCWD{folder}, \"/srv/job/x.sh\", O_RDONLY) = 3{}\n\
+             10 read(3, \"y\", 10) = 1\n\
+             10 openat(AT_FDCWD{folder}, \"/srv/job/out\", O_RDONLY) = 4{}\n\
+             10 write(0x1, 0x55d567226500, 0xa4) = 0xa4\n\
+             10 exit_group(0) = ?\n\
+             10 +++ exited with 0 +++\n",
+            if folder.is_empty() {
+                ""
+            } else {
+                "</srv/job/x.sh>"
+            },
+            if folder.is_empty() {
+                ""
+            } else {
+                "</srv/job/out>"
+            },
+        );
+        let file = program.work().join(name);
+        std::fs::write(&file, text).expect("the log can be written");
+        program.ok(&["import", "-q", "--strict", file.to_str().expect("text")]);
+    };
+    log("plain", "");
+    log("named", "</srv/job>");
+    let summary = program.ok(&["show"]);
+    assert!(!summary.contains("duration"), "{summary}");
+    let tree = program.ok(&["show", "tree"]);
+    assert!(!tree.contains(" ns"), "{tree}");
+    assert!(tree.contains("sh /srv/job/x.sh"), "{tree}");
+    let runs = program.ok(&["runs"]);
+    assert!(!runs.contains(" ns"), "{runs}");
+    let diff = program.ok(&["diff", "--all"]);
+    assert!(!diff.contains("1970"), "{diff}");
+    assert!(!diff.contains(" ns"), "{diff}");
+    assert!(!diff.contains("/srv/job"), "{diff}");
+}
+
+/// An import says what its log lacks.
+#[test]
+fn imports_say_what_the_log_lacks() {
+    let program = Program::new();
+    let said = |log: &str| {
+        let file = program.work().join("log");
+        std::fs::write(&file, log).expect("the log can be written");
+        let output = program.run(&["import", file.to_str().expect("text")]);
+        assert!(output.status.success());
+        text(&output.stderr)
+    };
+    let one = said(
+        "10 execve(\"/bin/sh\", [\"sh\", \"a script of more than 32 letters\"...], 0x7ffe /* 2 vars */) = 0\n",
+    );
+    assert!(one.contains("1 event of 1 process from 1 line"), "{one}");
+    assert!(one.contains("strace -s 4096"), "{one}");
+    let sums = said(
+        "% time     seconds  usecs/call     calls    errors syscall\n\
+         ------ ----------- ----------- --------- --------- ----------------\n\
+         100.00    0.000010          10         1           read\n\
+         ------ ----------- ----------- --------- --------- ----------------\n\
+         100.00    0.000010          10         1           total\n",
+    );
+    assert!(sums.contains("the log has no calls"), "{sums}");
+}
+
+/// Empty answers say why, and one run by two names is removed once.
+#[test]
+fn what_is_asked_for_in_vain_is_told() {
+    let program = Program::new();
+    program.ok(&["record", "-q", "--recorder", "ptrace", "--", "true"]);
+    program.ok(&["record", "-q", "--recorder", "ptrace", "--", "true"]);
+    let failure = |args: &[&str]| {
+        let output = program.run(args);
+        assert!(!output.status.success(), "{args:?}");
+        text(&output.stderr)
+    };
+    let said = failure(&["show", "events", "--since", "2s", "--until", "1s"]);
+    assert!(said.contains("`--since` is not before `--until`"), "{said}");
+    let said = program.ok(&["show", "state", "--at", "1h", "--json"]);
+    assert!(said.contains("no process lived then"), "{said}");
+    let lake = program.work().join("lake");
+    let said = failure(&["runs", "pull", lake.to_str().expect("text")]);
+    assert!(said.contains("there is no run in"), "{said}");
+    program.ok(&["runs", "rm", "@", "@"]);
+    let runs = program.ok(&["runs", "list", "--json"]);
+    assert_eq!(runs.matches("\"id\"").count(), 1, "{runs}");
+}

@@ -59,9 +59,21 @@ impl Held {
 #[inline]
 pub(super) fn has_torn_count(args: &Args<'_>) -> bool {
     match args.get(2) {
-        Some(Arg::Text(text)) => !text.iter().all(u8::is_ascii_digit),
+        Some(Arg::Text(text)) => {
+            !text.iter().all(u8::is_ascii_digit) && !is_raw_count(args.get(1), text)
+        }
         _ => true,
     }
+}
+
+/// Whether the count is one of `-e raw=write`: `0x1, 0x55d567226500, 0xa4`. No data is printed there that could be torn from it.
+#[cold]
+fn is_raw_count(data: Option<Arg<'_>>, count: &[u8]) -> bool {
+    let is_raw = |text: &[u8]| {
+        text.strip_prefix(b"0x")
+            .is_some_and(|digits| !digits.is_empty() && digits.iter().all(u8::is_ascii_hexdigit))
+    };
+    matches!(data, Some(Arg::Text(data)) if is_raw(data)) && is_raw(count)
 }
 
 /// How a torn call was mended.

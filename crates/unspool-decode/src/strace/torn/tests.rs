@@ -104,3 +104,13 @@ fn calls_of_threads_that_were_gone_are_halves() {
         &[Reason::NeverResumed],
     );
 }
+
+#[test]
+fn raw_counts_are_not_torn() {
+    // `-e raw=all`: addresses and numbers only, no data that output could be mixed into.
+    check(
+        "write(0x1, 0x55d567226500, 0xa4) = 0xa4\npwrite64(0x3, 0x7ffc71df4920, 0x5, 0) = 0x5\n",
+        "- 1 write(0x1|0x55d567226500|0xa4) = 164\n- 2 pwrite64(0x3|0x7ffc71df4920|0x5|0) = 5\n",
+        &[],
+    );
+}

@@ -6,7 +6,7 @@ use clap::Args;
 #[derive(Args, Debug)]
 #[command(override_usage = "unspool diff [OPTIONS] [BASELINE]... [RUN]")]
 #[command(
-    after_help = "The last RUN is compared with those before it; with several, what differs among them\nis noise. No RUN: the last two of the same command. Exit status: 0; 1 with\n--exit-code when they differ."
+    after_help = "The last RUN is compared with those before it; with several, what differs\namong them is noise. No RUN: the last two of the same command. Exit status: 0;\n1 with --exit-code when they differ."
 )]
 pub(crate) struct DiffArgs {
     /// Runs; the last one is asked about

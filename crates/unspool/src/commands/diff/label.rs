@@ -4,6 +4,7 @@ use unspool_analyze::diff::{Difference, Profile};
 use unspool_export::diff_text::{self, Head};
 use unspool_export::units;
 use unspool_export::untrusted::Untrusted;
+use unspool_model::event::ClockKind;
 use unspool_model::signal;
 use unspool_store::{Exit, RunEntry};
 
@@ -108,8 +109,9 @@ fn has_name(entry: &RunEntry) -> bool {
 
 /// When the run began, in seconds since the epoch; `None` when nobody knows.
 fn started_s(entry: &RunEntry) -> Option<i64> {
-    let start_ns = entry.manifest.as_ref()?.start_ns;
-    (start_ns > 0).then_some(start_ns / SECOND_NS)
+    let manifest = entry.manifest.as_ref()?;
+    let is_known = manifest.clock_kind() == ClockKind::Epoch && manifest.start_ns > 0;
+    is_known.then_some(manifest.start_ns / SECOND_NS)
 }
 
 /// `2026-11-21 14:39`, in UTC.

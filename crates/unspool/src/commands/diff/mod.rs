@@ -15,6 +15,7 @@ use anyhow::Result;
 use unspool_analyze::diff::{Aside, Difference, NameRules, Profile, aside, compare};
 use unspool_export::diff_text::{self, Head};
 use unspool_export::{Envelope, RunLabel, TextOptions, diff_html, diff_markdown};
+use unspool_model::event::ClockKind;
 use unspool_model::report::Report;
 use unspool_store::RunEntry;
 
@@ -245,6 +246,14 @@ fn envelope(compared: &Compared) -> Envelope {
     }
 }
 
+/// How long the run took; nothing for logs without times, whose events are only numbered.
+fn lasted_ns(run: &Profile) -> i64 {
+    match run.clock {
+        ClockKind::None => 0,
+        ClockKind::Epoch | ClockKind::TimeOfDay | ClockKind::Relative => run.duration_ns(),
+    }
+}
+
 fn head(compared: &Compared) -> Head {
     let runs = compared.baselines.iter().chain([&compared.subject]);
     let (subject, baselines) = label::labels(compared);
@@ -252,12 +261,8 @@ fn head(compared: &Compared) -> Head {
         subject,
         baselines,
         different: compared.difference.is_different(),
-        before_ns: compared
-            .baselines
-            .iter()
-            .map(Profile::duration_ns)
-            .collect(),
-        after_ns: compared.subject.duration_ns(),
+        before_ns: compared.baselines.iter().map(lasted_ns).collect(),
+        after_ns: lasted_ns(&compared.subject),
         incomplete: runs
             .filter(|run| !run.complete)
             .map(|run| run.run.clone())

@@ -169,6 +169,9 @@ pub(crate) fn pull(
         }
     };
     let found = list(&lake)?;
+    if found.is_empty() {
+        return Err(sources::no_run_in(url).into());
+    }
     let store = store(settings)?;
     let wanted: Vec<&PathBuf> = if references.is_empty() {
         found.iter().collect()

@@ -109,13 +109,15 @@ fn at_path(settings: &Settings, path: &Path, reference: &str) -> Result<Vec<RunE
         entries.push(find_run(settings, &folder.to_string_lossy())?);
     }
     if entries.is_empty() {
-        return Err(Failure::input(format!("there is no run in `{reference}`"))
-            .hint(
-                "the folder of a run has `run.json`; a lake has runs at `runs/host=H/day=D/run=ID`",
-            )
-            .into());
+        return Err(no_run_in(reference).into());
     }
     Ok(entries)
+}
+
+/// A folder without runs.
+pub(super) fn no_run_in(reference: &str) -> Failure {
+    Failure::input(format!("there is no run in `{reference}`"))
+        .hint("the folder of a run has `run.json`; a lake has runs at `runs/host=H/day=D/run=ID`")
 }
 
 /// Finds the runs that are named; the latest where none is.
