@@ -700,6 +700,7 @@ impl Profiler {
         if role.commands.len() < VALUES_MAX || role.commands.contains_key(&words) {
             let command = role.commands.entry(words).or_insert_with(|| Command {
                 raw: image.argv.clone(),
+                is_cut: image.argv_cut,
                 first_ns: image.time_ns,
                 first_seq: image.seq,
                 ..Command::default()

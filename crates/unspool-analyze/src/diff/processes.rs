@@ -561,6 +561,10 @@ fn argument(
                 .says(say!(who(joint, role), " ran with other arguments: ", raw)),
         );
     };
+    // A log that has only the beginnings of arguments says nothing against one that has them whole.
+    if old.is_cut != command.is_cut {
+        return None;
+    }
     let gone = words_only_in(old_words, words, &old.raw, lists);
     let come = words_only_in(words, old_words, &command.raw, lists);
     let (only_old, only_new) = (gone.clone(), come.clone());

@@ -198,6 +198,8 @@ pub(super) struct Counted {
 pub(super) struct Command {
     pub(super) count: u64,
     pub(super) raw: Vec<Vec<u8>>,
+    /// Whether the source has only the beginning of some of them.
+    pub(super) is_cut: bool,
     pub(super) first_ns: i64,
     pub(super) first_seq: u64,
 }

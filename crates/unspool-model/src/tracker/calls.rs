@@ -10,6 +10,8 @@ use crate::step::{Action, Touch};
 use crate::syscalls::{Operation, Role, SyscallRow};
 use crate::world::{Image, LinkKind, Origin, ResourceKind, Traffic};
 
+/// Bytes of a string that strace prints where `-s` says nothing else (strace(1)).
+const STRING_BYTES_DEFAULT: usize = 32;
 const O_CREAT: u64 = 0o100;
 const O_EXCL: u64 = 0o200;
 const O_TRUNC: u64 = 0o1000;
@@ -555,7 +557,7 @@ impl Tracker {
         if told {
             return (touch, None);
         }
-        let (argv, whole) = doing
+        let (mut argv, whole) = doing
             .place(0, |role| matches!(role, Role::Argv))
             .and_then(|index| doing.args().strings(index))
             .unwrap_or((Vec::new(), false));
@@ -568,6 +570,14 @@ impl Tracker {
             .and_then(|resource| self.world.resource(resource))
             .map(|resource| resource.name.clone())
             .unwrap_or_default();
+        // strace cuts strings after 32 bytes, paths not: a program called by its path keeps its name.
+        if !whole
+            && let Some(zeroth) = argv.first_mut()
+            && zeroth.len() >= STRING_BYTES_DEFAULT
+            && exe.starts_with(zeroth)
+        {
+            zeroth.clone_from(&exe);
+        }
         let cwd = self
             .live(doing.process)
             .map(|live| live.cwd.borrow().clone())

@@ -758,3 +758,28 @@ fn absolute_paths_have_no_idle_components() {
         );
     }
 }
+
+#[test]
+fn a_program_called_by_a_long_path_keeps_its_name() {
+    let argv = |line: &str| -> Vec<String> {
+        let run = track(line);
+        let process = run.world().process(crate::ids::ProcessId(0)).unwrap();
+        let argv = &process.image().unwrap().argv;
+        argv.iter()
+            .map(|word| String::from_utf8_lossy(word).into_owned())
+            .collect()
+    };
+    assert_eq!(
+        argv(
+            r#"10 1 execve("/usr/lib/gcc/x86_64-linux-gnu/12/cc1", ["/usr/lib/gcc/x86_64-linux-gnu/12"..., "-quiet"], 0x7f) = 0"#
+        ),
+        ["/usr/lib/gcc/x86_64-linux-gnu/12/cc1", "-quiet"]
+    );
+    // Another name than that of the file, and one that is whole.
+    assert_eq!(
+        argv(
+            r#"10 1 execve("/bin/busybox", ["/bin", "a long argument that strace will"...], 0x7f) = 0"#
+        ),
+        ["/bin", "a long argument that strace will"]
+    );
+}

@@ -446,3 +446,50 @@ fn one_file_that_was_written_since_is_found_by_its_time() {
         "{found}"
     );
 }
+
+/// strace cuts strings after 32 bytes: that one log has the beginnings of arguments and the other all of them is no difference.
+#[test]
+fn cut_arguments_are_not_compared_with_whole_ones() {
+    let program = Program::new();
+    let log = |name: &str, path: &str, input: &str, times: &str| {
+        let text = format!(
+            "10 1700000000.{times} execve(\"/bin/sh\", [\"sh\", \"x.sh\"], 0x7ffe /* 2 vars */) = 0\n\
+             10 1700000001.{times} vfork() = 11\n\
+             11 1700000001.{times} execve(\"/srv/programs/of/the/nightly/job/worker\", [{path}, {input}], 0x7ffe /* 2 vars */) = 0\n\
+             11 1700000002.{times} exit_group(0) = ?\n\
+             11 1700000002.{times} +++ exited with 0 +++\n\
+             10 1700000003.{times} exit_group(0) = ?\n\
+             10 1700000003.{times} +++ exited with 0 +++\n"
+        );
+        let file = program.work().join(name);
+        std::fs::write(&file, text).expect("the log can be written");
+        program.ok(&["import", "-q", "--name", name, file.to_str().expect("text")]);
+    };
+    let path = "\"/srv/programs/of/the/nightly/job/worker\"";
+    let cut = "\"/srv/programs/of/the/nightly/job\"...";
+    log(
+        "whole",
+        path,
+        "\"--input=/srv/data/of/this/night.csv\"",
+        "100000",
+    );
+    log(
+        "cut",
+        cut,
+        "\"--input=/srv/data/of/this/night\"...",
+        "200000",
+    );
+    log(
+        "other",
+        path,
+        "\"--input=/srv/data/of/another.csv\"",
+        "300000",
+    );
+    for runs in [["whole", "cut"], ["cut", "whole"]] {
+        let said = program.ok(&["diff", runs[0], runs[1], "--all"]);
+        assert!(!said.contains("worker"), "{said}");
+        assert!(!said.contains("was called with"), "{said}");
+    }
+    let said = program.ok(&["diff", "whole", "other", "--all"]);
+    assert!(said.contains("another.csv"), "{said}");
+}
