@@ -2,73 +2,21 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use unspool_model::world::LinkKind;
-
 use super::Joint;
 use super::finding::{Finding, FindingKind};
 use super::phrases::{say, who};
 use super::profile::{Group, KeyKind};
-
-/// Which roles a role's doing reaches: its own, its ancestors by their waiting, its children, and readers of its data.
-struct Reach {
-    next: BTreeMap<u32, BTreeSet<u32>>,
-    memo: BTreeMap<u32, BTreeSet<u32>>,
-}
-
-impl Reach {
-    fn new(joint: &Joint<'_>) -> Self {
-        let mut next: BTreeMap<u32, BTreeSet<u32>> = BTreeMap::new();
-        for (side, run) in joint.runs.iter().enumerate() {
-            let mut joint_of: BTreeMap<u32, u32> = BTreeMap::new();
-            for (place, role) in joint.roles.iter().enumerate() {
-                if let Some(Some(own)) = role.sides.get(side) {
-                    joint_of.insert(*own, u32::try_from(place).unwrap_or(u32::MAX));
-                }
-            }
-            for link in &run.links {
-                // A parent makes all its children: that alone explains nothing.
-                if link.kind == LinkKind::Fork {
-                    continue;
-                }
-                if let (Some(from), Some(to)) = (joint_of.get(&link.from), joint_of.get(&link.to)) {
-                    next.entry(*from).or_default().insert(*to);
-                }
-            }
-        }
-        for (place, role) in joint.roles.iter().enumerate() {
-            if let Some(parent) = role.parent {
-                let child = u32::try_from(place).unwrap_or(u32::MAX);
-                next.entry(child).or_default().insert(parent);
-            }
-        }
-        Self {
-            next,
-            memo: BTreeMap::new(),
-        }
-    }
-
-    fn from(&mut self, role: u32) -> &BTreeSet<u32> {
-        let next = &self.next;
-        self.memo.entry(role).or_insert_with(|| {
-            let mut reached = BTreeSet::from([role]);
-            let mut stack = vec![role];
-            while let Some(role) = stack.pop() {
-                for other in next.get(&role).into_iter().flatten() {
-                    if reached.insert(*other) {
-                        stack.push(*other);
-                    }
-                }
-            }
-            reached
-        })
-    }
-}
+use super::reach::{Reach, below, folder, moved, readers};
 
 /// What is needed to say whether one finding explains another.
 struct Judge<'a, 'p> {
     joint: &'a Joint<'p>,
     reach: Reach,
     makers: BTreeMap<u32, BTreeSet<u32>>,
+    /// Roles that read a file in which there is less, by its key.
+    readers: BTreeMap<u32, BTreeSet<u32>>,
+    /// How many files of a folder are new or gone.
+    moved: BTreeMap<Vec<u8>, usize>,
     /// Roles that ended otherwise than before.
     aborted: BTreeSet<u32>,
     /// Times this near to each other have no order.
@@ -86,6 +34,8 @@ pub(super) fn causes(joint: &Joint<'_>, findings: &mut [Finding]) {
         joint,
         reach: Reach::new(joint),
         makers: makers(joint),
+        readers: readers(joint, findings),
+        moved: moved(findings),
         aborted: findings
             .iter()
             .filter(|finding| matches!(finding.kind, FindingKind::ExitStatus | FindingKind::Signal))
@@ -325,7 +275,8 @@ impl Judge<'_, '_> {
                 | FindingKind::Retry
                 | FindingKind::Error
                 | FindingKind::ConnectionError
-        );
+        ) || cause.kind == FindingKind::Less
+            && super::pauses::are_new(self.joint, cause);
         again
             && cause.role == effect.role
             && effect.kind == FindingKind::Slower
@@ -388,6 +339,29 @@ impl Judge<'_, '_> {
                 })
     }
 
+    /// Whether it is an input with a name of its own, the only one of its folder that is new or gone.
+    fn is_strange(&self, cause: &Finding) -> bool {
+        let key = cause.key.and_then(|key| self.joint.keys.get(key as usize));
+        let is_named = key.is_some_and(|key| !super::roles::base(&key.name).contains(&b'<'));
+        is_named && self.is_input(cause) && self.moved.get(folder(&cause.subject)) == Some(&1)
+    }
+
+    /// Whether it is an argument that a process above may have read in a file of settings, which is another one.
+    fn is_set(&self, cause: &Finding, effect: &Finding, from: u32, to: u32) -> bool {
+        let is_script = || {
+            let role = self.joint.any_role(from);
+            role.is_some_and(|role| role.label == super::roles::base(&cause.subject))
+        };
+        cause.kind == FindingKind::Content
+            && effect.kind == FindingKind::Argument
+            && cause.score >= 1.6
+            && !cause.is_soft
+            && cause.at_ns <= effect.at_ns
+            && super::is_stable(&cause.subject)
+            && below(self.joint, to, from)
+            && !is_script()
+    }
+
     /// Whether new input is as much as what an output has more.
     fn is_fed(&self, cause: &Finding, effect: &Finding) -> bool {
         let used = |finding: &Finding, side: usize| {
@@ -406,7 +380,7 @@ impl Judge<'_, '_> {
             return false;
         };
         if is_new_place(cause, effect)
-            || is_asked_for(cause, effect)
+            || super::environment::explains(cause, effect)
             || is_waiting_for_peer(self.joint, cause, effect)
             || self.takes_longer(cause, effect)
         {
@@ -415,7 +389,7 @@ impl Judge<'_, '_> {
         if self.is_pause(cause, effect) || self.is_broken_off(cause, effect) {
             return true;
         }
-        if self.is_read_in_vain(cause, effect) {
+        if self.is_read_in_vain(cause, effect) || self.is_set(cause, effect, from, to) {
             return true;
         }
         if self.is_broken_off(effect, cause) {
@@ -447,6 +421,8 @@ impl Judge<'_, '_> {
             && cause.at_ns <= effect.until_ns + self.slack_ns
             && (self.is_near(from, to, effect)
                 || self.is_decided(from, to, effect)
+                || self.reads(to, cause)
+                || self.is_in_place_of(from, to)
                 || is_empty_folder(cause) && self.reaches_parent(from, to))
             && self.fits(cause, effect, from, to)
     }
@@ -538,6 +514,35 @@ impl Judge<'_, '_> {
                 || super::processes::is_gone(joint, maker) && below(joint, maker, from)
         };
         !makers.contains(&to) && makers.iter().any(|maker| is_stopped(*maker))
+    }
+
+    /// Whether a copy that a shell made of itself ended before it became the program of before, and the other is that one
+    /// or takes what it gives.
+    fn is_in_place_of(&mut self, copy: u32, other: u32) -> bool {
+        let joint = self.joint;
+        if !super::processes::is_copy(joint, copy) || !self.aborted_or_new(copy) {
+            return false;
+        }
+        let parent = |role: u32| joint.roles.get(role as usize).and_then(|role| role.parent);
+        let roles = 0..u32::try_from(joint.roles.len()).unwrap_or(u32::MAX);
+        roles
+            .filter(|role| parent(*role) == parent(copy) && super::processes::is_gone(joint, *role))
+            .any(|gone| gone == other || self.reach.from(gone).contains(&other))
+    }
+
+    /// Whether a role is new or ended otherwise than before.
+    fn aborted_or_new(&self, role: u32) -> bool {
+        self.aborted.contains(&role) || super::processes::is_new(self.joint, role)
+    }
+
+    /// Whether there is less in a file that the role reads, or the one that starts it.
+    fn reads(&self, role: u32, cause: &Finding) -> bool {
+        let readers = cause.key.and_then(|key| self.readers.get(&key));
+        cause.kind == FindingKind::Less
+            && readers
+                .into_iter()
+                .flatten()
+                .any(|reader| *reader == role || below(self.joint, role, *reader))
     }
 
     fn is_near(&mut self, from: u32, to: u32, effect: &Finding) -> bool {
@@ -670,6 +675,10 @@ impl Judge<'_, '_> {
             }
             // What is found for the first time tells the job what to do, as a setting does.
             Kind::FileNew if cause.before == b"not there" => cause.score >= 2.0,
+            // What lies among the inputs and is none.
+            Kind::FileNew if effect.kind == Kind::ExitStatus => {
+                from == to && cause.score >= 2.5 && self.is_strange(cause)
+            }
             Kind::FileNew if effect.kind == Kind::More && self.is_fed(cause, effect) => true,
             Kind::FileNew | Kind::ConnectionNew => {
                 matches!(effect.kind, Kind::More | Kind::Less | Kind::Slower)
@@ -711,26 +720,6 @@ fn is_new_place(cause: &Finding, effect: &Finding) -> bool {
         )
 }
 
-/// Whether a variable says what is looked for: the language whose tables are read, a folder.
-fn is_asked_for(cause: &Finding, effect: &Finding) -> bool {
-    let is_file = matches!(
-        effect.kind,
-        FindingKind::FileMissing
-            | FindingKind::FileNew
-            | FindingKind::FileOther
-            | FindingKind::FileGone
-            | FindingKind::Version
-    );
-    if cause.kind != FindingKind::Environment || !is_file || cause.score < 1.6 {
-        return false;
-    }
-    cause
-        .after
-        .split(|byte| matches!(byte, b':' | b' ' | b'='))
-        .filter(|part| part.len() >= 4)
-        .any(|part| super::contains(&effect.subject, part))
-}
-
 /// Whether a role that waits for others on every day, by sleeping or for its threads, waits longer because a peer is slow:
 /// the peer is so by a larger factor.
 fn is_waiting_for_peer(joint: &Joint<'_>, cause: &Finding, effect: &Finding) -> bool {
@@ -759,23 +748,6 @@ fn is_waiting_for_peer(joint: &Joint<'_>, cause: &Finding, effect: &Finding) -> 
 
 /// From so much waiting on an ordinary day on, it is how the role works.
 const WAITS_DAILY_NS: i64 = 50_000_000;
-
-/// Whether `role` is a descendant of `ancestor`.
-pub(super) fn below(joint: &Joint<'_>, role: u32, ancestor: u32) -> bool {
-    let mut next = joint.roles.get(role as usize).and_then(|role| role.parent);
-    let mut steps = 0;
-    while let Some(role) = next {
-        if role == ancestor {
-            return true;
-        }
-        steps += 1;
-        if steps > 64 {
-            return false;
-        }
-        next = joint.roles.get(role as usize).and_then(|role| role.parent);
-    }
-    false
-}
 
 #[cfg(test)]
 mod tests {

@@ -7,6 +7,7 @@
 use std::collections::BTreeSet;
 
 use unspool_model::event::ClockKind;
+use unspool_model::map::{Map, hash_of};
 use unspool_model::world::Content;
 
 use super::finding::{ALARM_SCORE, Finding, FindingKind};
@@ -29,10 +30,24 @@ const LEARNT_MIN: usize = 3;
 const STALE: f64 = 1.4;
 
 /// What the files of all runs say together.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Touched {
-    untouched: usize,
-    touched: usize,
+    same: usize,
+    written: usize,
+    /// Files of data with one ending in one folder: how many there are, and how many of them have another length.
+    data: Map<u64, (usize, usize)>,
+}
+
+/// Endings of data that people write, too.
+const DATA: &[&[u8]] = &[b".json", b".xml", b".yaml", b".yml"];
+/// Files of data in a folder from which on it is no folder of settings when they all have another length.
+const DATA_MIN: usize = 3;
+
+/// The folder and the ending of a file of data.
+fn data_of(path: &[u8]) -> Option<u64> {
+    let ending = DATA.iter().find(|ending| path.ends_with(ending))?;
+    let folder = path.get(..path.len() - super::roles::base(path).len())?;
+    Some(hash_of(&(folder, *ending)))
 }
 
 impl Touched {
@@ -50,6 +65,11 @@ impl Touched {
             let is_job = joint
                 .any_key(joint_key)
                 .is_some_and(|key| !is_installed(&key.raw));
+            let is_other = before.iter().all(|one| one.size_bytes != now.size_bytes);
+            if let Some(data) = joint.any_key(joint_key).and_then(|key| data_of(&key.raw)) {
+                let counts = counts.data.entry(data).or_default();
+                *counts = (counts.0 + 1, counts.1 + usize::from(is_other));
+            }
             if !is_job || before.iter().any(|one| one.size_bytes != now.size_bytes) {
                 continue;
             }
@@ -60,17 +80,23 @@ impl Touched {
             let was_old =
                 |one: &Content| joint.runs.first().is_some_and(|run| is_settled(one, run));
             if before.iter().any(|one| is_untouched(now, one)) {
-                counts.untouched += 1;
+                counts.same += 1;
             } else if before.first().is_some_and(|one| was_old(one)) {
-                counts.touched += 1;
+                counts.written += 1;
             }
         }
         counts
     }
 
-    fn is_rare(self) -> bool {
-        self.untouched > 0
-            && (self.touched <= 1 || self.touched * 5 <= self.untouched + self.touched)
+    /// Whether most files of data in that folder have another length: they are made anew for each run.
+    fn is_renewed(&self, path: &[u8]) -> bool {
+        data_of(path)
+            .and_then(|data| self.data.get(&data))
+            .is_some_and(|(all, other)| *all >= DATA_MIN && other * 4 >= all * 3)
+    }
+
+    fn is_rare(&self) -> bool {
+        self.same > 0 && (self.written <= 1 || self.written * 5 <= self.same + self.written)
     }
 }
 
@@ -237,7 +263,7 @@ pub(super) fn find(
     place: &Place<'_, '_>,
     used: &Use,
     baselines: &[Option<&Use>],
-    touched: Touched,
+    touched: &Touched,
     out: &mut Vec<Finding>,
 ) -> bool {
     let joint = place.joint;
@@ -317,7 +343,7 @@ fn by_record(
     key: &Key,
     now: &Content,
     before: &[&Content],
-    touched: Touched,
+    touched: &Touched,
 ) -> Option<Said> {
     let first = *before.first()?;
     if let Some(said) = from_the_future(joint, key, now, before) {
@@ -334,7 +360,7 @@ fn by_record(
     let is_settled = joint.runs.first().is_some_and(|run| is_settled(first, run));
     if is_one_length && now.size_bytes != first.size_bytes {
         let is_list = LISTS.iter().any(|ending| key.raw.ends_with(ending));
-        let is_made = !is_settled && now.inode != UNKNOWN;
+        let is_made = !is_settled && now.inode != UNKNOWN || touched.is_renewed(&key.raw);
         let mut said = by_length(first, now);
         if now.size_bytes == 0 {
             said.weight = EMPTIED;
@@ -434,7 +460,7 @@ fn written(content: &Content, run: &Profile) -> String {
     format!("written {} before the run", ago(age_ns))
 }
 
-fn written_again(joint: &Joint<'_>, first: &Content, now: &Content, touched: Touched) -> Said {
+fn written_again(joint: &Joint<'_>, first: &Content, now: &Content, touched: &Touched) -> Said {
     let weight = if touched.is_rare() {
         TOUCHED
     } else {

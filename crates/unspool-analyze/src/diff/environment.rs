@@ -181,3 +181,63 @@ pub(super) fn find(
         );
     }
 }
+
+/// How a value begins that was not kept.
+const REDACTED: &str = "‹redacted:";
+/// Words in names of variables that hold a place to speak with.
+const PLACES: &[&[u8]] = &[
+    b"PROXY",
+    b"HOST",
+    b"URL",
+    b"URI",
+    b"ADDR",
+    b"SERVER",
+    b"PORT",
+    b"ENDPOINT",
+    b"DSN",
+];
+
+/// Shortest part of a value that names something.
+const PART_MIN: usize = 4;
+
+fn parts(value: &[u8]) -> impl Iterator<Item = &[u8]> {
+    value
+        .split(|byte| matches!(byte, b':' | b' ' | b'=' | b','))
+        .filter(|part| part.len() >= PART_MIN)
+}
+
+/// Whether a variable says what is looked for, run or spoken with: the language whose tables are read, a folder, a port.
+/// What is not found any more may have been named by the value of before.
+pub(super) fn explains(cause: &Finding, effect: &Finding) -> bool {
+    use FindingKind as Kind;
+    if cause.kind != Kind::Environment || cause.score < 1.6 {
+        return false;
+    }
+    let names = |part: &[u8], text: &[u8]| super::contains(text, part);
+    let is_new = |part: &&[u8]| !names(part, &cause.before);
+    let by_value = match effect.kind {
+        Kind::FileMissing | Kind::FileNew | Kind::FileOther | Kind::FileGone | Kind::Version => {
+            parts(&cause.after).any(|part| names(part, &effect.subject))
+        }
+        Kind::Argument
+        | Kind::Program
+        | Kind::ProcessNew
+        | Kind::ConnectionNew
+        | Kind::ConnectionOther
+        | Kind::ConnectionError => parts(&cause.after)
+            .filter(is_new)
+            .any(|part| names(part, &effect.subject)),
+        _ => false,
+    };
+    // The value of most variables is not kept: then the name says that it is a place.
+    let by_name = matches!(effect.kind, Kind::ConnectionNew | Kind::ConnectionOther)
+        && cause.after.starts_with(REDACTED.as_bytes())
+        && PLACES
+            .iter()
+            .any(|word| names(word, &cause.subject.to_ascii_uppercase()));
+    let is_moved = matches!(effect.kind, Kind::FileMissing | Kind::FileOther)
+        && parts(&cause.before)
+            .filter(|part| part.starts_with(b"/") && !names(part, &cause.after))
+            .any(|part| names(part, &effect.before) && !names(part, &effect.subject));
+    by_value || by_name || is_moved
+}

@@ -577,9 +577,12 @@ impl Profiler {
 
     fn resource_key(&mut self, resource: Resource) -> u32 {
         let (kind, name) = key_name(&resource, &self.context);
+        // A local socket is a number until it is connected; where it was to go has a name.
+        let mut end = None;
         let name = match name {
             Name::Done(name) => name,
             Name::Raw(how, raw) => {
+                end = (kind == KeyKind::LocalSocket).then(|| raw.to_vec());
                 let normalized = self.context.normalize(how, raw);
                 self.profile.note(normalized.changes, &resource.name);
                 normalized.text
@@ -588,7 +591,7 @@ impl Profiler {
         let looked_at = resource
             .content
             .map(|found| (found.size_bytes, resource.name.clone()));
-        let key = self.intern(kind, name, resource.name);
+        let key = self.intern(kind, name, end.unwrap_or(resource.name));
         if let Some(found) = self.profile.keys.get_mut(key as usize) {
             found.resources += 1;
             let is_only = found.resources == 1;

@@ -84,7 +84,7 @@ fn next_input(joint: &Joint<'_>, role: u32) -> Option<Vec<u8>> {
     joint
         .uses
         .iter()
-        .filter(|((other, _), _)| *other == role || super::causes::below(joint, *other, role))
+        .filter(|((other, _), _)| *other == role || super::reach::below(joint, *other, role))
         .filter_map(|((_, key), sides)| Some((sides.first().copied().flatten()?.first_ns, *key)))
         .filter(|(_, key)| is_input(joint, *key))
         .filter(|(_, key)| !is_used(*key, subject) && (0..subject).all(|side| is_used(*key, side)))

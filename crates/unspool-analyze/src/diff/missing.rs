@@ -27,9 +27,9 @@ impl Place<'_, '_> {
             }
             return;
         }
-        let was_there = self.before().any(|before| before.effective() > 0);
+        let was_there = self.before().any(|before| self.is_reached(before));
         let elsewhere = !was_there && self.used_before_by_any();
-        let found_later = used.effective() > 0;
+        let found_later = self.is_reached(used);
         // What is written or renamed is not looked for.
         let made = used
             .errors
@@ -41,7 +41,10 @@ impl Place<'_, '_> {
             3.9
         } else if was_there {
             1.6
-        } else if in_search || self.kind() == KeyKind::Folder && found_later {
+        } else if in_search
+            || self.kind() == KeyKind::Folder && found_later
+            || self.kind() == KeyKind::LocalSocket && !elsewhere
+        {
             0.4
         } else if elsewhere {
             2.6

@@ -23,12 +23,14 @@ pub(super) fn key_name<'r>(resource: &'r Resource, context: &Context) -> (KeyKin
     if let Some(socket) = &resource.socket {
         let protocol = socket.protocol.split(['-', 'v']).next().unwrap_or_default();
         if protocol != "TCP" && protocol != "UDP" {
-            let end = if socket.remote.starts_with(b"/") || socket.local.is_empty() {
+            let end = if socket.remote.contains(&b'/') || socket.local.is_empty() {
                 &socket.remote
             } else {
                 &socket.local
             };
-            let name = if end.starts_with(b"/") || end.starts_with(b"@") {
+            // A relative name is the end of the whole one.
+            let is_relative = protocol == "UNIX" && end.contains(&b'/');
+            let name = if end.starts_with(b"/") || end.starts_with(b"@") || is_relative {
                 end.as_slice()
             } else {
                 &[]

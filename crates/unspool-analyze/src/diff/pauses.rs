@@ -51,6 +51,18 @@ pub(super) fn find(joint: &Joint<'_>, out: &mut Vec<Finding>) {
     }
 }
 
+/// Whether the end that a finding tells of is asked again after new pauses.
+pub(super) fn are_new(joint: &Joint<'_>, finding: &Finding) -> bool {
+    let sides = finding
+        .role
+        .zip(finding.key)
+        .and_then(|place| joint.uses.get(&place));
+    matches!(
+        sides.and_then(|sides| sides.split_last()),
+        Some((Some(used), baselines)) if is_again(used, baselines)
+    )
+}
+
 /// Whether pauses are new, and the questions more than in any baseline.
 fn is_again(used: &Use, baselines: &[Option<&Use>]) -> bool {
     let mut before = baselines.iter().flatten().peekable();

@@ -3,6 +3,7 @@
 
 use super::Joint;
 use super::finding::{Finding, FindingKind};
+use super::pauses::connects;
 use super::phrases::{say, size, who};
 use super::profile::{ExitKey, Group, KeyKind, Use};
 use super::resources::Place;
@@ -145,9 +146,7 @@ fn other_answer(place: &Place<'_, '_>, used: &Use, before: &[&Use], fails: bool)
     } else {
         least.saturating_sub(now)
     };
-    let is_asked_alike = before
-        .iter()
-        .all(|other| other.count(Group::Connect) == used.count(Group::Connect));
+    let is_asked_alike = before.iter().all(|other| connects(other) == connects(used));
     // What is far longer or shorter is an amount like others.
     if away < ANSWER_DIFFERS || !is_asked_alike || !fails && away * 4 > most {
         return None;

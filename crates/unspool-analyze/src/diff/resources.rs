@@ -8,6 +8,7 @@ use super::finding::{Finding, FindingKind};
 use super::phrases::{say, size, times, who};
 use super::processes::{is_copy, is_gone, is_new};
 use super::profile::{ExitKey, Failures, Group, Key, KeyKind, Role, Use};
+use super::refusals::{is_folder_there, is_start};
 use super::words::{amounts_text, errno_words, failure_text, is_said, plain_address, verb};
 use super::{Joint, is_cache, is_system, pauses, weight_of};
 
@@ -21,15 +22,10 @@ pub(super) const HARD: [u16; 23] = [
 ];
 const EAGAIN: Errno = Errno(11);
 const EBADF: Errno = Errno(9);
+const EXDEV: Errno = Errno(18);
 const SIGPIPE: u32 = 13;
-/// Weight of a process that could not be started.
-const NO_PROCESS: f64 = 4.6;
-
-/// Whether a call starts a process or thread.
-fn is_start(call: &str) -> bool {
-    matches!(call, "fork" | "vfork" | "clone" | "clone3")
-}
-
+/// Weight of an input that the whole run was given and is not any more; what is open before a run weighs a third.
+const GIVEN: f64 = 9.5;
 /// All differences of resources.
 pub(super) fn find(joint: &Joint<'_>, out: &mut Vec<Finding>) {
     let families = Families::new(joint);
@@ -51,7 +47,7 @@ pub(super) fn find(joint: &Joint<'_>, out: &mut Vec<Finding>) {
             joint,
             role: *role,
             key: *key,
-            touched,
+            touched: &touched,
             baselines,
         };
         let present = with_role.iter().flatten().count();
@@ -124,7 +120,7 @@ pub(super) struct Place<'a, 'p> {
     pub(super) joint: &'a Joint<'p>,
     pub(super) role: u32,
     pub(super) key: u32,
-    touched: Touched,
+    touched: &'a Touched,
     pub(super) baselines: &'a [Option<&'p Use>],
 }
 
@@ -150,6 +146,14 @@ impl<'p> Place<'_, 'p> {
             KeyKind::Call => key.name.clone(),
             _ => key.raw.clone(),
         }
+    }
+
+    /// Whether it was there: the end of a local socket that is only made and closed was not.
+    pub(super) fn is_reached(&self, used: &Use) -> bool {
+        let spoke = || {
+            used.count(Group::Connect) > 0 || used.bytes_read.saturating_add(used.bytes_written) > 0
+        };
+        used.effective() > 0 && (self.kind() != KeyKind::LocalSocket || spoke())
     }
 
     /// When the role ended in the subject.
@@ -194,7 +198,7 @@ impl<'p> Place<'_, 'p> {
     pub(super) fn used_before_by_any(&self) -> bool {
         self.joint.uses.of_key(self.key).any(|sides| {
             let mut before = sides.iter().take(self.joint.subject()).flatten();
-            before.any(|used| used.effective() > 0)
+            before.any(|used| self.is_reached(used))
         })
     }
 
@@ -212,6 +216,9 @@ impl<'p> Place<'_, 'p> {
             }
             // Whoever closes all that may be open closes what is not.
             if failures.errno == EBADF && failures.call.starts_with("close") {
+                continue;
+            }
+            if is_folder_there(failures) && !super::peers::has_failed(self.joint, self.role) {
                 continue;
             }
             let lock =
@@ -271,54 +278,6 @@ impl<'p> Place<'_, 'p> {
         );
     }
 
-    fn lock(&self, failures: &Failures) -> Finding {
-        let name = self.name();
-        Finding::new(FindingKind::Lock, 3.4, &name)
-            .values(
-                "not locked",
-                format!("locked by another process {}", times(failures.count)),
-            )
-            .at(failures.first_ns, Some(failures.first_seq))
-            .of(self.role, Some(self.key))
-            .evidence(failure_text(failures, &name))
-            .says(say!(
-                who(self.joint, self.role),
-                format!(" found a lock taken {} on ", times(failures.count)),
-                name
-            ))
-    }
-
-    /// No process or thread could be started: for want of room or by a limit.
-    fn no_process(&self, failures: &Failures) -> Finding {
-        let text = format!(
-            "{} ({})",
-            errno_words(failures.errno),
-            times(failures.count)
-        );
-        Finding::new(
-            FindingKind::Error,
-            NO_PROCESS,
-            &say!("call ", failures.call),
-        )
-        .values("no such failure", text)
-        .at(failures.first_ns, Some(failures.first_seq))
-        .of(self.role, Some(self.key))
-        .evidence(format!(
-            "{} failed {} with {}",
-            failures.call,
-            times(failures.count),
-            failures.errno
-        ))
-        .says(say!(
-            who(self.joint, self.role),
-            format!(
-                " could not start a process or thread: {} ({})",
-                failures.errno,
-                times(failures.count)
-            )
-        ))
-    }
-
     fn error(&self, failures: &Failures) -> Finding {
         let name = self.name();
         let worked = self.before().any(|before| {
@@ -332,6 +291,10 @@ impl<'p> Place<'_, 'p> {
             (false, true) => 2.6,
             (false, false) => 1.8,
         };
+        // Who ends well has another way: copies in pieces what lies on another disk.
+        if failures.errno == EXDEV && !super::peers::has_failed(self.joint, self.role) {
+            score *= 0.5;
+        }
         if self.is_network() {
             score *= 1.25;
         }
@@ -471,7 +434,7 @@ impl<'p> Place<'_, 'p> {
     }
 
     fn new_use(&self, used: &Use, out: &mut Vec<Finding>) {
-        if used.effective() == 0 || self.is_of_pool() || self.is_cut_off() {
+        if !self.is_reached(used) || self.is_of_pool() || self.is_cut_off() {
             return;
         }
         let name = self.name();
@@ -507,11 +470,21 @@ impl<'p> Place<'_, 'p> {
         );
     }
 
+    /// Whether it is an input that was open before the run began.
+    fn is_given(&self, used: &Use) -> bool {
+        let is_named = |side: usize| {
+            self.joint
+                .key_of(self.key, side)
+                .is_some_and(|key| key.named)
+        };
+        used.bytes_read > 0 && !(0..self.joint.runs.len()).any(is_named)
+    }
+
     fn gone_use(&self, out: &mut Vec<Finding>) {
         let Some(before) = self.before().next() else {
             return;
         };
-        if before.effective() == 0 || self.is_of_pool() || self.is_cut_off() {
+        if !self.is_reached(before) || self.is_of_pool() || self.is_cut_off() {
             return;
         }
         let name = self.name();
@@ -527,6 +500,9 @@ impl<'p> Place<'_, 'p> {
             }
             // What libraries look up is a matter of what they were asked.
             KeyKind::File if is_system(&name) => (FindingKind::FileGone, 1.3, " did not use "),
+            KeyKind::File if self.is_given(before) => {
+                (FindingKind::FileGone, GIVEN, " was not given ")
+            }
             KeyKind::File => (FindingKind::FileGone, 2.2, " did not use "),
             KeyKind::Folder => (FindingKind::FileGone, 0.9, " did not use "),
             KeyKind::LocalSocket if name.starts_with(b"/") || name.starts_with(b"@") => {
@@ -769,7 +745,11 @@ impl<'p> Place<'_, 'p> {
 
     fn connects(&self, used: &Use, before: &[u64], out: &mut Vec<Finding>) {
         let now = pauses::connects(used);
-        let Some((ratio, usual)) = beyond(now, before, 0.6) else {
+        // Who connects once each time and now twice is sent elsewhere, or tries again.
+        let is_single = now == 2 && before.iter().all(|count| *count == 1);
+        let found = beyond(now, before, 0.6)
+            .or_else(|| is_single.then_some((if before.len() >= 3 { 0.4 } else { -0.1 }, 1)));
+        let Some((ratio, usual)) = found else {
             return;
         };
         // With fewer that were only begun there was less to do.
@@ -777,13 +757,13 @@ impl<'p> Place<'_, 'p> {
             return;
         }
         let name = self.name();
-        let kind = if ratio > 0.0 {
-            FindingKind::Retry
-        } else {
-            FindingKind::Less
+        let (kind, weight) = match (is_single, ratio > 0.0) {
+            (true, _) => (FindingKind::Retry, 1.2 + ratio),
+            (_, true) => (FindingKind::Retry, 1.2 + ratio),
+            (_, false) => (FindingKind::Less, 1.2 - ratio),
         };
         out.push(
-            Finding::new(kind, (1.2 + ratio.abs()).min(3.2), &name)
+            Finding::new(kind, weight.min(3.2), &name)
                 .values(times(usual), times(now))
                 .at(used.first_ns, Some(used.first_seq))
                 .of(self.role, Some(self.key))

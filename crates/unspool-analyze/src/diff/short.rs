@@ -27,11 +27,12 @@ pub(super) fn find(joint: &Joint<'_>, out: &mut Vec<Finding>) {
         let Some((least, name, before)) = shortest(joint, key) else {
             continue;
         };
-        let of_key = joint.uses.iter().filter(|((_, other), _)| *other == key);
-        let reader = of_key
-            .filter(|((role, _), _)| !is_new(joint, *role) && !is_gone(joint, *role))
-            .filter_map(|((role, _), sides)| {
-                Some((*role, sides.get(joint.subject()).copied().flatten()?))
+        let reader = joint
+            .uses
+            .of_key_by_role(key)
+            .filter(|(role, _)| !is_new(joint, *role) && !is_gone(joint, *role))
+            .filter_map(|(role, sides)| {
+                Some((role, sides.get(joint.subject()).copied().flatten()?))
             })
             .find(|(_, used)| used.bytes_read > 0);
         let Some((role, used)) = reader else { continue };

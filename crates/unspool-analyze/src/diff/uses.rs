@@ -129,6 +129,13 @@ impl<'p> JointUses<'p> {
         places.map(|place| self.sides_at(*place as usize))
     }
 
+    /// The roles that used a key, with what each run did.
+    pub(super) fn of_key_by_role(&self, key: u32) -> impl Iterator<Item = (u32, &Sides<'p>)> {
+        let role = |place: &u32| self.pairs.get(*place as usize).map(|(role, _)| *role);
+        let places = self.places_of(key).iter();
+        places.filter_map(move |place| Some((role(place)?, self.sides_at(*place as usize))))
+    }
+
     /// All, in order.
     pub(super) fn iter(&self) -> Iter<'_, 'p> {
         self.between(0, self.pairs.len())

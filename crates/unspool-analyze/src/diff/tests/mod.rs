@@ -1,6 +1,8 @@
 //! Properties of the comparison, on generated jobs: numbers of processes, interleaving and repetition do not matter, a
 //! fault is found whatever they are, and all time is accounted for.
 
+mod rules;
+
 use proptest::prelude::*;
 use unspool_model::args::{Arg, Args};
 use unspool_model::event::{Call, CallName, ClockKind, Errno, Event, ExitStatus, Kind, Outcome};
@@ -16,7 +18,20 @@ use super::{FindingKind, NameRules, Profile, Profiler, RunIdentity, compare};
 #[derive(Clone, Debug)]
 enum Act {
     Call(&'static str, Vec<String>, Outcome),
+    /// A call that takes so many nanoseconds.
+    Wait(&'static str, Vec<String>, Outcome, i64),
     Exit(u8),
+    Killed(u32),
+}
+
+impl Act {
+    /// How long it takes, and the pause before the next one.
+    fn step_ns(&self) -> i64 {
+        match self {
+            Self::Wait(_, _, _, time_ns) => 10_000 + time_ns,
+            _ => 10_000,
+        }
+    }
 }
 
 /// What one child does.
@@ -297,13 +312,20 @@ fn track(children: &[Child], day: Day, choices: &[usize], sink: &mut dyn StepSin
 
 fn event(tracker: &mut Tracker, sink: &mut dyn StepSink, tid: u32, time_ns: i64, act: &Act) {
     let tid = Some(Tid(tid));
-    let (name, words, outcome) = match act {
-        Act::Exit(code) => {
-            let kind = Kind::Exit(ExitStatus::Exited(*code));
-            tracker.event(&Event { time_ns, tid, kind }, sink);
-            return;
+    let mut ends = |status: ExitStatus| {
+        let kind = Kind::Exit(status);
+        tracker.event(&Event { time_ns, tid, kind }, sink);
+    };
+    let (name, words, outcome, duration_ns) = match act {
+        Act::Exit(code) => return ends(ExitStatus::Exited(*code)),
+        Act::Killed(signal) => {
+            return ends(ExitStatus::Killed {
+                signal: *signal,
+                core: false,
+            });
         }
-        Act::Call(name, words, outcome) => (name, words, outcome),
+        Act::Call(name, words, outcome) => (name, words, outcome, 4_000),
+        Act::Wait(name, words, outcome, duration_ns) => (name, words, outcome, *duration_ns),
     };
     let text = words.join(", ");
     let mut args = Args::new(text.as_bytes());
@@ -314,7 +336,7 @@ fn event(tracker: &mut Tracker, sink: &mut dyn StepSink, tid: u32, time_ns: i64,
         name: CallName::from_bytes(name.as_bytes()),
         args,
         outcome: *outcome,
-        duration_ns: Some(4_000),
+        duration_ns: Some(duration_ns),
         result_path: b"",
         architecture: Architecture::X86_64,
     });
@@ -451,13 +473,18 @@ fn reader(files: &[String], more: &[Act]) -> Profile {
     }
     acts.extend_from_slice(more);
     acts.push(Act::Exit(0));
+    job(&acts.into_iter().map(|act| (1000, act)).collect::<Vec<_>>())
+}
+
+/// The profile of a job of several processes: which of them does what, in turn.
+fn job(acts: &[(u32, Act)]) -> Profile {
     let feed = |sink: &mut dyn StepSink| {
         let mut tracker = Tracker::new(Retention::All, TrackContext::default());
         tracker.world_mut().clock = ClockKind::Epoch;
         let mut time_ns = 1_763_600_000_000_000_000;
-        for act in &acts {
-            time_ns += 10_000;
-            event(&mut tracker, sink, 1000, time_ns, act);
+        for (tid, act) in acts {
+            time_ns += act.step_ns();
+            event(&mut tracker, sink, *tid, time_ns, act);
         }
         tracker.finish(sink);
         std::mem::take(tracker.world_mut())
