@@ -330,7 +330,7 @@ fn push_short(place: &[u8; PLACE_BYTES], word: u32, batch: &mut Vec<u8>) {
 fn shorten(record: &mut [u8], widths: u16, slots: [u32; 5]) -> usize {
     let [descriptor, low, high, count, result] = slots;
     let widths_of =
-        |is_there: bool, width: u16, slot: u32| u16::from(is_there) * width << (2 * slot);
+        |is_there: bool, width: u16, slot: u32| (u16::from(is_there) * width) << (2 * slot);
     let address_width = if high != 0 { WIDTH_U64 } else { WIDTH_U32 };
     let widths = widths & !WIDTHS_ALL
         | widths_of(descriptor != 0, WIDTH_U32, 0)
