@@ -52,7 +52,7 @@ pub struct RunWriter {
     lock: File,
     manifest: Manifest,
     salt: u32,
-    /// Whether the first manifest survives a power cut; the command does not wait for that.
+    /// Whether the first manifest and the folder of the segments survive a power cut; the command does not wait for that.
     is_settled: bool,
     segment: Option<Segment>,
     segments: u32,
@@ -187,7 +187,10 @@ impl RunWriter {
             salt: self.salt,
         };
         segment.write(&header.encode())?;
-        files::sync_folder(&raw)?;
+        // The first is begun before the command is: its folder survives a power cut from the first sync on, as the manifest does.
+        if number > 1 {
+            files::sync_folder(&raw)?;
+        }
         self.segments = number;
         self.segment = Some(segment);
         Ok(())
@@ -235,6 +238,7 @@ impl RunWriter {
                 if self.is_settled {
                     return Ok(());
                 }
+                files::sync_folder(&self.folder.join("raw"))?;
                 Manifest::settle(&self.folder)
             });
         self.is_settled |= synced.is_ok();
