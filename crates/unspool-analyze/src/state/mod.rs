@@ -114,12 +114,13 @@ impl Analysis for State {
             }
         }
         for process in world.iter_processes() {
-            let is_shown = lives(process.start_ns, process.end_ns, self.at_ns)
-                && (!self.filtered || self.matching.contains(&process.id));
-            if !is_shown {
+            if !lives(process.start_ns, process.end_ns, self.at_ns) {
                 continue;
             }
             lived = true;
+            if self.filtered && !self.matching.contains(&process.id) {
+                continue;
+            }
             let mut open = open.remove(&process.id).unwrap_or_default();
             open.sort_by_key(|descriptor| (descriptor.fd, descriptor.opened_ns));
             let cwd = self.cwd(process);
@@ -130,7 +131,7 @@ impl Analysis for State {
                 break;
             }
         }
-        if lived || self.filtered {
+        if lived {
             return Vec::new();
         }
         vec!["no process lived then: `--at 5s` is another time, seconds after the start".to_owned()]

@@ -12,6 +12,8 @@ use crate::world::{Image, LinkKind, Origin, ResourceKind, Traffic};
 
 /// Bytes of a string that strace prints where `-s` says nothing else (strace(1)).
 const STRING_BYTES_DEFAULT: usize = 32;
+/// A component of the path is no folder, or `O_DIRECTORY` asked for one (open(2)).
+const ENOTDIR: u16 = 20;
 const O_CREAT: u64 = 0o100;
 const O_EXCL: u64 = 0o200;
 const O_TRUNC: u64 = 0o1000;
@@ -279,7 +281,12 @@ impl Tracker {
 
     fn open(&mut self, doing: &Doing<'_, '_>) -> Option<Touch> {
         let flags = open_flags(doing);
-        let kind = if flags & O_DIRECTORY == 0 {
+        // cp, mv and ln ask so whether their target is a folder, and make a file when it is none.
+        let is_none = matches!(
+            doing.call.outcome,
+            Outcome::Failed(Errno::ENOENT | Errno(ENOTDIR))
+        );
+        let kind = if flags & O_DIRECTORY == 0 || is_none {
             ResourceKind::File
         } else {
             ResourceKind::Directory
@@ -294,16 +301,15 @@ impl Tracker {
             let fact = self
                 .names
                 .intern_object(&mut self.world.resources, fd.path, fd.escaped);
-            let fact = self.whole_name(fact, claimed);
-            if kind == ResourceKind::Directory
-                && let Some(resource) = self.world.resources.get_mut(fact.index())
-            {
-                resource.kind = kind;
-            }
-            fact
+            self.whole_name(fact, claimed)
         } else {
             claimed?.resource?
         };
+        if kind == ResourceKind::Directory
+            && let Some(resource) = self.world.resources.get_mut(resource.index())
+        {
+            resource.kind = kind;
+        }
         let creates = flags & O_CREAT != 0 && (flags & O_EXCL != 0 || !existed_before);
         if let Some(resource) = self.world.resources.get_mut(resource.index()) {
             if creates && resource.kind == ResourceKind::File {

@@ -359,16 +359,11 @@ fn strangers_in_the_log_of_a_command_descend_from_it() {
         10 4 clone(child_stack=NULL, flags=SIGCHLD) = 11
         11 5 read(3, "", 10) = 5
         11 6 exited 0
-        10 7 clone(child_stack=NULL, flags=SIGCHLD) = 11
         "#,
     );
     assert_eq!(
         late.processes(),
-        [
-            "0 10<-- t1 lives /bin/a",
-            "1 11<-0 t1 exit 0 /bin/a",
-            "2 11<-0 t1 lives /bin/a",
-        ]
+        ["0 10<-- t1 lives /bin/a", "1 11<-0 t1 exit 0 /bin/a",]
     );
     assert_eq!(late.steps.lines[4], "1 read read s0 /x 5B");
 }
@@ -763,10 +758,10 @@ fn absolute_paths_have_no_idle_components() {
 fn a_program_called_by_a_long_path_keeps_its_name() {
     let argv = |line: &str| -> Vec<String> {
         let run = track(line);
-        let process = run.world().process(crate::ids::ProcessId(0)).unwrap();
-        let argv = &process.image().unwrap().argv;
-        argv.iter()
-            .map(|word| String::from_utf8_lossy(word).into_owned())
+        let process = run.world().iter_processes().next().unwrap();
+        let words = process.image().unwrap().argv.iter();
+        words
+            .map(|word| String::from_utf8_lossy(word).into())
             .collect()
     };
     assert_eq!(
@@ -775,11 +770,28 @@ fn a_program_called_by_a_long_path_keeps_its_name() {
         ),
         ["/usr/lib/gcc/x86_64-linux-gnu/12/cc1", "-quiet"]
     );
-    // Another name than that of the file, and one that is whole.
     assert_eq!(
         argv(
             r#"10 1 execve("/bin/busybox", ["/bin", "a long argument that strace will"...], 0x7f) = 0"#
         ),
         ["/bin", "a long argument that strace will"]
     );
+}
+
+/// coreutils 9: `cp a b` asks first whether `b` is a folder.
+#[test]
+fn a_file_that_was_asked_for_as_a_folder_is_a_file() {
+    let run = track(
+        r#"
+        10 1 execve("/bin/cp", ["cp", "a", "b"], []) = 0
+        10 2 openat(AT_FDCWD, "b", O_RDONLY|O_PATH|O_DIRECTORY) = -1 ENOENT
+        10 3 openat(AT_FDCWD, "b", O_WRONLY|O_CREAT|O_EXCL, 0644) = 4
+        10 4 openat(AT_FDCWD, "d", O_RDONLY|O_PATH|O_DIRECTORY) = -1 ENOENT
+        10 5 mkdir("d", 0777) = 0
+        10 6 openat(AT_FDCWD, "d", O_RDONLY|O_DIRECTORY) = 5
+        "#,
+    );
+    let made = run.world().resources.iter().filter(|one| one.created);
+    let kinds: Vec<&str> = made.map(|one| one.kind.name()).collect();
+    assert_eq!(kinds, ["file", "directory"]);
 }
