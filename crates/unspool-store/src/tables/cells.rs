@@ -1,6 +1,8 @@
 //! One declaration per table: its columns give the row type, the builder of batches and the reader of batches.
 
-use arrow_array::builder::{ArrayBuilder as _, BooleanBuilder, ListBuilder, PrimitiveBuilder};
+use arrow_array::builder::{
+    ArrayBuilder as _, BooleanBufferBuilder, BooleanBuilder, ListBuilder, PrimitiveBuilder,
+};
 use arrow_array::cast::AsArray as _;
 use arrow_array::types::{
     ArrowPrimitiveType, Int32Type, Int64Type, UInt8Type, UInt16Type, UInt32Type, UInt64Type,
@@ -43,6 +45,8 @@ impl<T: ArrowPrimitiveType> Default for Numbers<T> {
 #[derive(Debug)]
 pub(crate) struct Optional<T: ArrowPrimitiveType> {
     len: usize,
+    /// Of the values, those that are not absent.
+    count: usize,
     values: Vec<T::Native>,
     present: Vec<bool>,
 }
@@ -51,6 +55,7 @@ impl<T: ArrowPrimitiveType> Default for Optional<T> {
     fn default() -> Self {
         Self {
             len: 0,
+            count: 0,
             values: Vec::new(),
             present: Vec::new(),
         }
@@ -61,29 +66,58 @@ impl<T: ArrowPrimitiveType> Optional<T> {
     #[inline]
     fn append(&mut self, value: Option<T::Native>) {
         if let Some(value) = value {
-            self.catch_up();
+            if self.values.len() < self.len {
+                self.catch_up();
+            }
             self.values.push(value);
             self.present.push(true);
+            self.count += 1;
         }
         self.len += 1;
     }
 
-    #[inline]
+    #[inline(never)]
     fn catch_up(&mut self) {
-        if self.values.len() < self.len {
-            self.values.resize(self.len, T::Native::default());
-            self.present.resize(self.len, false);
-        }
+        self.values.resize(self.len, T::Native::default());
+        self.present.resize(self.len, false);
     }
 
     fn finish(&mut self) -> ArrayRef {
-        self.catch_up();
         let len = std::mem::take(&mut self.len);
+        let count = std::mem::take(&mut self.count);
+        if count == 0 {
+            return Arc::new(PrimitiveArray::<T>::new_null(len));
+        }
+        self.values.resize(len, T::Native::default());
+        self.present.resize(len, false);
         let values = std::mem::replace(&mut self.values, Vec::with_capacity(len));
-        let present = std::mem::replace(&mut self.present, Vec::with_capacity(len));
-        let absent = (!present.iter().all(|present| *present)).then(|| present.into());
+        let absent = (count < len).then(|| {
+            let mut bits = BooleanBufferBuilder::new(len);
+            bits.append_packed_range(0..len, &packed(&self.present));
+            bits.finish().into()
+        });
+        self.present.clear();
         Arc::new(PrimitiveArray::<T>::new(values.into(), absent))
     }
+}
+
+/// A bit for each flag, the first in the lowest bit of the first byte.
+fn packed(flags: &[bool]) -> Vec<u8> {
+    /// Gathers the lowest bits of eight bytes in the highest byte.
+    const GATHER: u64 = 0x0102_0408_1020_4080;
+    let (words, rest) = flags.as_chunks::<8>();
+    let byte_of = |word: &[bool; 8]| {
+        let gathered = u64::from_le_bytes(word.map(u8::from)).wrapping_mul(GATHER);
+        let [.., byte] = gathered.to_le_bytes();
+        byte
+    };
+    let mut bits: Vec<u8> = words.iter().map(byte_of).collect();
+    let mut last = [false; 8];
+    for (to, flag) in last.iter_mut().zip(rest) {
+        *to = *flag;
+    }
+    bits.push(byte_of(&last));
+    bits
 }
 
 macro_rules! primitive_cell {

@@ -357,12 +357,35 @@ fn names(known: Known<'_>) -> impl Iterator<Item = (&[u8], u8)> {
 }
 
 fn end_of_word(text: &[u8], from: usize) -> usize {
-    let rest = text.get(from..).unwrap_or_default();
+    let mut at = from;
+    while let Some(bytes) = text.get(at..).and_then(<[u8]>::first_chunk::<8>) {
+        let others = not_of_words(u64::from_le_bytes(*bytes));
+        if others != 0 {
+            return at + (others.trailing_zeros() / 8) as usize;
+        }
+        at += 8;
+    }
+    let rest = text.get(at..).unwrap_or_default();
     let len = rest
         .iter()
         .position(|byte| !matches!(class_of(*byte), Class::Word | Class::Digit))
         .unwrap_or(rest.len());
-    from + len
+    at + len
+}
+
+/// Marks those of eight bytes that are no letter, digit or `_` in their highest bit.
+#[inline]
+fn not_of_words(bytes: u64) -> u64 {
+    const EACH: u64 = 0x0101_0101_0101_0101;
+    const HIGH: u64 = EACH << 7;
+    let low = bytes & !HIGH;
+    // With seven bits no sum carries into the next byte: the highest bit tells what is at least so much.
+    let at_least = |bytes: u64, least: u8| bytes + EACH * u64::from(0x80 - least);
+    let within = |bytes: u64, from: u8, to: u8| at_least(bytes, from) & !at_least(bytes, to + 1);
+    let letters = within(low | EACH << 5, b'a', b'z');
+    let digits = within(low, b'0', b'9');
+    let lines = !at_least(low ^ (EACH * u64::from(b'_')), 1);
+    (!(letters | digits | lines) | bytes) & HIGH
 }
 
 /// Where the first quotation mark is that no backslash stands before.

@@ -168,3 +168,16 @@ proptest! {
         prop_assert!(told.is_none() || out.len() <= form.len() * 20 + rest.len() * 5);
     }
 }
+
+#[test]
+fn words_end_at_every_byte_that_is_of_no_word() {
+    for byte in 0..=u8::MAX {
+        let goes_on = byte.is_ascii_alphanumeric() || byte == b'_';
+        for place in 0..20 {
+            let mut text = *b"aZ_09bcdefghijklmnop,";
+            text[place] = byte;
+            let end = if goes_on { 20 } else { place };
+            assert_eq!(end_of_word(&text, 0), end, "{byte} at {place}");
+        }
+    }
+}
