@@ -10,6 +10,10 @@ use super::profile::Complaints;
 /// Weight of a new message, with enough baselines that were silent and with fewer.
 const NEW: f64 = 1.7;
 const NEW_ONCE: f64 = 1.15;
+/// Weight of more words where there were some, which are no difference by themselves, and of how many bytes at least.
+const MORE: f64 = 1.15;
+const MORE_ONCE: f64 = 0.8;
+const MORE_MIN: u64 = 40;
 /// Baselines that show that a process is silent.
 const LEARNT_MIN: usize = 3;
 
@@ -24,6 +28,7 @@ pub(super) fn find(joint: &Joint<'_>, out: &mut Vec<Finding>) {
             continue;
         }
         let Some(new) = new_of(joint, role) else {
+            out.extend(more_of(joint, role));
             continue;
         };
         let with_role = (0..joint.subject())
@@ -50,6 +55,36 @@ pub(super) fn find(joint: &Joint<'_>, out: &mut Vec<Finding>) {
             )),
         );
     }
+}
+
+/// More than twice as much as in any baseline, where those were as long as each other.
+fn more_of(joint: &Joint<'_>, role: u32) -> Option<Finding> {
+    let of = |side: usize| joint.role_of(role, side).map(|role| role.complaints);
+    let now = of(joint.subject())?;
+    let before: Vec<u64> = (0..joint.subject())
+        .filter_map(|side| Some(of(side)?.bytes))
+        .collect();
+    let (least, most) = (*before.iter().min()?, *before.iter().max()?);
+    if least == 0 || most > least * 2 || now.bytes < most.saturating_mul(2) + MORE_MIN {
+        return None;
+    }
+    let weight = if before.len() >= LEARNT_MIN {
+        MORE
+    } else {
+        MORE_ONCE
+    };
+    let (usual, amount) = (size(most), size(now.bytes));
+    let who = who(joint, role);
+    Some(
+        Finding::new(FindingKind::More, weight, &say!("standard error of ", who))
+            .values(usual.clone(), amount.clone())
+            .at(now.first_ns, Some(now.first_seq))
+            .of(role, None)
+            .says(say!(
+                who,
+                format!(" wrote {amount} to its standard error, before {usual}: `record --payload 500` keeps the words")
+            )),
+    )
 }
 
 /// What the processes of a role wrote to their standard error, when they wrote nothing there in any baseline.

@@ -668,3 +668,29 @@ fn a_variable_whose_value_was_not_kept_explains_the_place_that_its_name_says() {
     assert_eq!(findings[1].subject, b"10.0.0.2:443", "{findings:#?}");
     assert_eq!(findings[1].caused_by, Some(0));
 }
+
+#[test]
+fn more_words_on_standard_error_are_listed() {
+    let run = |bytes: i64| {
+        let words = ["2<pipe:[77]>", "\"\"", "999"];
+        let says = (FIRST, call("write", &words, Outcome::Returned(bytes)));
+        load(vec![vec![says]])
+    };
+    let (usual, other) = (run(100), run(130));
+    let found = |baselines: &[&Profile], bytes| {
+        let difference = compare(baselines, &run(bytes));
+        assert!(!difference.is_different(), "{:#?}", difference.findings);
+        let mut findings = difference.findings.into_iter();
+        findings.find(|finding| finding.subject == b"standard error of load")
+    };
+    let told = found(&[&usual, &other, &usual], 400).expect("a finding");
+    assert_eq!(
+        (told.before.as_slice(), told.after.as_slice()),
+        (&b"130 bytes"[..], &b"400 bytes"[..])
+    );
+    assert!(told.score > 1.0, "{told:#?}");
+    assert!(found(&[&usual], 400).is_some());
+    // As much as it varies by itself.
+    assert!(found(&[&usual, &run(300)], 900).is_none());
+    assert!(found(&[&usual, &usual, &usual], 200).is_none());
+}
