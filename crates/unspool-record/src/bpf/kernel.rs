@@ -89,12 +89,19 @@ fn element(map: BorrowedFd<'_>, key: &RawFd, value: u64) -> ElementAttributes {
 /// Key and value must point to as many bytes as the map's key and value have.
 unsafe fn element_call(command: libc::c_long, attributes: &ElementAttributes) -> io::Result<()> {
     // SAFETY: the attributes are a valid prefix of `union bpf_attr`; the rest is the caller's promise.
+    unsafe { bpf_call(command, attributes) }
+}
+
+/// # Safety
+/// The attributes must be a prefix of `union bpf_attr` that the command takes, and what they point to as the command wants it.
+unsafe fn bpf_call<A>(command: libc::c_long, attributes: &A) -> io::Result<()> {
+    // SAFETY: the caller's promise.
     let result = unsafe {
         libc::syscall(
             libc::SYS_bpf,
             command,
             std::ptr::from_ref(attributes),
-            size_of::<ElementAttributes>(),
+            size_of::<A>(),
         )
     };
     if result == 0 {
@@ -136,19 +143,7 @@ pub(super) fn fill_array<const BYTES: usize>(
     };
     // SAFETY: a valid prefix of `union bpf_attr`; keys and values are as long as the map says (the caller's duty for the value),
     // and are only read.
-    let result = unsafe {
-        libc::syscall(
-            libc::SYS_bpf,
-            BPF_MAP_UPDATE_BATCH,
-            &raw const attributes,
-            size_of::<BatchAttributes>(),
-        )
-    };
-    if result == 0 {
-        Ok(())
-    } else {
-        Err(io::Error::last_os_error())
-    }
+    unsafe { bpf_call(BPF_MAP_UPDATE_BATCH, &attributes) }
 }
 
 /// The bytes of a file of the kernel's: mapped where the kernel allows it (types: Linux 6.16), else read.

@@ -417,15 +417,7 @@ mod tests {
         let thinned = thin(&whole).expect("the kernel's own format");
         assert!(thinned.structures.len() + thinned.tracepoints.len() < whole.len());
         let places = |btf: &[u8]| {
-            let word =
-                |at: usize| u32::from_le_bytes(btf[at..at + 4].try_into().expect("four")) as usize;
-            let mut types = Types {
-                bytes: &btf[word(4) + word(8)..][..word(12)],
-                strings: &btf[word(4) + word(16)..][..word(20)],
-                places: vec![usize::MAX],
-                fates: vec![Fate::Blank],
-            };
-            types.find().expect("whole");
+            let types = list(btf);
             let named = |name: &[u8]| {
                 (1..types.places.len()).find(|&id| types.name(types.places[id]) == Some(name))
             };
@@ -445,8 +437,8 @@ mod tests {
         assert_eq!(thin(&[0xff; 64]), None);
     }
 
-    /// Types of a list by name, with the names and places of their fields.
-    fn fields(btf: &[u8], of: &[u8]) -> Vec<(Vec<u8>, u32, Vec<u8>)> {
+    /// The types of a list.
+    fn list(btf: &[u8]) -> Types<'_> {
         let word =
             |at: usize| u32::from_le_bytes(btf[at..at + 4].try_into().expect("four")) as usize;
         let mut types = Types {
@@ -456,6 +448,12 @@ mod tests {
             fates: vec![Fate::Blank],
         };
         types.find().expect("whole");
+        types
+    }
+
+    /// Types of a list by name, with the names and places of their fields.
+    fn fields(btf: &[u8], of: &[u8]) -> Vec<(Vec<u8>, u32, Vec<u8>)> {
+        let types = list(btf);
         let place = (1..types.places.len())
             .map(|id| types.places[id])
             .find(|&place| {

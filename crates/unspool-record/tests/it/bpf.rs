@@ -202,3 +202,31 @@ fn payload_is_kept_when_asked_for() {
     let (_, by_ptrace) = crate::tools::record(&words, &options);
     assert_eq!(own, buffers(&by_ptrace));
 }
+
+/// The recorder takes what there is when it looks, and looks again some time later: one that runs after the job hands over a few
+/// records at a time, which costs more than the records.
+#[test]
+fn a_storm_is_taken_in_large_pieces() {
+    const POSITION: u8 = 20;
+    const LOOK_MS: u64 = 25;
+    const PIECE_BYTES: u64 = 512 << 10;
+    let script = "exec dd if=/dev/zero of=/dev/null bs=1 count=100000 status=none";
+    let Some(records) = recorded(&["sh", "-c", script], &all()) else {
+        return;
+    };
+    let count = |kinds: &[u8]| {
+        let of = records.iter().filter(|record| kinds.contains(&record.kind));
+        u64::try_from(of.count()).expect("a count")
+    };
+    let mut times = records.iter().filter(|record| record.kind == POSITION);
+    let (first, last) = (times.next(), times.next_back());
+    let passed_ns = last
+        .zip(first)
+        .map(|(last, first)| last.time_ns - first.time_ns);
+    let passed_ms = passed_ns.expect("pieces") / 1_000_000;
+    let (calls, pieces) = (count(&CALL_KINDS), count(&[POSITION]));
+    assert!(calls >= 200_000, "{calls}");
+    // Some looks come early: a signal, the end of the command.
+    let most = passed_ms * 2 / LOOK_MS + calls * 48 / PIECE_BYTES + 20;
+    assert!(pieces <= most, "{pieces} pieces, {most}");
+}
