@@ -9,7 +9,7 @@ use super::Joint;
 use super::finding::{Finding, FindingKind};
 use super::phrases::{duration, say, waiting, who};
 use super::processes::{is_gone, is_new};
-use super::profile::{KeyKind, Profile, Use, Wait};
+use super::profile::{Group, KeyKind, Profile, Use, Wait};
 
 /// Differences below this are scheduling.
 const FLOOR_NS: i64 = 150_000_000;
@@ -241,10 +241,11 @@ fn in_calls(joint: &Joint<'_>, role: u32, key: u32, sides: &[Option<&Use>]) -> O
         .map(|used| used.time_ns)
         .max()
         .unwrap_or(0);
-    let delayed_ns = delayed(joint, role);
-    let expected_ns = most_ns.saturating_mul(more_processes(joint, role));
-    let excess_ns = used.time_ns - expected_ns - expected_ns / 2 - delayed_ns;
     let found = joint.any_key(key)?;
+    let expected_ns = most_ns
+        .saturating_mul(more_processes(joint, role))
+        .max(by_amount(found.kind, used, baselines));
+    let excess_ns = used.time_ns - expected_ns - expected_ns / 2 - delayed(joint, role);
     let floor_ns = match (used.main_wait(), found.kind) {
         // Disks are slow now and then.
         (Wait::Transfer, KeyKind::File) => 3 * FLOOR_NS,
@@ -322,6 +323,36 @@ fn in_calls(joint: &Joint<'_>, role: u32, key: u32, sides: &[Option<&Use>]) -> O
         finding,
     })
 }
+
+/// How long another end would take for what it is asked now, at the pace of the slowest baseline; 0 where it is not asked
+/// for far more.
+fn by_amount(kind: KeyKind, used: &Use, baselines: &[Option<&Use>]) -> i64 {
+    if kind != KeyKind::Peer {
+        return 0;
+    }
+    let bytes = |used: &Use| used.bytes_read.saturating_add(used.bytes_written);
+    let asks = |used: &Use| used.count(Group::Write);
+    let reads = |used: &Use| used.count(Group::Read);
+    baselines
+        .iter()
+        .flatten()
+        .map(|before| {
+            // Times as much, in hundredths: more questions that bring no more are tries.
+            let times =
+                |amount: fn(&Use) -> u64| amount(used).saturating_mul(100) / amount(before).max(1);
+            let times = times(bytes).min(times(asks).max(times(reads)));
+            let times = i64::try_from(times).unwrap_or(i64::MAX);
+            if times < MORE_MIN {
+                return 0;
+            }
+            before.time_ns.saturating_mul(times) / 100
+        })
+        .max()
+        .unwrap_or(0)
+}
+
+/// Hundredths of what another end gave before that are far more.
+const MORE_MIN: i64 = 200;
 
 /// Whether processes of the role found locks taken, and did so in a baseline, too.
 fn is_contended(joint: &Joint<'_>, role: u32) -> bool {

@@ -69,7 +69,8 @@ pub(super) fn causes(joint: &Joint<'_>, findings: &mut [Finding]) {
     // A pause is as long as what it waits for is late: its cause matters as much.
     for effect in 0..findings.len() {
         if let Some(cause) = explained[effect]
-            && judge.is_pause(&findings[cause], &findings[effect])
+            && (judge.is_pause(&findings[cause], &findings[effect])
+                || judge.is_named_after(&findings[effect], &findings[cause]))
         {
             findings[cause].score = findings[cause].score.max(findings[effect].score);
         }
@@ -362,6 +363,20 @@ impl Judge<'_, '_> {
             && !is_script()
     }
 
+    /// Whether an output that is gone has the name of an input that is another one: `slips-yard.txt` of `yard.csv`.
+    fn is_named_after(&self, output: &Finding, input: &Finding) -> bool {
+        use FindingKind as Kind;
+        let stem = super::words::stem(&input.subject);
+        matches!(
+            input.kind,
+            Kind::More | Kind::Less | Kind::Content | Kind::FileMissing
+        ) && matches!(output.kind, Kind::FileGone | Kind::Less)
+            && input.score >= NAMED_MIN
+            && super::words::has_word(super::roles::base(&output.subject), stem)
+            && self.is_input(input)
+            && self.is_output(output)
+    }
+
     /// Whether new input is as much as what an output has more.
     fn is_fed(&self, cause: &Finding, effect: &Finding) -> bool {
         let used = |finding: &Finding, side: usize| {
@@ -386,7 +401,10 @@ impl Judge<'_, '_> {
         {
             return true;
         }
-        if self.is_pause(cause, effect) || self.is_broken_off(cause, effect) {
+        if self.is_pause(cause, effect)
+            || self.is_broken_off(cause, effect)
+            || self.is_named_after(effect, cause)
+        {
             return true;
         }
         if self.is_read_in_vain(cause, effect) || self.is_set(cause, effect, from, to) {
@@ -580,7 +598,11 @@ impl Judge<'_, '_> {
                 is_one && from == to && matches!(effect.kind, Kind::More | Kind::FileNew)
             }
             // Who fails does not start what comes next; that it is not started makes nobody fail.
-            Kind::ProcessGone => effect.kind == Kind::ExitStatus && below(self.joint, from, to),
+            Kind::ProcessGone if effect.before == b"not there" => true,
+            Kind::ProcessGone => {
+                effect.kind == Kind::ExitStatus
+                    && (below(self.joint, from, to) || self.ran_before(to, from))
+            }
             // Who kills from outside does not read what the killed one reads.
             Kind::Content | Kind::FileOther | Kind::ConnectionOther
                 if effect.kind == Kind::Signal && effect.after.ends_with(b"SIGKILL") =>
@@ -615,6 +637,14 @@ impl Judge<'_, '_> {
             }
             _ => false,
         }
+    }
+
+    /// Whether one role began before the other in all baselines that have both: it did not wait for that.
+    fn ran_before(&self, role: u32, other: u32) -> bool {
+        let joint = self.joint;
+        (0..joint.subject())
+            .filter_map(|side| Some((joint.role_of(role, side)?, joint.role_of(other, side)?)))
+            .all(|(role, other)| role.first_ns < other.first_ns)
     }
 
     /// Whether a difference of this kind can do that.
@@ -702,6 +732,9 @@ impl Judge<'_, '_> {
         }
     }
 }
+
+/// Least that a changed input weighs to be what an output of its name is missing for.
+const NAMED_MIN: f64 = 1.0;
 
 /// Whether it is that nothing lies in a folder any more.
 fn is_empty_folder(cause: &Finding) -> bool {

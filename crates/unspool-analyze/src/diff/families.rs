@@ -25,6 +25,9 @@ const SMALL_MIN: u64 = 1024;
 const FLOOD: u64 = 20;
 const FLOOD_MIN: u64 = 100;
 
+/// Weight of a group of items that are gone, where others are there instead.
+const OF_ITEMS: f64 = 0.38;
+
 /// A role, a folder, and the keys of the files in it.
 type Folder<'j> = ((u32, &'j [u8]), Vec<u32>);
 
@@ -278,6 +281,11 @@ impl Family {
                 format!(", before {}", files(usual))
             ));
         let lister = (*now == 0).then(|| self.lister(joint)).flatten();
+        let is_item = key.is_some_and(|key| joint.turnover().holds(joint, self.role, key));
+        if *now == 0 && lister.is_none() && is_item {
+            // Other items of the same work are there, which are others in each run.
+            finding.score *= OF_ITEMS;
+        }
         if let Some((role, at_ns)) = lister {
             // Nothing lies there, whoever would have read it.
             finding = finding.at(at_ns, None).of(role, key).says(say!(

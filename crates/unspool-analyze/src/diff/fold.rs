@@ -17,6 +17,7 @@ use super::profile::{
     Command, Counted, Group, Key, KeyKind, Profile, Role, RoleLink, USES_MAX, Use, VALUES_MAX, Wait,
 };
 use super::roles::{Lineage, Stint, images_with_roles, label, parents_first};
+use super::threads::{Pending, Ready, Thread};
 use super::uses::Uses;
 
 /// What a comparison knows of a run beside its steps.
@@ -85,6 +86,8 @@ pub struct Profiler {
     use_ids: Map<(u32, u32), u32>,
     last_use: Option<((u32, u32), u32)>,
     threads: Map<Tid, Thread>,
+    /// Of each process, the last waiting for any of several things that took long.
+    ready: Map<ProcessId, Ready>,
     waits: Vec<Wait>,
     /// Whether the recorder described files.
     has_contents: bool,
@@ -93,29 +96,6 @@ pub struct Profiler {
     messages: Collector,
     /// Pipes and sockets that the run made, by the number of the resource.
     made: Vec<bool>,
-}
-
-/// What a thread does between calls.
-#[derive(Clone, Copy, Debug)]
-struct Thread {
-    process: ProcessId,
-    role: u32,
-    last_end_ns: i64,
-    /// Time in the last calls that wait for several things: what the next call touches was waited for.
-    pending: Option<Pending>,
-    /// Since when it is in a call that has not returned.
-    unfinished: Option<(u32, i64, Wait)>,
-    /// Whether it slept and asked nobody since.
-    slept: bool,
-}
-
-/// Waiting for any of several things.
-#[derive(Clone, Copy, Debug)]
-struct Pending {
-    key: u32,
-    ns: i64,
-    /// Whether something was ready in the end; else it was a sleep, until something else is waited for.
-    is_ready: bool,
 }
 
 impl Profiler {
@@ -144,6 +124,7 @@ impl Profiler {
             use_ids: Map::default(),
             last_use: None,
             threads: Map::default(),
+            ready: Map::default(),
             waits: waits(),
             has_contents: world
                 .resources
@@ -348,6 +329,7 @@ impl Profiler {
             Some(KeyKind::Peer | KeyKind::Listener | KeyKind::LocalSocket)
         );
         let moves = is_socket || matches!(kind, Some(KeyKind::Pipe | KeyKind::Device));
+        let woken = self.is_woken(step, wait, end_ns);
         let thread = self.thread(step, role);
         let since_ns = thread.last_end_ns;
         let gap_ns = step.time_ns.saturating_sub(since_ns).max(0);
@@ -359,7 +341,17 @@ impl Profiler {
         let is_after_pause = is_question && std::mem::take(&mut thread.slept);
         thread.slept |= wait == Wait::Sleep && step.duration_ns.unwrap_or(0) >= PAUSE_NS;
         let mut waited = None;
+        let ns = step.duration_ns.unwrap_or(0);
         match wait {
+            // A thread that waits for one that waits for other ends: what it touches then was waited for.
+            Wait::Thread if woken => {
+                thread.pending = Some(Pending {
+                    key,
+                    ns,
+                    is_ready: true,
+                    wait,
+                });
+            }
             Wait::Ready => {
                 let so_far = thread
                     .pending
@@ -367,8 +359,9 @@ impl Profiler {
                     .map_or(0, |pending| pending.ns);
                 thread.pending = Some(Pending {
                     key,
-                    ns: so_far + step.duration_ns.unwrap_or(0),
+                    ns: so_far + ns,
                     is_ready: step.outcome != Outcome::Returned(0),
+                    wait,
                 });
             }
             // What comes over a connection or a pipe is what was waited for; files are always ready.
@@ -406,6 +399,23 @@ impl Profiler {
         }
     }
 
+    /// Whether the call ended a longer waiting for a thread, which waited for any of several things.
+    fn is_woken(&mut self, step: &Step<'_>, wait: Wait, end_ns: i64) -> bool {
+        let ns = step.duration_ns.unwrap_or(0);
+        if ns < PAUSE_NS {
+            return false;
+        }
+        if wait == Wait::Ready {
+            let tid = step.tid;
+            self.ready.insert(step.process, Ready { tid, end_ns, ns });
+        }
+        wait == Wait::Thread
+            && self
+                .ready
+                .get(&step.process)
+                .is_some_and(|ready| ready.wakes(step.tid, ns, end_ns))
+    }
+
     fn asked_after_pause(&mut self, role: u32, key: u32, step: &Step<'_>) {
         let place = self.use_of(role, key, step);
         if let Some(used) = self.uses.get_mut(place) {
@@ -420,7 +430,7 @@ impl Profiler {
             && let Some(used) = self.uses.get_mut(place as usize)
         {
             used.time_ns -= ns;
-            if let Some(waited) = used.waits.get_mut(Wait::Ready as usize) {
+            if let Some(waited) = used.waits.get_mut(from.wait as usize) {
                 *waited -= ns;
             }
         }
@@ -440,23 +450,17 @@ impl Profiler {
         if self.threads.len() >= THREADS_MAX && !self.threads.contains_key(&step.tid) {
             self.threads.clear();
         }
-        let thread = self.threads.entry(step.tid).or_insert_with(|| Thread {
+        let fresh = Thread {
             process: step.process,
             role,
             last_end_ns: step.time_ns,
             pending: None,
             unfinished: None,
             slept: false,
-        });
+        };
+        let thread = self.threads.entry(step.tid).or_insert(fresh);
         if thread.process != step.process {
-            *thread = Thread {
-                process: step.process,
-                role,
-                last_end_ns: step.time_ns,
-                pending: None,
-                unfinished: None,
-                slept: false,
-            };
+            *thread = fresh;
         }
         thread
     }

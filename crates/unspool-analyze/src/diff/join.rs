@@ -10,6 +10,7 @@ use unspool_model::normalize::learn;
 use super::nightly::Nightly;
 use super::pools::Pools;
 use super::profile::{Key, KeyKind, Profile, Role, Use};
+use super::turnover::Turnover;
 use super::uses::{JointUses, Pair};
 
 /// The runs side by side; the last one is the one that is asked about.
@@ -24,6 +25,7 @@ pub(super) struct Joint<'p> {
     /// Files of one form in one folder, counted in each run.
     families: OnceCell<Map<Vec<u8>, Vec<u64>>>,
     nightly: OnceCell<Nightly>,
+    turnover: OnceCell<Turnover>,
     /// By joint key and run: the run's number of it.
     key_sides: Vec<Option<u32>>,
     /// Joint numbers of the roles and keys of each run.
@@ -62,6 +64,7 @@ impl<'p> Joint<'p> {
             learnt: Vec::new(),
             families: OnceCell::new(),
             nightly: OnceCell::new(),
+            turnover: OnceCell::new(),
             key_sides: Vec::new(),
             role_maps: Vec::new(),
             key_maps: Vec::new(),
@@ -189,6 +192,11 @@ impl<'p> Joint<'p> {
                 .holds(&key.name, used)
     }
 
+    /// Which items of the job's work there are in each run.
+    pub(super) fn turnover(&self) -> &Turnover {
+        self.turnover.get_or_init(|| Turnover::find(self))
+    }
+
     /// The form that the most files share with this one.
     pub(super) fn widest_family(&self, key: u32) -> Option<Vec<u8>> {
         forms(&self.keys.get(key as usize)?.name).pop()
@@ -293,7 +301,7 @@ impl<'p> Joint<'p> {
             let names = if side == subject {
                 BTreeMap::new()
             } else {
-                let (mut names, folders) = learnt_names(run, &names_of_subject);
+                let (mut names, folders) = learnt_names(run, self.runs[subject], &names_of_subject);
                 self.folders.push(folders);
                 names.append(&mut self.pools.names(run, self.runs[subject]));
                 names
@@ -424,6 +432,9 @@ fn forms(name: &[u8]) -> Vec<Vec<u8>> {
         .collect()
 }
 
+/// Words of one form in a command from which on they are a list.
+const SHAPED_MIN: usize = 2;
+
 /// Whether words that only one side has are of the same form as words beside them: a list of files that is longer on
 /// one day than on another.
 pub(super) fn is_one_family(
@@ -432,12 +443,28 @@ pub(super) fn is_one_family(
     now: &[Vec<u8>],
     then: &[Vec<u8>],
 ) -> bool {
+    // Folders of the run itself have other names in each.
+    let family = |word: &[u8]| family(super::roles::base(word));
+    let shape = |word: &[u8]| super::nightly::shape(super::roles::base(word));
     let forms = |words: &[Vec<u8>]| -> BTreeSet<Vec<u8>> {
         words.iter().filter_map(|word| family(word)).collect()
     };
+    // Items by another word and number: several on both sides.
+    let shapes = |words: &[Vec<u8>]| -> BTreeMap<Vec<u8>, usize> {
+        let mut shapes = BTreeMap::new();
+        for shape in words.iter().filter_map(|word| shape(word)) {
+            *shapes.entry(shape).or_default() += 1;
+        }
+        shapes.retain(|_, count| *count >= SHAPED_MIN);
+        shapes
+    };
+    let (shapes_now, shapes_then) = (shapes(now), shapes(then));
     let (now, then) = (forms(now), forms(then));
     let known = |word: &Vec<u8>| {
         family(word).is_some_and(|form| now.contains(&form) && then.contains(&form))
+            || shape(word).is_some_and(|form| {
+                shapes_now.contains_key(&form) && shapes_then.contains_key(&form)
+            })
     };
     let path = |word: &Vec<u8>| word.contains(&b'/') || word.contains(&b'.');
     !(new.is_empty() && old.is_empty())
@@ -585,9 +612,10 @@ impl<'p> Names<'p> {
 /// Names of keys of `run` (by place) as the subject has them, where they differ by what can be learnt.
 fn learnt_names<'p>(
     run: &'p Profile,
-    subject: &Names<'p>,
+    subject: &'p Profile,
+    names: &Names<'p>,
 ) -> (BTreeMap<usize, Vec<u8>>, Vec<learn::Renamed>) {
-    let (from, to) = subject.compare(run);
+    let (from, to) = names.compare(run);
     if from.is_empty() || to.is_empty() {
         return (BTreeMap::new(), Vec::new());
     }
@@ -597,6 +625,9 @@ fn learnt_names<'p>(
         if let Some(new) = learn::renamed(&folders, name) {
             renamed.insert(name, new);
         }
+    }
+    for (name, other) in super::dated::fixed(run, subject, &from, &to) {
+        renamed.insert(name, other.to_vec());
     }
     // A log that does not say where the job began has names relative to that.
     for (name, other) in whole_names(&from, &to) {

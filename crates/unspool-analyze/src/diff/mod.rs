@@ -10,6 +10,7 @@ mod calls;
 mod causes;
 mod complaints;
 mod contents;
+mod dated;
 mod ends;
 mod environment;
 mod families;
@@ -42,6 +43,8 @@ mod siblings;
 mod telling;
 #[cfg(test)]
 mod tests;
+mod threads;
+mod turnover;
 mod uses;
 mod variants;
 mod words;

@@ -159,7 +159,7 @@ fn placeholder(rest: &[u8]) -> Option<usize> {
 }
 
 /// `offer-203.odt` as `a-#.odt`; `None` without a number, and for versions. Days stay: the file of another day is another.
-fn shape(base: &[u8]) -> Option<Vec<u8>> {
+pub(super) fn shape(base: &[u8]) -> Option<Vec<u8>> {
     let is_version = base.windows(3).any(
         |part| matches!(part, [one, b'.', other] if one.is_ascii_digit() && other.is_ascii_digit()),
     );

@@ -32,6 +32,8 @@ const OTHER_ONCE: f64 = 2.0;
 /// Bytes by which an answer has to differ that is as long on every day, and most by which it differs then.
 const ANSWER_DIFFERS: u64 = 12;
 const ANSWER_STEADY: u64 = 4;
+/// Most bytes by which questions that hold an amount or a day differ.
+const ASKED_STEADY: u64 = 4;
 /// Longest answer that is compared with a single one of before.
 const ANSWER_SHORT: u64 = 2048;
 
@@ -152,7 +154,10 @@ fn other_answer(place: &Place<'_, '_>, used: &Use, before: &[&Use], fails: bool)
         return None;
     }
     let is_learnt = before.len() >= LEARNT_MIN && most - least <= ANSWER_STEADY;
-    let is_few = |used: &Use| used.count(Group::Read) <= FEW && used.count(Group::Connect) <= 1;
+    // A shell reads byte by byte.
+    let is_few = |used: &Use| {
+        (used.count(Group::Read) <= FEW || used.most_read == 1) && used.count(Group::Connect) <= 1
+    };
     let is_single = most <= ANSWER_SHORT
         && now <= ANSWER_SHORT
         && is_few(used)
@@ -168,7 +173,7 @@ fn other_answer(place: &Place<'_, '_>, used: &Use, before: &[&Use], fails: bool)
         (false, true) => {
             let is_same = before
                 .iter()
-                .all(|other| other.bytes_written == used.bytes_written);
+                .all(|other| other.bytes_written.abs_diff(used.bytes_written) <= ASKED_STEADY);
             (is_same && beside()).then_some(OTHER_ONCE)
         }
         _ => None,

@@ -10,6 +10,7 @@ use super::finding::{Finding, FindingKind};
 use super::lists::{self, Lists};
 use super::phrases::{exit, say, times, who};
 use super::profile::{Command, ExitKey, Profile, Role};
+use super::turnover::{FailedCommands, is_one_of_many};
 use super::variants;
 
 /// All differences of processes.
@@ -323,12 +324,13 @@ fn failed_commands(
         if !sides.roles().any(|role| role.exits.contains_key(key)) {
             continue;
         }
+        let items = FailedCommands::of(sides.roles(), *key, ended);
         for (words, failed) in &ended.commands {
             let runs = subject
                 .commands
                 .get(words)
                 .map_or(0, |command| command.count);
-            if failed.count < runs || !succeeded(words) {
+            if failed.count < runs || !succeeded(words) || items.are_others(words) {
                 continue;
             }
             let command = &failed.command;
@@ -503,7 +505,7 @@ fn commands(
             continue;
         };
         let mut finding = finding;
-        if many {
+        if many || pair.is_none() && is_one_of_many(&words, &known) {
             finding.score *= 0.4;
         }
         if is_derived {
@@ -570,6 +572,10 @@ fn argument(
     let (only_old, only_new) = (gone.clone(), come.clone());
     let (gone, come) = (gone.join(&b' '), come.join(&b' '));
     if gone == come {
+        // A month that is named on every day is another distance from each.
+        if old_words.iter().any(|word| super::dated::is_far(word)) {
+            return None;
+        }
         // Only the order differs, or the name under which the program was called.
         if words.first() != old_words.first() && words.get(1..) == old_words.get(1..)
             || variants::is_order_of_files(words, old_words)

@@ -374,7 +374,7 @@ fn forms(joint: &Joint<'_>, finding: &Finding) -> Vec<(u8, Vec<u8>)> {
     forms
 }
 
-fn without_days(name: &[u8]) -> Vec<u8> {
+pub(super) fn without_days(name: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(name.len());
     let mut rest = name;
     while let Some((first, tail)) = rest.split_first() {
@@ -435,6 +435,18 @@ fn merge(new: &Finding, old: &Finding, form: u8) -> Finding {
         FOLDER => (FindingKind::FileOther, better * 1.1),
         _ => (FindingKind::ConnectionOther, better * 1.05),
     };
+    if after == before {
+        // The same name, though the day went on: what belongs to this day was not used.
+        if super::dated::is_period(&new.subject) {
+            finding.score *= PERIOD;
+        }
+        finding.sentence = say!(
+            new.sentence,
+            ": a run of another day used the same one, not that of its own day"
+        );
+        finding.before = b"the file of the run's day".to_vec();
+        return finding;
+    }
     if fails {
         // What fails is told as it is; the other place it went to is beside it.
         finding.kind = new.kind;
@@ -453,6 +465,10 @@ fn merge(new: &Finding, old: &Finding, form: u8) -> Finding {
     finding.after.clone_from(after);
     finding
 }
+
+/// Weight of a file of a month or week that a run of another one used, too, in comparison to that of another day: nobody
+/// knows when the next is made.
+const PERIOD: f64 = 0.35;
 
 /// Many findings of one kind in one folder are one.
 fn folders(findings: Vec<Finding>) -> Vec<Finding> {

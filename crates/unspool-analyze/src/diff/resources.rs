@@ -214,6 +214,15 @@ impl<'p> Place<'_, 'p> {
                 self.more_errors(failures, out);
                 continue;
             }
+            let worked = self.before().any(|before| before.effective() > 0);
+            if !worked
+                && self
+                    .joint
+                    .turnover()
+                    .fails(self.joint, self.role, self.key, failures)
+            {
+                continue;
+            }
             // Whoever closes all that may be open closes what is not.
             if failures.errno == EBADF && failures.call.starts_with("close") {
                 continue;
@@ -349,7 +358,14 @@ impl<'p> Place<'_, 'p> {
                     .iter()
                     .any(|failures| failures.errno == Errno::ENOENT)
         };
+        // A name that is made up at random is not looked for.
+        let is_random = self
+            .joint
+            .keys
+            .get(self.key as usize)
+            .is_some_and(|key| super::contains(&key.name, b"<TMP>"));
         self.kind() == KeyKind::File
+            && !is_random
             && used.effective() > 0
             && self.before().next().is_some()
             && self.before().all(in_vain)
@@ -442,7 +458,9 @@ impl<'p> Place<'_, 'p> {
         let Some((kind, base, words)) = self.new_kind(used, &name) else {
             return;
         };
-        let is_of_day = self.joint.is_of_family(self.key) || self.joint.is_nightly(self.key, used);
+        let is_of_day = self.joint.is_of_family(self.key)
+            || self.joint.is_nightly(self.key, used)
+            || self.joint.turnover().holds(self.joint, self.role, self.key);
         let score = if elsewhere || is_of_day {
             base * 0.38
         } else {

@@ -134,3 +134,29 @@ pub(super) fn errno_words(errno: Errno) -> String {
     };
     format!("{words} ({errno})")
 }
+
+/// Shortest word that says of two names that they belong together.
+const WORD_MIN: usize = 3;
+
+/// Whether `word` stands in a name, with neither letter nor digit beside it.
+pub(super) fn has_word(name: &[u8], word: &[u8]) -> bool {
+    let mut parts = name.windows(word.len().max(WORD_MIN)).enumerate();
+    parts.any(|(at, part)| {
+        let is_free = |byte: Option<&u8>| !byte.is_some_and(u8::is_ascii_alphanumeric);
+        let before = at.checked_sub(1).and_then(|at| name.get(at));
+        part == word && is_free(before) && is_free(name.get(at + word.len()))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::has_word;
+
+    #[test]
+    fn words_of_names() {
+        assert!(has_word(b"slips-yard.txt", b"yard"));
+        assert!(has_word(b"yard.csv", b"yard"));
+        assert!(!has_word(b"backyard.csv", b"yard"));
+        assert!(!has_word(b"yard2.csv", b"yard"));
+    }
+}

@@ -502,13 +502,12 @@ impl Place<'_> {
         if word.starts_with(b"cc") && len == 8 && matches!(rest.get(8), None | Some(b'.')) {
             return Found::new(len, *b"cc<TMP>", Rule::Temporary);
         }
+        if let Some(found) = self.templated(rest, word) {
+            return Some(found);
+        }
         // What a run makes and removes in a folder for such things has a name by chance.
-        let chance = word
-            .iter()
-            .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || *byte == b'_')
-            && (len == 8 || word.iter().any(u8::is_ascii_digit));
         if self.kind == Kind::TemporaryPath
-            && chance
+            && is_chance(word)
             && len <= 16
             && self.before == Some(b'/')
             && rest.get(len).is_none()
@@ -562,6 +561,35 @@ impl Place<'_> {
         None
     }
 
+    /// What a template of six X's behind a separator gave for a file that the run made and removed, whatever letters it
+    /// gave: `tcl_Qzkrvg`, `job.Fbcdhe`.
+    fn templated(&self, rest: &[u8], word: &[u8]) -> Option<Found> {
+        if self.kind != Kind::TemporaryPath || !self.in_temporary_folder() {
+            return None;
+        }
+        let (stem, random) = match word.iter().rposition(|byte| *byte == b'_') {
+            Some(at) => word.split_at(at + 1),
+            None if matches!(self.before, Some(b'.' | b'-' | b'_')) => (&word[..0], word),
+            None => return None,
+        };
+        // Of a single letter nobody can tell whether it is random, too.
+        let is_stem = stem.is_empty()
+            || stem.len() > 2
+                && stem.first() != Some(&b'_')
+                && stem
+                    .iter()
+                    .all(|byte| byte.is_ascii_lowercase() || *byte == b'_');
+        // `letter.Sorted` is no random word, `tcl_Sorted` of a program that makes its own may be one.
+        let word_like = random
+            .get(usize::from(stem.is_empty())..)
+            .unwrap_or_default();
+        let ends = matches!(rest.get(word.len()), None | Some(b'/'));
+        if !ends || !is_stem || random.len() != TEMPLATE_LEN || !is_unlikely_word(word_like) {
+            return None;
+        }
+        Found::new(word.len(), [stem, &b"<TMP>"[..]].concat(), Rule::Temporary)
+    }
+
     /// User and host as whole words.
     fn who(&self, rest: &[u8]) -> Option<Found> {
         let context = self.context;
@@ -586,6 +614,27 @@ impl Place<'_> {
         }
         Found::new(len, *b"<USER>", Rule::User)
     }
+}
+
+/// Whether a name is of small letters, digits and `_`, as long as programs make them or with a digit.
+fn is_chance(word: &[u8]) -> bool {
+    word.iter()
+        .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || *byte == b'_')
+        && (word.len() == 8 || word.iter().any(u8::is_ascii_digit))
+}
+
+/// Random characters of the templates of `mkstemp`.
+const TEMPLATE_LEN: usize = 6;
+
+/// Whether letters and digits are hardly a word: with capitals or digits, without a vowel, or with four other letters in a
+/// row.
+fn is_unlikely_word(word: &[u8]) -> bool {
+    let is_vowel = |byte: &u8| b"aeiouy".contains(&byte.to_ascii_lowercase());
+    let is_mixed = word.iter().any(|byte| !byte.is_ascii_lowercase());
+    let is_hard = || !word.iter().any(is_vowel) || word.split(is_vowel).any(|run| run.len() >= 4);
+    word.iter().all(u8::is_ascii_alphanumeric)
+        && !word.iter().all(u8::is_ascii_digit)
+        && (is_mixed || is_hard())
 }
 
 /// Whether letters and digits alternate as only random names do. `CamelCase`, `sha256sum` and `x86` do not.

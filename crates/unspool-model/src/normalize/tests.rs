@@ -44,6 +44,23 @@ fn folders_above_the_working_directory_are_the_way_up() {
 }
 
 #[test]
+fn names_of_templates_are_alike_whatever_letters_they_got() {
+    let check = |name: &str, expect: &str| check(Kind::TemporaryPath, name, expect);
+    for random in ["Qzkrvg", "EEWKWU", "ciqy7m", "flfzsf", "x3Kq9Z", "aB3xYz"] {
+        check(&format!("/tmp/job/tcl_{random}"), "/tmp/job/tcl_<TMP>");
+        check(
+            &format!("/tmp/job/renew.{random}/x"),
+            "/tmp/job/renew.<TMP>/x",
+        );
+    }
+    // Words.
+    check("/tmp/job/pay_sorted", "/tmp/job/pay_sorted");
+    check("/tmp/job/orders.merged", "/tmp/job/orders.merged");
+    check("/tmp/job/Pay_Sorted", "/tmp/job/Pay_Sorted");
+    check("/srv/out/pay_Qzkrvg", "/srv/out/pay_Qzkrvg");
+}
+
+#[test]
 fn months_are_words() {
     let check = |name, expect| check(Kind::Path, name, expect);
     check("/log/job-fri-20-nov.log", "/log/job-<D+0>-<D+0>.log");

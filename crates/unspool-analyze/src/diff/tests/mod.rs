@@ -1,6 +1,7 @@
 //! Properties of the comparison, on generated jobs: numbers of processes, interleaving and repetition do not matter, a
 //! fault is found whatever they are, and all time is accounted for.
 
+mod items;
 mod rules;
 
 use proptest::prelude::*;
