@@ -394,7 +394,9 @@ impl Judge<'_, '_> {
         let (Some(from), Some(to)) = (cause.role, effect.role) else {
             return false;
         };
-        if is_new_place(cause, effect)
+        if super::peers::is_new_place(cause, effect)
+            || super::complaints::is_said_of(cause, effect)
+            || super::refusals::is_never_made(cause, effect)
             || super::environment::explains(cause, effect)
             || is_waiting_for_peer(self.joint, cause, effect)
             || self.takes_longer(cause, effect)
@@ -739,18 +741,6 @@ const NAMED_MIN: f64 = 1.0;
 /// Whether it is that nothing lies in a folder any more.
 fn is_empty_folder(cause: &Finding) -> bool {
     cause.kind == FindingKind::FileGone && cause.is_apart
-}
-
-/// Whether the cause is that a role speaks with a place for the first time, and the effect what it does there.
-fn is_new_place(cause: &Finding, effect: &Finding) -> bool {
-    matches!(
-        cause.kind,
-        FindingKind::ConnectionNew | FindingKind::ConnectionOther
-    ) && cause.key == effect.key
-        && matches!(
-            effect.kind,
-            FindingKind::Slower | FindingKind::More | FindingKind::Less | FindingKind::Retry
-        )
 }
 
 /// Whether a role that waits for others on every day, by sleeping or for its threads, waits longer because a peer is slow:

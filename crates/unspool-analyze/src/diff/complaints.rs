@@ -14,6 +14,8 @@ const NEW_ONCE: f64 = 1.15;
 const MORE: f64 = 1.15;
 const MORE_ONCE: f64 = 0.8;
 const MORE_MIN: u64 = 40;
+/// Least that a failure weighs to be what a process complains of.
+const WORTH_SAYING: f64 = 1.6;
 /// Baselines that show that a process is silent.
 const LEARNT_MIN: usize = 3;
 
@@ -57,6 +59,17 @@ pub(super) fn find(joint: &Joint<'_>, out: &mut Vec<Finding>) {
     }
 }
 
+/// Whether the effect is that a process says on its standard error what the cause has told already: it did not find what
+/// was there before, or something that worked failed.
+pub(super) fn is_said_of(cause: &Finding, effect: &Finding) -> bool {
+    effect.kind == FindingKind::LogNew
+        && cause.role == effect.role
+        && cause.at_ns <= effect.at_ns
+        && cause.score >= WORTH_SAYING
+        && (cause.kind == FindingKind::FileMissing && cause.before == b"there"
+            || cause.kind == FindingKind::ConnectionError)
+}
+
 /// More than twice as much as in any baseline, where those were as long as each other.
 fn more_of(joint: &Joint<'_>, role: u32) -> Option<Finding> {
     let of = |side: usize| joint.role_of(role, side).map(|role| role.complaints);
@@ -94,4 +107,25 @@ pub(super) fn new_of(joint: &Joint<'_>, role: u32) -> Option<Complaints> {
     let mut before = (0..joint.subject()).filter_map(of).peekable();
     before.peek()?;
     (now.bytes > 0 && before.all(|before| before.bytes == 0)).then_some(now)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::finding::{Finding, FindingKind};
+    use super::is_said_of;
+
+    #[test]
+    fn words_about_a_missing_file_follow_from_it() {
+        let at = |kind, role, at_ns| {
+            Finding::new(kind, 1.9, b"north.hgt")
+                .values("there", "not found")
+                .of(role, None)
+                .at(at_ns, None)
+        };
+        let words = at(FindingKind::LogNew, 3, 20);
+        assert!(is_said_of(&at(FindingKind::FileMissing, 3, 10), &words));
+        assert!(!is_said_of(&at(FindingKind::FileMissing, 3, 30), &words));
+        assert!(!is_said_of(&at(FindingKind::FileMissing, 4, 10), &words));
+        assert!(!is_said_of(&at(FindingKind::More, 3, 10), &words));
+    }
 }

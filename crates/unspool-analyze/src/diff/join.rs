@@ -192,6 +192,17 @@ impl<'p> Joint<'p> {
                 .holds(&key.name, used)
     }
 
+    /// Whether the file is one of many that each run has in other versions: data, no part of a program.
+    pub(super) fn is_package(&self, key: u32) -> bool {
+        self.keys.get(key as usize).is_some_and(|key| {
+            key.kind == KeyKind::File
+                && self
+                    .nightly
+                    .get_or_init(|| Nightly::find(self))
+                    .is_package(&key.name)
+        })
+    }
+
     /// Which items of the job's work there are in each run.
     pub(super) fn turnover(&self) -> &Turnover {
         self.turnover.get_or_init(|| Turnover::find(self))

@@ -9,12 +9,14 @@ use std::collections::BTreeSet;
 use unspool_model::map::{Map, hash_of};
 
 use super::Joint;
-use super::profile::{KeyKind, Use};
+use super::profile::{Group, KeyKind, Use};
 
 /// Names that only one of two runs has, from which on both have their own.
 const OWN_MIN: usize = 2;
 /// Baselines from which on each of them says what is its own.
 const LEARNT_MIN: usize = 2;
+/// The same of names with versions: a folder of packages, of which a run makes some.
+const PACKAGES_MIN: usize = 6;
 /// How many times larger than the largest a new file has to be to be told, and how large at least.
 const LARGE: u64 = 8;
 const LARGE_MIN: u64 = 4096;
@@ -25,6 +27,8 @@ const HEX_MIN: usize = 8;
 #[derive(Debug, Default)]
 pub(super) struct Nightly {
     forms: Map<u64, u64>,
+    /// Forms of names with versions that are no parts of programs.
+    packages: Map<u64, u64>,
 }
 
 /// What the runs have of one form.
@@ -32,12 +36,16 @@ pub(super) struct Nightly {
 struct Seen {
     names: Vec<BTreeSet<u64>>,
     largest: u64,
+    /// Runs that make one.
+    makers: BTreeSet<usize>,
+    is_mapped: bool,
 }
 
 impl Nightly {
     /// Finds the forms.
     pub(super) fn find(joint: &Joint<'_>) -> Self {
         let mut all: Map<u64, Seen> = Map::default();
+        let mut packages: Map<u64, Seen> = Map::default();
         for ((_, key), sides) in &joint.uses {
             let Some(found) = joint.keys.get(*key as usize) else {
                 continue;
@@ -45,43 +53,64 @@ impl Nightly {
             if found.kind != KeyKind::File || super::is_system(&found.name) {
                 continue;
             }
-            let forms = forms(&found.name);
+            let (forms, all) = match forms(&found.name) {
+                forms if !forms.is_empty() => (forms, &mut all),
+                _ => (package_forms(&found.name), &mut packages),
+            };
             let is_random = is_random(super::roles::base(&found.name));
             for (side, used) in sides.iter().enumerate() {
                 let Some(used) = used.filter(|used| used.effective() > 0) else {
                     continue;
                 };
                 // The name that the run itself has: what was learnt makes one of two.
-                let name = match joint.key_of(*key, side) {
-                    Some(own) if is_random => super::roles::base(&own.raw),
-                    Some(own) => super::roles::base(&own.name),
-                    None => continue,
+                let Some(own) = joint.key_of(*key, side) else {
+                    continue;
                 };
+                let name = super::roles::base(if is_random { &own.raw } else { &own.name });
                 for form in &forms {
                     let seen = all.entry(*form).or_default();
                     seen.names.resize(joint.runs.len(), BTreeSet::new());
                     if let Some(names) = seen.names.get_mut(side) {
                         names.insert(hash_of(name));
                     }
+                    if own.created {
+                        seen.makers.insert(side);
+                    }
+                    seen.is_mapped |= used.count(Group::Map) + used.count(Group::Execute) > 0;
                     if side != joint.subject() {
                         seen.largest = seen.largest.max(bytes(used));
                     }
                 }
             }
         }
+        let largest = |(form, seen): (u64, Seen)| (form, seen.largest);
         let forms = all
             .into_iter()
-            .filter(|(_, seen)| is_nightly(&seen.names))
-            .map(|(form, seen)| (form, seen.largest))
+            .filter(|(_, seen)| is_nightly(&seen.names, OWN_MIN))
+            .map(largest)
             .collect();
-        Self { forms }
+        let is_data = |seen: &Seen| seen.makers.len() == joint.runs.len() && !seen.is_mapped;
+        let packages = packages
+            .into_iter()
+            .filter(|(_, seen)| is_data(seen) && is_nightly(&seen.names, PACKAGES_MIN))
+            .map(largest)
+            .collect();
+        Self { forms, packages }
+    }
+
+    /// Whether a file of this name is one of many that each run has in other versions.
+    pub(super) fn is_package(&self, name: &[u8]) -> bool {
+        let mut forms = package_forms(name).into_iter();
+        !self.packages.is_empty() && forms.any(|form| self.packages.contains_key(&form))
     }
 
     /// Whether a file of this name, used like this, is what a run may have and another may lack.
     pub(super) fn holds(&self, name: &[u8], used: &Use) -> bool {
-        forms(name)
-            .iter()
-            .filter_map(|form| self.forms.get(form))
+        let largest = forms(name).into_iter().map(|form| self.forms.get(&form));
+        let of_packages = package_forms(name).into_iter();
+        largest
+            .chain(of_packages.map(|form| self.packages.get(&form)))
+            .flatten()
             .any(|largest| {
                 let size = bytes(used);
                 size < LARGE_MIN || size <= largest.saturating_mul(LARGE)
@@ -93,20 +122,23 @@ fn bytes(used: &Use) -> u64 {
     used.bytes_read.max(used.bytes_written)
 }
 
-/// Whether each baseline has names that no other has; of a single one, whether it and the subject both have several.
-fn is_nightly(names: &[BTreeSet<u64>]) -> bool {
+/// Whether each baseline has names that no other has; of a single one, whether it and the subject both have so many. Of
+/// packages each has so many.
+fn is_nightly(names: &[BTreeSet<u64>], own_min: usize) -> bool {
     let Some((subject, baselines)) = names.split_last() else {
         return false;
     };
     if let [only] = baselines {
-        return only.difference(subject).count() >= OWN_MIN
-            && subject.difference(only).count() >= OWN_MIN;
+        return only.difference(subject).count() >= own_min
+            && subject.difference(only).count() >= own_min;
     }
+    let learnt_min = if own_min > OWN_MIN { own_min } else { 1 };
     let has_own = |place: usize, names: &BTreeSet<u64>| {
-        names.iter().any(|name| {
+        let is_own = |name: &&u64| {
             let mut others = baselines.iter().enumerate();
-            others.all(|(other, its)| other == place || !its.contains(name))
-        })
+            others.all(|(other, its)| other == place || !its.contains(*name))
+        };
+        names.iter().filter(is_own).take(learnt_min).count() == learnt_min
     };
     baselines.len() >= LEARNT_MIN
         && baselines
@@ -145,6 +177,41 @@ fn forms(name: &[u8]) -> Vec<u64> {
     forms
 }
 
+/// The forms of a name with a version: its ending in its folder, and below the two above that; none of a library.
+fn package_forms(name: &[u8]) -> Vec<u64> {
+    let base = super::roles::base(name);
+    let ending = base
+        .iter()
+        .rposition(|byte| *byte == b'.')
+        .and_then(|dot| base.get(dot..))
+        .filter(|ending| ending.get(1).is_some_and(u8::is_ascii_alphabetic));
+    let Some(ending) = ending.filter(|_| is_version(base)) else {
+        return Vec::new();
+    };
+    let mut forms = Vec::new();
+    let mut rest = name;
+    for depth in 0..3 {
+        let folder = super::reach::folder(rest);
+        let Some(above) = folder.strip_suffix(b"/").filter(|above| !above.is_empty()) else {
+            break;
+        };
+        forms.push(hash_of(&(above, depth, ending)));
+        rest = above;
+    }
+    forms
+}
+
+/// Whether a name has a number with a point in it and is no library's.
+fn is_version(base: &[u8]) -> bool {
+    has_dotted(base) && !super::contains(base, b".so.") && !base.ends_with(b".so")
+}
+
+fn has_dotted(base: &[u8]) -> bool {
+    base.windows(3).any(
+        |part| matches!(part, [one, b'.', other] if one.is_ascii_digit() && other.is_ascii_digit()),
+    )
+}
+
 /// Whether a placeholder of something random is part of it: then runs have other names where theirs are one.
 fn is_random(base: &[u8]) -> bool {
     [&b"<N>"[..], b"<HASH>", b"<T>", b"<UUID>", b"<TMP>"]
@@ -160,10 +227,7 @@ fn placeholder(rest: &[u8]) -> Option<usize> {
 
 /// `offer-203.odt` as `a-#.odt`; `None` without a number, and for versions. Days stay: the file of another day is another.
 pub(super) fn shape(base: &[u8]) -> Option<Vec<u8>> {
-    let is_version = base.windows(3).any(
-        |part| matches!(part, [one, b'.', other] if one.is_ascii_digit() && other.is_ascii_digit()),
-    );
-    if is_version || super::contains(base, b".so.") {
+    if has_dotted(base) || super::contains(base, b".so.") {
         return None;
     }
     let dot = base
@@ -213,7 +277,7 @@ pub(super) fn shape(base: &[u8]) -> Option<Vec<u8>> {
 mod tests {
     use std::collections::BTreeSet;
 
-    use super::{forms, is_nightly, shape};
+    use super::{OWN_MIN, forms, is_nightly, shape};
 
     #[track_caller]
     fn check(base: &str, expect: Option<&str>) {
@@ -259,11 +323,11 @@ mod tests {
                 .map(|set| set.iter().copied().collect())
                 .collect()
         };
-        assert!(is_nightly(&sets(&[&[1, 2, 3], &[3, 4, 5]])));
+        assert!(is_nightly(&sets(&[&[1, 2, 3], &[3, 4, 5]]), OWN_MIN));
         // One file that has another name is a difference.
-        assert!(!is_nightly(&sets(&[&[1, 2, 3], &[1, 2, 4]])));
-        assert!(is_nightly(&sets(&[&[1, 2], &[2, 3], &[2, 4, 5]])));
+        assert!(!is_nightly(&sets(&[&[1, 2, 3], &[1, 2, 4]]), OWN_MIN));
+        assert!(is_nightly(&sets(&[&[1, 2], &[2, 3], &[2, 4, 5]]), OWN_MIN));
         // The same names in all baselines.
-        assert!(!is_nightly(&sets(&[&[1, 2], &[1, 2], &[1, 2, 3]])));
+        assert!(!is_nightly(&sets(&[&[1, 2], &[1, 2], &[1, 2, 3]]), OWN_MIN));
     }
 }

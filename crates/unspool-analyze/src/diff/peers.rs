@@ -243,3 +243,15 @@ fn is_shorter(used: &Use, before: &[&Use]) -> bool {
         && ratio(used).saturating_mul(SHORTER_MIN) < least.saturating_mul(100)
         && used.count(Group::Read) > 0
 }
+
+/// Whether the cause is that a role speaks with a place for the first time, and the effect what it does there.
+pub(super) fn is_new_place(cause: &Finding, effect: &Finding) -> bool {
+    matches!(
+        cause.kind,
+        FindingKind::ConnectionNew | FindingKind::ConnectionOther
+    ) && cause.key == effect.key
+        && matches!(
+            effect.kind,
+            FindingKind::Slower | FindingKind::More | FindingKind::Less | FindingKind::Retry
+        )
+}

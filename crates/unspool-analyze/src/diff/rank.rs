@@ -364,7 +364,8 @@ fn forms(joint: &Joint<'_>, finding: &Finding) -> Vec<(u8, Vec<u8>)> {
     if undated != *name {
         forms.push((DAY, undated));
     }
-    if let Some(form) = without_version(name) {
+    let is_package = finding.key.is_some_and(|key| joint.is_package(key));
+    if let Some(form) = without_version(name).filter(|_| !is_package) {
         forms.push((VERSION, form));
     }
     let base = super::roles::base(name);

@@ -9,6 +9,9 @@ use super::words::{errno_words, failure_text};
 /// Weight of a process that could not be started.
 const NO_PROCESS: f64 = 4.6;
 
+/// Least that a refusal weighs to be why something is not there.
+const REFUSED_MIN: f64 = 2.0;
+
 /// Whether a call starts a process or thread.
 pub(super) fn is_start(call: &str) -> bool {
     matches!(call, "fork" | "vfork" | "clone" | "clone3")
@@ -17,6 +20,18 @@ pub(super) fn is_start(call: &str) -> bool {
 /// Whether a folder was to be made that is there: `mkdir -p` asks so whether it is.
 pub(super) fn is_folder_there(failures: &Failures) -> bool {
     failures.errno == EEXIST && failures.call.starts_with("mkdir")
+}
+
+/// Whether the effect is that a file is looked for in vain which nobody could put there: it, or a folder above it, was refused.
+pub(super) fn is_never_made(cause: &Finding, effect: &Finding) -> bool {
+    let rest = effect.subject.strip_prefix(cause.subject.as_slice());
+    cause.kind == FindingKind::Error
+        && cause.before == b"no such failure"
+        && cause.score >= REFUSED_MIN
+        && effect.kind == FindingKind::FileMissing
+        && effect.before != b"there"
+        && cause.at_ns <= effect.at_ns
+        && rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(b"/"))
 }
 
 const EEXIST: unspool_model::event::Errno = unspool_model::event::Errno(17);

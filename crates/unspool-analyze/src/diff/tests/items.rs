@@ -397,3 +397,36 @@ fn another_answer_that_is_read_byte_by_byte_is_told() {
     let answer = answer.expect("the other answer");
     assert_eq!(answer.kind, FindingKind::More, "{}", told(&findings));
 }
+
+/// Makes and reads packages of `versions`, each in a folder of its own.
+fn packages(versions: std::ops::Range<u32>) -> Vec<Doing> {
+    versions
+        .flat_map(|minor| {
+            let name = char::from(b'a' + u8::try_from(minor % 7).unwrap_or(0));
+            let path = format!("/srv/pool/{name}/tool{name}/tool{name}_1.{minor}_amd64.deb");
+            [writes(&path), reads(&path, 900)].concat()
+        })
+        .collect()
+}
+
+#[test]
+fn packages_of_other_versions_are_the_days_data() {
+    let usual = run(DAY, &packages(10..17), 0);
+    let earlier = run(DAY, &packages(30..37), 0);
+    let now = run(DAY, &packages(50..58), 0);
+    is_ordinary(&compare(&[&usual], &now));
+    is_ordinary(&compare(&[&usual, &earlier], &now));
+    // One that is only read stands for a part of the program.
+    let with = |version: &str| {
+        let path = format!("/srv/job/lib/rates-{version}.jar");
+        run(DAY, &reads(&path, 900), 0)
+    };
+    let findings = compare(&[&with("1.4")], &with("1.5")).findings;
+    assert_eq!(
+        findings[0].kind,
+        FindingKind::Version,
+        "{}",
+        told(&findings)
+    );
+    assert!(findings[0].score >= ALARM_SCORE, "{}", told(&findings));
+}

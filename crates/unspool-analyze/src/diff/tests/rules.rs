@@ -694,3 +694,38 @@ fn more_words_on_standard_error_are_listed() {
     assert!(found(&[&usual, &run(300)], 900).is_none());
     assert!(found(&[&usual, &usual, &usual], 200).is_none());
 }
+
+#[test]
+fn what_could_not_be_put_there_is_missing_for_that() {
+    let run = |name: &str, outcome: Outcome| {
+        let folder = format!("/srv/pool/{name}");
+        let file = format!("{folder}/{name}.deb");
+        let (maker, reader) = (CHILD, CHILD + 7);
+        let mut acts = vec![
+            runs(FIRST, &["sh", "job.sh"]),
+            starts(FIRST, maker),
+            runs(maker, &["mkdir", &folder]),
+            (
+                maker,
+                call("mkdir", &[&format!("\"{folder}\""), "0755"], outcome),
+            ),
+            ends(maker, 0),
+            starts(FIRST, reader),
+            runs(reader, &["sha256sum", &file]),
+        ];
+        if outcome == GOOD {
+            acts.extend(reads(reader, &file, 900));
+        } else {
+            let open = ["AT_FDCWD", &format!("\"{file}\""), "O_RDONLY"];
+            acts.push((reader, call("openat", &open, Outcome::Failed(Errno(2)))));
+        }
+        acts.extend([ends(reader, u8::from(outcome != GOOD)), ends(FIRST, 0)]);
+        job(&acts)
+    };
+    let denied = Outcome::Failed(Errno(13));
+    let findings = compare(&[&run("star", GOOD)], &run("moon", denied)).findings;
+    let place = |kind| findings.iter().position(|finding| finding.kind == kind);
+    let refused = place(FindingKind::Error).expect("what was refused");
+    let missing = place(FindingKind::FileMissing).expect("the file");
+    assert_eq!(findings[missing].caused_by, Some(refused), "{findings:#?}");
+}
