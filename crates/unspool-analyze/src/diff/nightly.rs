@@ -206,7 +206,8 @@ fn is_version(base: &[u8]) -> bool {
     has_dotted(base) && !super::contains(base, b".so.") && !base.ends_with(b".so")
 }
 
-fn has_dotted(base: &[u8]) -> bool {
+/// Whether there is a number with a point in it.
+pub(super) fn has_dotted(base: &[u8]) -> bool {
     base.windows(3).any(
         |part| matches!(part, [one, b'.', other] if one.is_ascii_digit() && other.is_ascii_digit()),
     )

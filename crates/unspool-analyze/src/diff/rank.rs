@@ -395,9 +395,7 @@ pub(super) fn without_days(name: &[u8]) -> Vec<u8> {
 
 /// `libz.so.1.2.13` without its numbers; only for names with a dotted number or of a shared library.
 fn without_version(name: &[u8]) -> Option<Vec<u8>> {
-    let dotted = name.windows(3).any(
-        |part| matches!(part, [one, b'.', other] if one.is_ascii_digit() && other.is_ascii_digit()),
-    );
+    let dotted = super::nightly::has_dotted(name);
     let library = name.windows(4).any(|part| part == b".so.");
     if !dotted && !library {
         return None;

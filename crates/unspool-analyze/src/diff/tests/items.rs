@@ -2,14 +2,12 @@
 //! dates, threads that wait for threads, ends that are asked for more.
 
 use unspool_model::args::{Arg, Args};
-use unspool_model::event::{Call, CallName, ClockKind, Errno, Event, ExitStatus, Kind, Outcome};
+use unspool_model::event::{Call, CallName, Errno, Event, ExitStatus, Kind, Outcome};
 use unspool_model::ids::Tid;
-use unspool_model::step::StepSink;
 use unspool_model::syscalls::Architecture;
-use unspool_model::tracker::{Retention, TrackContext, Tracker};
 
 use super::super::{ALARM_SCORE, Difference, Finding};
-use super::{FindingKind, NameRules, Profile, Profiler, RunIdentity, Steps, compare};
+use super::{FindingKind, Profile, compare, profile_of};
 
 /// 2025-11-20, and a day.
 const DAY: i64 = 1_763_600_000_000_000_000;
@@ -56,9 +54,7 @@ fn run(start_ns: i64, acts: &[Doing], code: u8) -> Profile {
         "\"/usr/bin/load\"; [\"load\"]; 0x1 /* 2 vars */",
         GOOD,
     );
-    let feed = |sink: &mut dyn StepSink| {
-        let mut tracker = Tracker::new(Retention::All, TrackContext::default());
-        tracker.world_mut().clock = ClockKind::Epoch;
+    profile_of(|tracker, sink| {
         let mut end_ns = start_ns;
         for act in std::iter::once(&begin).chain(acts) {
             // What takes longer than the pace began while others did something.
@@ -83,17 +79,7 @@ fn run(start_ns: i64, acts: &[Doing], code: u8) -> Profile {
         let (time_ns, tid) = (end_ns + 10_000, Some(Tid(FIRST)));
         let kind = Kind::Exit(ExitStatus::Exited(code));
         tracker.event(&Event { time_ns, tid, kind }, sink);
-        tracker.finish(sink);
-        std::mem::take(tracker.world_mut())
-    };
-    let mut world = feed(&mut Steps(None));
-    let identity = RunIdentity {
-        complete: true,
-        ..RunIdentity::default()
-    };
-    let mut profiler = Profiler::new(&mut world, &identity, &mut NameRules::default());
-    feed(&mut Steps(Some(&mut profiler)));
-    profiler.finish(&world)
+    })
 }
 
 fn reads(name: &str, bytes: i64) -> Vec<Doing> {

@@ -479,24 +479,31 @@ fn reader(files: &[String], more: &[Act]) -> Profile {
 
 /// The profile of a job of several processes: which of them does what, in turn.
 fn job(acts: &[(u32, Act)]) -> Profile {
-    let feed = |sink: &mut dyn StepSink| {
-        let mut tracker = Tracker::new(Retention::All, TrackContext::default());
-        tracker.world_mut().clock = ClockKind::Epoch;
+    profile_of(|tracker, sink| {
         let mut time_ns = 1_763_600_000_000_000_000;
         for (tid, act) in acts {
             time_ns += act.step_ns();
-            event(&mut tracker, sink, *tid, time_ns, act);
+            event(tracker, sink, *tid, time_ns, act);
         }
+    })
+}
+
+/// The profile of the events that `feed` gives a tracker; it is asked twice, as runs are read.
+fn profile_of(feed: impl Fn(&mut Tracker, &mut dyn StepSink)) -> Profile {
+    let track = |sink: &mut dyn StepSink| {
+        let mut tracker = Tracker::new(Retention::All, TrackContext::default());
+        tracker.world_mut().clock = ClockKind::Epoch;
+        feed(&mut tracker, sink);
         tracker.finish(sink);
         std::mem::take(tracker.world_mut())
     };
-    let mut world = feed(&mut Steps(None));
+    let mut world = track(&mut Steps(None));
     let identity = RunIdentity {
         complete: true,
         ..RunIdentity::default()
     };
     let mut profiler = Profiler::new(&mut world, &identity, &mut NameRules::default());
-    feed(&mut Steps(Some(&mut profiler)));
+    track(&mut Steps(Some(&mut profiler)));
     profiler.finish(&world)
 }
 
