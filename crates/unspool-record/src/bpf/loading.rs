@@ -16,19 +16,6 @@ const LOADERS: usize = 2;
 /// A program and its tracepoint.
 pub(super) type Name = (&'static str, &'static str);
 
-/// Does two things at once where there is a thread for it, else one after the other.
-pub(super) fn side_by_side<A, B: Send>(
-    here: impl FnOnce() -> A,
-    beside: impl Fn() -> B + Sync,
-) -> (A, B) {
-    thread::scope(|scope| {
-        let thread = thread::Builder::new().spawn_scoped(scope, &beside).ok();
-        let first = here();
-        let second = thread.and_then(|thread| thread.join().ok());
-        (first, second.unwrap_or_else(&beside))
-    })
-}
-
 /// A loader without types. The only way to make one reads and takes apart all of the kernel's types first, which takes longer than
 /// everything else here; where no file can be opened, it does without.
 pub(super) fn empty_loader<'types>() -> EbpfLoader<'types> {

@@ -196,10 +196,10 @@ impl Loaded {
     /// `structures` and `tracepoints` are type information.
     fn load_with(setting: &Setting, structures: &[u8], tracepoints: &[u8]) -> io::Result<Self> {
         let parse = |types: &[u8]| Btf::parse(types, Endianness::default()).map_err(failed);
-        let structures = parse(structures)?;
-        let (ebpf, tracepoints) =
-            loading::side_by_side(|| make(setting, &structures), || parse(tracepoints));
-        let (mut ebpf, tracepoints) = (ebpf?, tracepoints?);
+        // Before the maps: they take what memory there is, and are made smaller where the kernel refuses it. Who asks for a page of
+        // his own after that is killed instead.
+        let (structures, tracepoints) = (parse(structures)?, parse(tracepoints)?);
+        let mut ebpf = make(setting, &structures)?;
         let mut wanted: Vec<_> = OF_PROCESSES.iter().map(|of| (*of, true)).collect();
         if setting.detail != Detail::Tree {
             fill_calls(&ebpf, setting)?;
