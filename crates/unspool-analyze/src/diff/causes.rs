@@ -6,7 +6,8 @@ use super::Joint;
 use super::finding::{Finding, FindingKind};
 use super::phrases::{say, who};
 use super::profile::{Group, KeyKind};
-use super::reach::{Reach, below, folder, moved, readers};
+use super::reach::{Reach, below, moved, readers};
+use super::roles::{base, folder};
 
 /// What is needed to say whether one finding explains another.
 struct Judge<'a, 'p> {
@@ -203,10 +204,13 @@ impl Judge<'_, '_> {
     }
 
     fn is_of_peer(&self, finding: &Finding) -> bool {
-        let key = finding
-            .key
-            .and_then(|key| self.joint.keys.get(key as usize));
-        key.is_some_and(|key| key.kind == KeyKind::Peer)
+        self.joint.kind_of(finding) == Some(KeyKind::Peer)
+    }
+
+    /// Whether the file of a finding is the script that a role runs.
+    fn is_script_of(&self, role: u32, finding: &Finding) -> bool {
+        let role = self.joint.any_role(role);
+        role.is_some_and(|role| role.label == base(&finding.subject))
     }
 
     /// Whether it is an amount that the role gives, not one that it takes.
@@ -222,19 +226,10 @@ impl Judge<'_, '_> {
         if !amount {
             return false;
         }
-        let is_peer = |key: u32| {
-            let key = self.joint.keys.get(key as usize);
-            key.is_some_and(|key| key.kind == KeyKind::Peer)
-        };
-        if finding.gives == Some(true) || is_peer(key) {
+        if finding.gives == Some(true) || self.is_of_peer(finding) {
             return finding.gives == Some(true);
         }
-        if self
-            .joint
-            .keys
-            .get(key as usize)
-            .is_some_and(|key| key.kind == KeyKind::Listener)
-        {
+        if self.joint.kind_of(finding) == Some(KeyKind::Listener) {
             return true;
         }
         let sides = self.joint.uses.get(&(role, key));
@@ -264,12 +259,7 @@ impl Judge<'_, '_> {
 
     /// Whether the cause is that the same peer or program was asked again and the effect that the role slept in between.
     fn is_pause(&self, cause: &Finding, effect: &Finding) -> bool {
-        let kind_of = |finding: &Finding| {
-            let key = finding
-                .key
-                .and_then(|key| self.joint.keys.get(key as usize));
-            key.map(|key| key.kind)
-        };
+        let kind = self.joint.kind_of(cause);
         let again = matches!(
             cause.kind,
             FindingKind::More
@@ -282,8 +272,8 @@ impl Judge<'_, '_> {
             && cause.role == effect.role
             && effect.kind == FindingKind::Slower
             && effect.subject == b"sleep"
-            && (kind_of(cause) == Some(KeyKind::Peer)
-                || cause.kind == FindingKind::Error && kind_of(cause) == Some(KeyKind::File))
+            && (kind == Some(KeyKind::Peer)
+                || cause.kind == FindingKind::Error && kind == Some(KeyKind::File))
     }
 
     /// Whether nothing was asked of another end because the role failed of something else after it had connected: who is
@@ -313,12 +303,10 @@ impl Judge<'_, '_> {
 
     /// Whether an input is shorter than before.
     fn is_input_less(&self, finding: &Finding) -> bool {
-        let file = finding
-            .key
-            .and_then(|key| self.joint.keys.get(key as usize))
-            .is_some_and(|key| key.kind == KeyKind::File);
-        file && (finding.kind == FindingKind::Content
-            || finding.kind == FindingKind::Less && !self.is_output(finding))
+        let is_file = self.joint.kind_of(finding) == Some(KeyKind::File);
+        is_file
+            && (finding.kind == FindingKind::Content
+                || finding.kind == FindingKind::Less && !self.is_output(finding))
             && finding.score >= 1.6
     }
 
@@ -336,23 +324,19 @@ impl Judge<'_, '_> {
                 .any_role(cause.role.unwrap_or(u32::MAX))
                 .is_some_and(|role| {
                     // A script that is another one is told by what it does.
-                    role.label != super::roles::base(&cause.subject)
+                    role.label != base(&cause.subject)
                 })
     }
 
     /// Whether it is an input with a name of its own, the only one of its folder that is new or gone.
     fn is_strange(&self, cause: &Finding) -> bool {
         let key = cause.key.and_then(|key| self.joint.keys.get(key as usize));
-        let is_named = key.is_some_and(|key| !super::roles::base(&key.name).contains(&b'<'));
+        let is_named = key.is_some_and(|key| !base(&key.name).contains(&b'<'));
         is_named && self.is_input(cause) && self.moved.get(folder(&cause.subject)) == Some(&1)
     }
 
     /// Whether it is an argument that a process above may have read in a file of settings, which is another one.
     fn is_set(&self, cause: &Finding, effect: &Finding, from: u32, to: u32) -> bool {
-        let is_script = || {
-            let role = self.joint.any_role(from);
-            role.is_some_and(|role| role.label == super::roles::base(&cause.subject))
-        };
         cause.kind == FindingKind::Content
             && effect.kind == FindingKind::Argument
             && cause.score >= 1.6
@@ -360,7 +344,7 @@ impl Judge<'_, '_> {
             && cause.at_ns <= effect.at_ns
             && super::is_stable(&cause.subject)
             && below(self.joint, to, from)
-            && !is_script()
+            && !self.is_script_of(from, cause)
     }
 
     /// Whether an output that is gone has the name of an input that is another one: `slips-yard.txt` of `yard.csv`.
@@ -372,7 +356,7 @@ impl Judge<'_, '_> {
             Kind::More | Kind::Less | Kind::Content | Kind::FileMissing
         ) && matches!(output.kind, Kind::FileGone | Kind::Less)
             && input.score >= NAMED_MIN
-            && super::words::has_word(super::roles::base(&output.subject), stem)
+            && super::words::has_word(base(&output.subject), stem)
             && self.is_input(input)
             && self.is_output(output)
     }
@@ -699,11 +683,7 @@ impl Judge<'_, '_> {
             | Kind::ConnectionOther => cause.score >= 2.0,
             // A script is what the job does; what it does otherwise is told by itself.
             Kind::Content => {
-                let script = self
-                    .joint
-                    .any_role(from)
-                    .is_some_and(|role| role.label == super::roles::base(&cause.subject));
-                !script || effect.kind == Kind::ExitStatus && from == to
+                !self.is_script_of(from, cause) || effect.kind == Kind::ExitStatus && from == to
             }
             // What is found for the first time tells the job what to do, as a setting does.
             Kind::FileNew if cause.before == b"not there" => cause.score >= 2.0,
@@ -749,19 +729,13 @@ fn is_waiting_for_peer(joint: &Joint<'_>, cause: &Finding, effect: &Finding) -> 
     let (Some(peer), Some(own)) = (cause.times_ns, effect.times_ns) else {
         return false;
     };
-    let kind_of = |finding: &Finding| {
-        finding
-            .key
-            .and_then(|key| joint.keys.get(key as usize))
-            .map(|key| key.kind)
-    };
     let growth = |(before, now): (i64, i64)| now / before.max(1_000_000);
     cause.kind == FindingKind::Slower
         && effect.kind == FindingKind::Slower
         && cause.role == effect.role
-        && kind_of(cause) == Some(KeyKind::Peer)
+        && joint.kind_of(cause) == Some(KeyKind::Peer)
         && matches!(
-            kind_of(effect),
+            joint.kind_of(effect),
             Some(KeyKind::Call | KeyKind::Anonymous | KeyKind::Pipe)
         )
         && own.0 > WAITS_DAILY_NS

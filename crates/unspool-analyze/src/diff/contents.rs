@@ -46,8 +46,7 @@ const DATA_MIN: usize = 3;
 /// The folder and the ending of a file of data.
 fn data_of(path: &[u8]) -> Option<u64> {
     let ending = DATA.iter().find(|ending| path.ends_with(ending))?;
-    let folder = path.get(..path.len() - super::roles::base(path).len())?;
-    Some(hash_of(&(folder, *ending)))
+    Some(hash_of(&(super::roles::folder(path), *ending)))
 }
 
 impl Touched {

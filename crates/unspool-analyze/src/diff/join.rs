@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use unspool_model::map::{Map, Places, hash_of};
 use unspool_model::normalize::learn;
 
+use super::finding::Finding;
 use super::nightly::Nightly;
 use super::pools::Pools;
 use super::profile::{Key, KeyKind, Profile, Role, Use};
@@ -90,6 +91,12 @@ impl<'p> Joint<'p> {
             .filter(|run| is_native(run))
             .count();
         native > 0 && native < self.runs.len()
+    }
+
+    /// What the thing is that a finding is about.
+    pub(super) fn kind_of(&self, finding: &Finding) -> Option<KeyKind> {
+        let key = self.keys.get(finding.key? as usize)?;
+        Some(key.kind)
     }
 
     /// Joint number of a role of a run.
@@ -419,7 +426,7 @@ fn kin(name: &[u8]) -> Option<Vec<u8>> {
     if !numbers {
         return None;
     }
-    let folder = name.get(..name.len() - base.len())?;
+    let folder = super::roles::folder(name);
     let ending = base
         .iter()
         .rposition(|byte| *byte == b'.')

@@ -27,8 +27,6 @@ const HEX_MIN: usize = 8;
 #[derive(Debug, Default)]
 pub(super) struct Nightly {
     forms: Map<u64, u64>,
-    /// Forms of names with versions that are no parts of programs.
-    packages: Map<u64, u64>,
 }
 
 /// What the runs have of one form.
@@ -36,6 +34,8 @@ pub(super) struct Nightly {
 struct Seen {
     names: Vec<BTreeSet<u64>>,
     largest: u64,
+    /// Whether it is a form of names with versions.
+    is_package: bool,
     /// Runs that make one.
     makers: BTreeSet<usize>,
     is_mapped: bool,
@@ -45,7 +45,6 @@ impl Nightly {
     /// Finds the forms.
     pub(super) fn find(joint: &Joint<'_>) -> Self {
         let mut all: Map<u64, Seen> = Map::default();
-        let mut packages: Map<u64, Seen> = Map::default();
         for ((_, key), sides) in &joint.uses {
             let Some(found) = joint.keys.get(*key as usize) else {
                 continue;
@@ -53,10 +52,9 @@ impl Nightly {
             if found.kind != KeyKind::File || super::is_system(&found.name) {
                 continue;
             }
-            let (forms, all) = match forms(&found.name) {
-                forms if !forms.is_empty() => (forms, &mut all),
-                _ => (package_forms(&found.name), &mut packages),
-            };
+            let packages = package_forms(&found.name);
+            let is_package = !packages.is_empty();
+            let forms = [packages, forms(&found.name)].concat();
             let is_random = is_random(super::roles::base(&found.name));
             for (side, used) in sides.iter().enumerate() {
                 let Some(used) = used.filter(|used| used.effective() > 0) else {
@@ -69,6 +67,7 @@ impl Nightly {
                 let name = super::roles::base(if is_random { &own.raw } else { &own.name });
                 for form in &forms {
                     let seen = all.entry(*form).or_default();
+                    seen.is_package = is_package;
                     seen.names.resize(joint.runs.len(), BTreeSet::new());
                     if let Some(names) = seen.names.get_mut(side) {
                         names.insert(hash_of(name));
@@ -83,34 +82,32 @@ impl Nightly {
                 }
             }
         }
-        let largest = |(form, seen): (u64, Seen)| (form, seen.largest);
+        let is_data = |seen: &Seen| seen.makers.len() == joint.runs.len() && !seen.is_mapped;
         let forms = all
             .into_iter()
-            .filter(|(_, seen)| is_nightly(&seen.names, OWN_MIN))
-            .map(largest)
+            .filter(|(_, seen)| {
+                if seen.is_package {
+                    is_data(seen) && is_nightly(&seen.names, PACKAGES_MIN, PACKAGES_MIN)
+                } else {
+                    is_nightly(&seen.names, OWN_MIN, 1)
+                }
+            })
+            .map(|(form, seen)| (form, seen.largest))
             .collect();
-        let is_data = |seen: &Seen| seen.makers.len() == joint.runs.len() && !seen.is_mapped;
-        let packages = packages
-            .into_iter()
-            .filter(|(_, seen)| is_data(seen) && is_nightly(&seen.names, PACKAGES_MIN))
-            .map(largest)
-            .collect();
-        Self { forms, packages }
+        Self { forms }
     }
 
     /// Whether a file of this name is one of many that each run has in other versions.
     pub(super) fn is_package(&self, name: &[u8]) -> bool {
         let mut forms = package_forms(name).into_iter();
-        !self.packages.is_empty() && forms.any(|form| self.packages.contains_key(&form))
+        forms.any(|form| self.forms.contains_key(&form))
     }
 
     /// Whether a file of this name, used like this, is what a run may have and another may lack.
     pub(super) fn holds(&self, name: &[u8], used: &Use) -> bool {
-        let largest = forms(name).into_iter().map(|form| self.forms.get(&form));
-        let of_packages = package_forms(name).into_iter();
-        largest
-            .chain(of_packages.map(|form| self.packages.get(&form)))
-            .flatten()
+        let forms = forms(name).into_iter().chain(package_forms(name));
+        forms
+            .filter_map(|form| self.forms.get(&form))
             .any(|largest| {
                 let size = bytes(used);
                 size < LARGE_MIN || size <= largest.saturating_mul(LARGE)
@@ -122,9 +119,9 @@ fn bytes(used: &Use) -> u64 {
     used.bytes_read.max(used.bytes_written)
 }
 
-/// Whether each baseline has names that no other has; of a single one, whether it and the subject both have so many. Of
-/// packages each has so many.
-fn is_nightly(names: &[BTreeSet<u64>], own_min: usize) -> bool {
+/// Whether each baseline has so many names (`each_min`) that no other has; of a single one, whether it and the subject both
+/// have `own_min`.
+fn is_nightly(names: &[BTreeSet<u64>], own_min: usize, each_min: usize) -> bool {
     let Some((subject, baselines)) = names.split_last() else {
         return false;
     };
@@ -132,13 +129,12 @@ fn is_nightly(names: &[BTreeSet<u64>], own_min: usize) -> bool {
         return only.difference(subject).count() >= own_min
             && subject.difference(only).count() >= own_min;
     }
-    let learnt_min = if own_min > OWN_MIN { own_min } else { 1 };
     let has_own = |place: usize, names: &BTreeSet<u64>| {
         let is_own = |name: &&u64| {
             let mut others = baselines.iter().enumerate();
             others.all(|(other, its)| other == place || !its.contains(*name))
         };
-        names.iter().filter(is_own).take(learnt_min).count() == learnt_min
+        names.iter().filter(is_own).take(each_min).count() == each_min
     };
     baselines.len() >= LEARNT_MIN
         && baselines
@@ -154,22 +150,18 @@ fn forms(name: &[u8]) -> Vec<u64> {
     let Some(shape) = shape(base) else {
         return Vec::new();
     };
-    let folder = name
-        .get(..name.len() - base.len())
-        .and_then(|folder| folder.strip_suffix(b"/"));
+    let folder = super::roles::folder(name).strip_suffix(b"/");
     let Some(folder) = folder.filter(|folder| !folder.is_empty()) else {
         return Vec::new();
     };
     let mut forms = vec![hash_of(&(folder, &b""[..], shape.as_slice()))];
     let last = super::roles::base(folder);
-    let above = folder
-        .get(..folder.len() - last.len())
-        .and_then(|above| above.strip_suffix(b"/"))
+    let above = super::roles::folder(folder)
+        .strip_suffix(b"/")
         .unwrap_or_default();
     if !above.is_empty() {
         forms.push(hash_of(&(above, &b"*"[..], shape.as_slice())));
-        let beside = super::roles::base(above);
-        let top = above.get(..above.len() - beside.len()).unwrap_or_default();
+        let top = super::roles::folder(above);
         if top.len() > 1 {
             forms.push(hash_of(&(top, last, shape.as_slice())));
         }
@@ -191,7 +183,7 @@ fn package_forms(name: &[u8]) -> Vec<u64> {
     let mut forms = Vec::new();
     let mut rest = name;
     for depth in 0..3 {
-        let folder = super::reach::folder(rest);
+        let folder = super::roles::folder(rest);
         let Some(above) = folder.strip_suffix(b"/").filter(|above| !above.is_empty()) else {
             break;
         };
@@ -324,11 +316,19 @@ mod tests {
                 .map(|set| set.iter().copied().collect())
                 .collect()
         };
-        assert!(is_nightly(&sets(&[&[1, 2, 3], &[3, 4, 5]]), OWN_MIN));
+        assert!(is_nightly(&sets(&[&[1, 2, 3], &[3, 4, 5]]), OWN_MIN, 1));
         // One file that has another name is a difference.
-        assert!(!is_nightly(&sets(&[&[1, 2, 3], &[1, 2, 4]]), OWN_MIN));
-        assert!(is_nightly(&sets(&[&[1, 2], &[2, 3], &[2, 4, 5]]), OWN_MIN));
+        assert!(!is_nightly(&sets(&[&[1, 2, 3], &[1, 2, 4]]), OWN_MIN, 1));
+        assert!(is_nightly(
+            &sets(&[&[1, 2], &[2, 3], &[2, 4, 5]]),
+            OWN_MIN,
+            1
+        ));
         // The same names in all baselines.
-        assert!(!is_nightly(&sets(&[&[1, 2], &[1, 2], &[1, 2, 3]]), OWN_MIN));
+        assert!(!is_nightly(
+            &sets(&[&[1, 2], &[1, 2], &[1, 2, 3]]),
+            OWN_MIN,
+            1
+        ));
     }
 }

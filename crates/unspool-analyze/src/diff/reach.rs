@@ -81,12 +81,6 @@ pub(super) fn below(joint: &Joint<'_>, role: u32, ancestor: u32) -> bool {
     false
 }
 
-/// The folder of a path, with the slash at its end.
-pub(super) fn folder(path: &[u8]) -> &[u8] {
-    let base = super::roles::base(path);
-    path.get(..path.len() - base.len()).unwrap_or_default()
-}
-
 /// How many files of each folder are new, gone, or another one.
 pub(super) fn moved(findings: &[Finding]) -> BTreeMap<Vec<u8>, usize> {
     let mut moved = BTreeMap::new();
@@ -95,7 +89,9 @@ pub(super) fn moved(findings: &[Finding]) -> BTreeMap<Vec<u8>, usize> {
             finding.kind,
             FindingKind::FileNew | FindingKind::FileGone | FindingKind::FileOther
         ) {
-            *moved.entry(folder(&finding.subject).to_vec()).or_default() += 1;
+            *moved
+                .entry(super::roles::folder(&finding.subject).to_vec())
+                .or_default() += 1;
         }
     }
     moved

@@ -95,6 +95,12 @@ pub(super) fn base(path: &[u8]) -> &[u8] {
     path.rsplit(|byte| *byte == b'/').next().unwrap_or(path)
 }
 
+/// The folder of a path, with the slash at its end.
+pub(super) fn folder(path: &[u8]) -> &[u8] {
+    path.get(..path.len() - base(path).len())
+        .unwrap_or_default()
+}
+
 /// One role: its lineage, outermost first.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(super) struct Lineage(pub(super) Vec<Vec<u8>>);

@@ -155,7 +155,7 @@ fn has_number(joint: &Joint<'_>, key: u32) -> bool {
 /// only the ending stays.
 fn item(name: &[u8]) -> Option<Vec<u8>> {
     let base = super::roles::base(name);
-    let folder = name.get(..name.len() - base.len())?;
+    let folder = super::roles::folder(name);
     if let Some(shape) = super::nightly::shape(base) {
         return Some([folder, &shape].concat());
     }

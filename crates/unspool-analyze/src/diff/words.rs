@@ -39,7 +39,7 @@ pub(super) fn stem(path: &[u8]) -> &[u8] {
 /// empty when that is a folder of such archives.
 pub(super) fn probed(path: &[u8]) -> Option<Vec<u8>> {
     let base = super::roles::base(path);
-    let folder = path.get(..path.len() - base.len())?;
+    let folder = super::roles::folder(path);
     if matches!(base, b"SCCS" | b"RCS") {
         return Some(Vec::new());
     }
