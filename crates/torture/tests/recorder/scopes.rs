@@ -161,29 +161,45 @@ fn show_quietly(run: &Path) -> Option<Value> {
     serde_json::from_slice(&output.stdout).ok()
 }
 
-/// Runs in a mount namespace that has the unified hierarchy, whatever the machine has: two jobs in two groups, one is recorded.
-const GROUPS: &str = "set -e\n\
-    root=/sys/fs/cgroup; [ -e $root/cgroup.procs ] || { root=$root/unified; mkdir -p $root; mount -t cgroup2 none $root; }\n\
+/// Begins a script: runs in a mount namespace that has the unified hierarchy, whatever the machine has, and makes two groups and
+/// one below the first, in which a job runs.
+const BEGIN: &str = "set -e\n\
+    root=/sys/fs/cgroup; [ -e $root/cgroup.procs ] || root=$root/unified\n\
+    [ -e $root/cgroup.procs ] || { mkdir -p $root; mount -t cgroup2 none $root; }\n\
     own=$root/unspool-test-$$; other=$own-other; mkdir $own $own/below $other\n\
     start() { sh -c \"echo \\$\\$ > $1/cgroup.procs; while :; do $2 /etc/hostname > /dev/null; done\" & }\n\
-    start $own/below cat; inside=$!; start $other wc; outside=$!\n\
-    \"$1\" record --quiet --recorder bpf --cgroup \"$own\" -o run & recorder=$!\n\
-    n=0; until \"$1\" show run tree 2> /dev/null | grep -q /cat || [ $n -ge 200 ]; do n=$((n+1)); sleep 0.1; done\n\
-    sleep 0.5; kill -INT $recorder; wait $recorder; status=$?\n\
-    kill -9 $inside $outside; wait $inside $outside 2> /dev/null || :\n\
-    n=0; until rmdir $own/below $own $other 2> /dev/null || [ $n -ge 50 ]; do n=$((n+1)); sleep 0.1; done\n\
+    shows() { n=0; until \"$unspool\" show ./run tree 2> /dev/null | grep -q \"$1\" || [ $n -ge 200 ]; do n=$((n+1)); sleep 0.1; done; }\n\
+    unspool=$1; detail=$2; start $own/below cat; inside=$!\n";
+
+/// Ends it: groups, whose processes are told, are removed when the recorder has ended.
+const END: &str = "kill -TERM $recorder; wait $recorder; status=$?\n\
+    kill -9 $told; wait $told 2> /dev/null || :\n\
+    n=0; until rmdir $own/below $own $other 2> /dev/null; [ ! -e $own ] || [ $n -ge 50 ]; do n=$((n+1)); sleep 0.1; done\n\
     exit $status";
 
-/// Of a control group those below it too, and nobody else.
-#[test]
-fn a_control_group_is_recorded_and_nothing_else() {
-    let scratch = Scratch::new("group");
+/// Two jobs in two groups, one is recorded.
+const GROUPS: &str = "start $other wc; told=\"$inside $!\"\n\
+    \"$unspool\" record --quiet --recorder bpf --cgroup \"$own\" -o run & recorder=$!\n\
+    shows 'cat /etc'; sleep 0.5\n";
+
+/// Processes that are moved into a group that is recorded: one that goes on and has children, one that is gone at once, one that sleeps.
+const MOVED: &str = "mkdir here; sleep 4711 & sleeps=$!\n\
+    \"$unspool\" record --quiet --recorder bpf --detail $detail --cgroup \"$own\" -o run & recorder=$!\n\
+    shows 'cat /etc'; kill -9 $inside\n\
+    (cd here; exec sh -c \"exec 7< /etc/hostname; echo \\$\\$ > $own/below/cgroup.procs; for n in 1 2 3; do /bin/true \\$n; done; exec 8< /etc/passwd; while :; do sleep 0.2; done\" sh moved) & goes_on=$!\n\
+    sh -c \"echo \\$\\$ > $own/below/cgroup.procs; exec /bin/true gone\"\n\
+    echo $sleeps > $own/below/cgroup.procs; told=\"$goes_on $sleeps\"\n\
+    shows 'sleep 4711'; shows 'sleep 0.2 *$'\n";
+
+/// Runs such a script; `None`, and why on stderr, where it cannot run.
+fn with_groups(script: &str, detail: &str, scratch: &Scratch) -> Option<std::path::PathBuf> {
     if !is_here() || !has_tool("unshare") {
-        return;
+        return None;
     }
     let output = plain_command("unshare")
-        .args(["--mount", "sh", "-c", GROUPS, "sh"])
+        .args(["--mount", "sh", "-c", &[BEGIN, script, END].concat(), "sh"])
         .arg(unspool())
+        .arg(detail)
         .current_dir(&scratch.0)
         .stdin(Stdio::null())
         .output()
@@ -191,11 +207,21 @@ fn a_control_group_is_recorded_and_nothing_else() {
     let said = String::from_utf8_lossy(&output.stderr);
     if said.contains("mount:") || said.contains("mkdir:") {
         eprintln!("skipped: {said}");
-        return;
+        return None;
     }
     assert!(output.status.success(), "{said}");
     let run = scratch.0.join("run");
     counted(&run);
+    Some(run)
+}
+
+/// Of a control group those below it too, and nobody else.
+#[test]
+fn a_control_group_is_recorded_and_nothing_else() {
+    let scratch = Scratch::new("group");
+    let Some(run) = with_groups(GROUPS, "full", &scratch) else {
+        return;
+    };
     let tree = show(&run, "tree");
     let runs = |name: &str| {
         let is_it = |row: &&Value| row["exe"].as_str().is_some_and(|exe| exe.ends_with(name));
@@ -203,4 +229,73 @@ fn a_control_group_is_recorded_and_nothing_else() {
     };
     assert!(runs("/cat") > 1, "{tree}");
     assert_eq!((runs("/wc"), runs("/unspool")), (0, 0), "{tree}");
+}
+
+fn row<'t>(tree: &'t Value, last_argument: &str) -> &'t Value {
+    let mut found = rows(tree).iter().filter(|row| {
+        let argv = row["argv"].as_array();
+        argv.and_then(|argv| argv.last()?.as_str()) == Some(last_argument)
+    });
+    let row = found.next();
+    assert!(found.next().is_none(), "one of {last_argument}: {tree}");
+    row.unwrap_or_else(|| panic!("{last_argument} in {tree}"))
+}
+
+fn ends_with(row: &Value, field: &str, end: &str) -> bool {
+    row[field].as_str().is_some_and(|text| text.ends_with(end))
+}
+
+/// A process that is moved into the group in mid-life is known as one that was there, and its children have its group.
+#[test]
+fn what_is_moved_into_a_control_group_is_known() {
+    let scratch = Scratch::new("moved");
+    let Some(run) = with_groups(MOVED, "full", &scratch) else {
+        return;
+    };
+    let tree = show(&run, "tree");
+    let goes_on = row(&tree, "moved");
+    assert!(ends_with(goes_on, "cwd", "/here"), "{goes_on}");
+    assert!(ends_with(goes_on, "exe", "sh"), "{goes_on}");
+    for argument in ["moved", "4711", "gone", "1", "2", "3"] {
+        let row = row(&tree, argument);
+        assert!(ends_with(row, "cgroup", "/below"), "{row}");
+    }
+    for argument in ["1", "2", "3"] {
+        assert_eq!(row(&tree, argument)["parent"], goes_on["id"], "{tree}");
+    }
+    assert!(ends_with(row(&tree, "4711"), "exe", "/sleep"), "{tree}");
+    let fds = show(&run, "fds");
+    let open_on = |fd: u64| -> Vec<&str> {
+        rows(&fds)
+            .iter()
+            .filter(|row| row["process"] == goes_on["id"] && row["fd"] == fd)
+            .filter_map(|row| row["resource"].as_str())
+            .collect()
+    };
+    // 8 was opened by a call that is told: it was not open before.
+    assert_eq!(
+        (open_on(7), open_on(8)),
+        (vec!["/etc/hostname"], vec!["/etc/passwd"])
+    );
+}
+
+/// The same without calls, by which they would be found.
+#[test]
+fn what_is_moved_is_found_without_calls() {
+    let scratch = Scratch::new("moved-tree");
+    let Some(run) = with_groups(MOVED, "tree", &scratch) else {
+        return;
+    };
+    let tree = show(&run, "tree");
+    for argument in ["moved", "4711"] {
+        let row = row(&tree, argument);
+        assert!(ends_with(row, "cgroup", "/below"), "{row}");
+    }
+    let goes_on = row(&tree, "moved");
+    let sleeps = rows(&tree).iter().filter(|row| {
+        row["parent"] == goes_on["id"]
+            && ends_with(row, "exe", "/sleep")
+            && ends_with(row, "cgroup", "/below")
+    });
+    assert!(sleeps.count() > 0, "{tree}");
 }

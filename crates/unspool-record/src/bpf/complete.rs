@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use unspool_decode::native::format::{HEAD_BYTES, STRINGS_BYTES_MAX, kind, tag};
+use unspool_decode::native::format::{HEAD_BYTES, INDEX_RESULT, STRINGS_BYTES_MAX, kind, tag};
 
 use super::names::{push_path, push_socket};
 use crate::native::capture::push_signal_info;
@@ -152,6 +152,47 @@ impl<'r> RawRecord<'r> {
             _ => 24,
         }
     }
+
+    /// Its items, from `from` on: tag, index, value.
+    fn items_from(&self, from: usize) -> impl Iterator<Item = (u8, u8, &'r [u8])> + use<'r> {
+        let mut rest = self.bytes.get(from..).unwrap_or(&[]);
+        std::iter::from_fn(move || {
+            let [tag, index, low, high, after @ ..] = rest else {
+                return None;
+            };
+            let len = usize::from(u16::from_le_bytes([*low, *high]));
+            let (value, next) = after.split_at_checked(len)?;
+            rest = next;
+            (*tag != tag::END).then_some((*tag, *index, value))
+        })
+    }
+
+    /// The descriptors that a call made, as its items tell.
+    pub(super) fn made(&self) -> impl Iterator<Item = i32> + use<'r> {
+        let items_at = self.items_at().min(self.bytes.len());
+        // The result is the last slot.
+        let result = match self.u16_at(22) >> 12 & 3 {
+            0 => 0,
+            3 => self.u32_at(items_at.saturating_sub(8)),
+            _ => self.u32_at(items_at.saturating_sub(4)),
+        };
+        let of_item = move |(tag, index, value): (u8, u8, &'r [u8])| {
+            let is_result = tag == tag::IDENTITY && index == INDEX_RESULT;
+            let (listed, _) = value.as_chunks::<4>();
+            let listed = if tag == tag::INTS { listed } else { &[] };
+            let listed = listed.iter().map(|bytes| i32::from_le_bytes(*bytes));
+            listed.chain(is_result.then_some(result.cast_signed()))
+        };
+        self.items_from(items_at).flat_map(of_item)
+    }
+
+    /// The number of the control group in which an image begins.
+    pub(super) fn group(&self) -> Option<u64> {
+        self.items_from(self.items_at())
+            .find(|(tag, _, _)| *tag == RAW_GROUP)
+            .and_then(|(_, _, value)| value.try_into().ok())
+            .map(u64::from_le_bytes)
+    }
 }
 
 /// Completes records.
@@ -231,23 +272,14 @@ impl Completer {
     fn items(&mut self, record: &RawRecord<'_>, from: usize, out: &mut Vec<u8>) {
         let mut argv: Option<(u8, Vec<Vec<u8>>)> = None;
         let mut strings_count = 0;
-        let mut rest = record.bytes.get(from..).unwrap_or(&[]);
-        while let [item_tag, index, low, high, after @ ..] = rest {
-            if *item_tag == tag::END {
-                break;
-            }
-            let len = usize::from(u16::from_le_bytes([*low, *high]));
-            let Some((value, next)) = after.split_at_checked(len) else {
-                break;
-            };
-            rest = next;
-            match *item_tag {
+        for (item_tag, index, value) in record.items_from(from) {
+            match item_tag {
                 tag::STRING | tag::STRING_CUT => {
-                    let kind = self.text_kind(record, *index);
-                    self.push_text(*item_tag, *index, value, kind, out);
+                    let kind = self.text_kind(record, index);
+                    self.push_text(item_tag, index, value, kind, out);
                 }
                 RAW_ARGV => argv
-                    .get_or_insert((*index, Vec::new()))
+                    .get_or_insert((index, Vec::new()))
                     .1
                     .push(value.to_vec()),
                 RAW_STRINGS => {
@@ -260,22 +292,22 @@ impl Completer {
                     }
                     self.programs.insert(record.tid, value.to_vec());
                 }
-                RAW_SOCKET => push_socket(value, *index, out),
+                RAW_SOCKET => push_socket(value, index, out),
                 RAW_SIGINFO => {
                     let is_small = record.u16_at(22) >> 14 == 2;
-                    push_signal_info(value, if is_small { 4 } else { 8 }, *index, out);
+                    push_signal_info(value, if is_small { 4 } else { 8 }, index, out);
                 }
                 // Its number: the path is looked up where the process is.
                 RAW_GROUP => {}
                 RAW_USED => self.used = Used::new(value),
-                RAW_DATA => self.push_data(record.tid, *index, value, out),
+                RAW_DATA => self.push_data(record.tid, index, value, out),
                 raw if raw >= RAW_PATH => {
                     self.text.clear();
                     push_path(value, &mut self.text);
                     self.scrub.text(TextKind::Path, &mut self.text);
-                    push_item(out, raw - RAW_PATH, *index, &self.text);
+                    push_item(out, raw - RAW_PATH, index, &self.text);
                 }
-                other => push_item(out, other, *index, value),
+                other => push_item(out, other, index, value),
             }
         }
         if let Some((index, mut strings)) = argv {

@@ -70,6 +70,8 @@ impl Recorder<'_> {
         let Some(last) = self.writer.resume() else {
             return;
         };
+        // This side was not told who lives.
+        self.may_meet_others = false;
         if let Some(position) = position_at_end(&last) {
             self.skip_to(position);
             self.has_begun();

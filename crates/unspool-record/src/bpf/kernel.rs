@@ -19,6 +19,7 @@ const PIDFD_THREAD: u32 = libc::O_EXCL as u32;
 const BPF_MAP_LOOKUP_ELEM: libc::c_long = 1;
 const BPF_MAP_UPDATE_ELEM: libc::c_long = 2;
 const BPF_MAP_UPDATE_BATCH: libc::c_long = 26;
+const BPF_NOEXIST: u64 = 1;
 
 /// A descriptor of a process.
 pub(super) fn pidfd(pid: Tid) -> io::Result<OwnedFd> {
@@ -28,6 +29,15 @@ pub(super) fn pidfd(pid: Tid) -> io::Result<OwnedFd> {
 /// A descriptor of a thread; of those that are no leaders only since 6.9.
 pub(super) fn thread_pidfd(tid: Tid) -> io::Result<OwnedFd> {
     open_pidfd(tid, PIDFD_THREAD)
+}
+
+/// A descriptor of a thread of a process.
+pub(super) fn pidfd_of(tid: Tid, tgid: Tid) -> io::Result<OwnedFd> {
+    if tid == tgid {
+        pidfd(tid)
+    } else {
+        thread_pidfd(tid)
+    }
 }
 
 fn open_pidfd(pid: Tid, flags: u32) -> io::Result<OwnedFd> {
@@ -51,14 +61,17 @@ struct ElementAttributes {
     flags: u64,
 }
 
-/// Sets what a map holds for a key that is a descriptor.
-pub(super) fn update_by_fd(
+/// Sets what a map holds for a key that is a descriptor, if it holds nothing for it (else `EEXIST`).
+pub(super) fn insert_by_fd(
     map: BorrowedFd<'_>,
     key: BorrowedFd<'_>,
     value: &[u8],
 ) -> io::Result<()> {
     let key = key.as_raw_fd();
-    let attributes = element(map, &key, value.as_ptr() as u64);
+    let attributes = ElementAttributes {
+        flags: BPF_NOEXIST,
+        ..element(map, &key, value.as_ptr() as u64)
+    };
     // SAFETY: key and value are as long as the map says (the caller's duty for the value), and are only read.
     unsafe { element_call(BPF_MAP_UPDATE_ELEM, &attributes) }
 }

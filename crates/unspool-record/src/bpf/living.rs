@@ -30,20 +30,58 @@ const FOLD_BYTES: usize = 80;
 /// `UNTIMED`: a call of which only the tick is known.
 const UNTIMED: u64 = 1;
 /// Bits of `flags` that say: not recorded.
-const FLAGS: usize = 8;
+pub(super) const FLAGS: usize = 8;
+
+/// Places of threads that are found without a search, a power of two.
+const RECENT: usize = 4096;
 
 /// Threads that are recorded and live.
-#[derive(Debug, Default)]
-pub(super) struct Living(BTreeSet<Tid>);
+#[derive(Debug)]
+pub(super) struct Living {
+    threads: BTreeSet<Tid>,
+    /// Some of them, each at the place that its number has.
+    recent: Box<[Tid; RECENT]>,
+}
+
+impl Default for Living {
+    fn default() -> Self {
+        Self {
+            threads: BTreeSet::new(),
+            recent: Box::new([0; RECENT]),
+        }
+    }
+}
 
 impl Living {
     pub(super) fn began(&mut self, tid: Tid) {
-        self.0.insert(tid);
+        self.threads.insert(tid);
     }
 
     pub(super) fn ended(&mut self, tid: Tid) {
-        self.0.remove(&tid);
+        self.threads.remove(&tid);
+        let place = &mut self.recent[place(tid)];
+        if *place == tid {
+            *place = 0;
+        }
     }
+
+    /// Whether the thread is among them; asked for every record. 0 stands for threads that have no number here.
+    #[inline]
+    pub(super) fn knows(&mut self, tid: Tid) -> bool {
+        self.recent[place(tid)] == tid || self.finds(tid)
+    }
+
+    fn finds(&mut self, tid: Tid) -> bool {
+        let is_known = tid == 0 || self.threads.contains(&tid);
+        if is_known {
+            self.recent[place(tid)] = tid;
+        }
+        is_known
+    }
+}
+
+fn place(tid: Tid) -> usize {
+    tid.unsigned_abs() as usize % RECENT
 }
 
 /// A copy of what the kernel's side keeps of a thread.
@@ -82,7 +120,7 @@ impl Kept {
 impl Recorder<'_> {
     /// Writes the calls that were counted and not told yet, and those that have not returned. No program runs any more.
     pub(super) fn settle_living(&mut self) {
-        for tid in std::mem::take(&mut self.living.0) {
+        for tid in std::mem::take(&mut self.living.threads) {
             let Some(kept) = self.kept(tid) else {
                 continue;
             };

@@ -10,6 +10,7 @@ mod kernel;
 mod living;
 mod loading;
 mod names;
+mod newcomers;
 mod process;
 mod programs;
 mod recorder;
@@ -31,6 +32,7 @@ use crate::seam::RecordSink;
 use crate::sys;
 use crate::sys::signals::{Dispositions, current_mask};
 use keeper::Keeper;
+use newcomers::Watch;
 use programs::{Loaded, Programs as _, Scope, Setting};
 use recorder::{Recorder, Root, THREAD_PROBES, THREAD_WAITS};
 use rings::Room;
@@ -163,6 +165,7 @@ pub fn record_command(
         let state = process::record(
             pid,
             sys::clock_ns(CLOCK),
+            process::Facts::without_image(pid),
             process::State::Child,
             options.scrub.as_ref(),
             &mut recorder.usage,
@@ -217,6 +220,7 @@ pub fn attach(
         let scope = target.scope()?;
         let programs = load(options, bpf, scope)?;
         let mut recorder = new_recorder(options, bpf, sink, control, programs)?;
+        recorder.may_meet_others = scope != Scope::Tree;
         let keeper = Keeper::start(&mut recorder)?;
         if scope != Scope::Tree {
             pass_over(&mut recorder, keeper.pid())?;
@@ -224,6 +228,9 @@ pub fn attach(
         start_attached(&mut recorder)?;
         let processes = target.processes()?;
         for pid in processes.into_iter().filter(|&pid| pid != keeper.pid()) {
+            if scope != Scope::Tree && recorder.is_told_of(pid) {
+                continue;
+            }
             match recorder.take_up(pid) {
                 // Of many, some end meanwhile, and some are not the user's.
                 Err(_) if scope != Scope::Tree => {}
@@ -231,6 +238,7 @@ pub fn attach(
             }
         }
         recorder.ends_with_its_processes = scope == Scope::Tree;
+        recorder.watch = target.group()?.map(Watch::new);
         recorder.run();
         let outcome = recorder.finish();
         drop(keeper);

@@ -8,9 +8,10 @@ use unspool_decode::native::format::{kind, tag};
 use super::complete::{Completer, PIECE, RAW, RawRecord, USE, Used};
 use super::kernel::{reap, wait_readable};
 use super::living::Living;
+use super::newcomers::{First, Watch};
 use super::process;
 use super::programs::{Programs, Totals};
-use super::rings::{Position, Rings};
+use super::rings::{Position, Rings, Taker};
 use super::scheduler::SchedulerClock;
 use crate::native::stream::{self, CLOCK, WallClock};
 use crate::native::writer::{Writer, is_event};
@@ -59,6 +60,13 @@ pub(super) struct Recorder<'run> {
     completer: Completer,
     pub(super) usage: Use,
     pub(super) living: Living,
+    /// Whether threads are recorded that this side was not told of.
+    pub(super) may_meet_others: bool,
+    /// The control group that is recorded.
+    pub(super) watch: Option<Watch>,
+    /// What is written before the next record, and how many events that is.
+    pub(super) pending: Vec<u8>,
+    pub(super) pending_events: u64,
     /// Calls of threads that lived on, counted in records.
     pub(super) settled_folded: u64,
     /// Events that this side saw: threads taken up, calls of threads that lived on.
@@ -104,6 +112,10 @@ impl<'run> Recorder<'run> {
             completer: Completer::new(options.scrub.clone(), None),
             usage: Use::start(options.sample)?,
             living: Living::default(),
+            may_meet_others: false,
+            watch: None,
+            pending: Vec::new(),
+            pending_events: 0,
             settled_folded: 0,
             own_events: 0,
             programs,
@@ -162,7 +174,7 @@ impl<'run> Recorder<'run> {
                 state[24 + 8 * place..32 + 8 * place].copy_from_slice(&argument.to_le_bytes());
             }
         }
-        super::kernel::update_by_fd(self.programs.threads()?, key.as_fd(), &state)?;
+        super::kernel::insert_by_fd(self.programs.threads()?, key.as_fd(), &state)?;
         self.rings.forget_strangers();
         if flags & THREAD_PROBES == 0 {
             self.seeded += 1;
@@ -184,6 +196,8 @@ impl<'run> Recorder<'run> {
             let fill = self.rings.fill();
             let looked_ns = sys::clock_ns(CLOCK);
             self.drain();
+            self.meet_silent(sys::clock_ns(CLOCK));
+            self.write_pending();
             self.writer.records(self.usage.ready_samples());
             let now = sys::clock_ns(CLOCK);
             self.heed_requests();
@@ -293,16 +307,32 @@ impl<'run> Recorder<'run> {
             if position.long >= end.long && position.short >= end.short {
                 return count;
             }
-            let taken = self.take_batch();
-            if taken == 0 {
-                return count;
+            let (taken, first) = self.take_batch();
+            if !self.batch.is_empty() {
+                count += taken;
+                self.push_position();
+                self.writer.append(&self.batch, self.batch_events);
+                // What the sink has taken is safe: only now the kernel may write over it.
+                self.rings.release();
             }
-            count += taken;
-            self.push_position();
-            self.writer.append(&self.batch, self.batch_events);
-            // What the sink has taken is safe: only now the kernel may write over it.
-            self.rings.release();
+            match first {
+                Some(first) => self.meet(first),
+                None if taken == 0 => return count,
+                None => {}
+            }
         }
+    }
+
+    /// Writes what was found before the next record.
+    fn write_pending(&mut self) {
+        if self.pending.is_empty() {
+            return;
+        }
+        self.batch.clear();
+        self.batch.append(&mut self.pending);
+        self.push_position();
+        self.writer
+            .append(&self.batch, std::mem::take(&mut self.pending_events));
     }
 
     /// Ends the batch with how far it reaches.
@@ -334,7 +364,8 @@ impl<'run> Recorder<'run> {
         }
     }
 
-    fn take_batch(&mut self) -> usize {
+    /// Takes records as far as the threads are known; gives how many, and the first of one that is not.
+    fn take_batch(&mut self) -> (usize, Option<First>) {
         let Self {
             rings,
             completer,
@@ -345,41 +376,19 @@ impl<'run> Recorder<'run> {
             ..
         } = self;
         batch.clear();
-        let mut events = 0;
-        let (shorts, count) = rings.take(batch, BATCH_BYTES, |bytes, batch| {
-            let Some(record) = RawRecord::new(bytes) else {
-                return;
-            };
-            if record.kind == USE {
-                note_use(record, usage);
-                return;
-            }
-            if record.kind & RAW == 0 {
-                batch.extend_from_slice(record.bytes);
-            } else if record.kind == PIECE {
-                completer.keep_piece(record);
-                return;
-            } else {
-                let begins = root
-                    .as_mut()
-                    .filter(|root| record.kind == kind::EXEC | RAW && !root.has_executed);
-                if let Some(root) = begins {
-                    root.has_executed = true;
-                    batch.extend_from_slice(&root.state);
-                    usage.began(root.pid, root.pid, 0, record.time_ns());
-                    completer.complete(record, usage, batch);
-                    // What it used as the recorder's child is not the command's.
-                    let Used { cpu_ns, rest } = completer.used;
-                    usage.used_before(root.pid, cpu_ns, rest);
-                } else {
-                    completer.complete(record, usage, batch);
-                }
-            }
-            note_life(record, usage, living);
-            events += u64::from(is_event(record.kind & !RAW));
-        });
-        self.batch_events = events + shorts;
-        count
+        batch.append(&mut self.pending);
+        let mut intake = Intake {
+            completer,
+            usage,
+            living,
+            root,
+            may_meet_others: self.may_meet_others,
+            events: std::mem::take(&mut self.pending_events),
+            first: None,
+        };
+        let (shorts, count) = rings.take(batch, BATCH_BYTES, &mut intake);
+        self.batch_events = intake.events + shorts;
+        (count, intake.first)
     }
 
     /// Ends the stream.
@@ -417,6 +426,111 @@ impl<'run> Recorder<'run> {
     /// Writes the state of a running process and begins to record its threads.
     pub(super) fn take_up(&mut self, pid: Tid) -> Result<(), RecordError> {
         process::take_up(self, pid)
+    }
+}
+
+/// Takes records into a batch.
+struct Intake<'r> {
+    completer: &'r mut Completer,
+    usage: &'r mut Use,
+    living: &'r mut Living,
+    root: &'r mut Option<Root>,
+    may_meet_others: bool,
+    /// Events among the records that are not short.
+    events: u64,
+    /// The record that was refused.
+    first: Option<First>,
+}
+
+impl Intake<'_> {
+    /// Whether the thread is known; else its record is kept for later.
+    #[inline]
+    fn may_take(&mut self, tid: u32, record: &[u8]) -> bool {
+        let tid = tid.cast_signed();
+        if self.living.knows(tid) {
+            return true;
+        }
+        let time_ns = RawRecord::new(record).map_or(0, |record| record.time_ns());
+        self.first = Some(First { tid, time_ns });
+        false
+    }
+
+    /// Whose record it is, where it tells what a thread does.
+    fn whose(record: RawRecord<'_>, living: &mut Living) -> Option<u32> {
+        match record.kind & !RAW {
+            // The leader may have ended before.
+            kind::EXEC if living.knows(record.u32_at(20).cast_signed()) => None,
+            kind::EXEC
+            | kind::CALL
+            | kind::CALL_ON_FILE
+            | kind::CALL_BEGIN
+            | kind::FORK
+            | kind::EXIT
+            | kind::SIGNAL
+            | kind::STOP
+            | kind::CONTINUE
+            | kind::FOLDED => Some(record.tid),
+            _ => None,
+        }
+    }
+
+    fn take_known(&mut self, record: RawRecord<'_>, batch: &mut Vec<u8>) {
+        let Self {
+            completer,
+            usage,
+            living,
+            root,
+            events,
+            ..
+        } = self;
+        if record.kind == USE {
+            note_use(record, usage);
+            return;
+        }
+        if record.kind & RAW == 0 {
+            batch.extend_from_slice(record.bytes);
+        } else if record.kind == PIECE {
+            completer.keep_piece(record);
+            return;
+        } else {
+            let begins = root
+                .as_mut()
+                .filter(|root| record.kind == kind::EXEC | RAW && !root.has_executed);
+            if let Some(root) = begins {
+                root.has_executed = true;
+                batch.extend_from_slice(&root.state);
+                usage.began(root.pid, root.pid, 0, record.time_ns());
+                completer.complete(record, usage, batch);
+                // What it used as the recorder's child is not the command's.
+                let Used { cpu_ns, rest } = completer.used;
+                usage.used_before(root.pid, cpu_ns, rest);
+            } else {
+                completer.complete(record, usage, batch);
+            }
+        }
+        note_life(record, usage, living);
+        *events += u64::from(is_event(record.kind & !RAW));
+    }
+}
+
+impl Taker for Intake<'_> {
+    #[inline]
+    fn takes_short(&mut self, tid: u32, record: &[u8]) -> bool {
+        !self.may_meet_others || self.may_take(tid, record)
+    }
+
+    fn take(&mut self, record: &[u8], batch: &mut Vec<u8>) -> bool {
+        let Some(taken) = RawRecord::new(record) else {
+            return true;
+        };
+        if self.may_meet_others
+            && let Some(tid) = Self::whose(taken, self.living)
+            && !self.may_take(tid, record)
+        {
+            return false;
+        }
+        self.take_known(taken, batch);
+        true
     }
 }
 

@@ -72,6 +72,14 @@ impl Room {
     }
 }
 
+/// Who takes the records.
+pub(super) trait Taker {
+    /// Whether a short record, which is of this thread, may be taken.
+    fn takes_short(&mut self, tid: u32, record: &[u8]) -> bool;
+    /// Takes another record, and appends what becomes of it. Whether it was taken.
+    fn take(&mut self, record: &[u8], batch: &mut Vec<u8>) -> bool;
+}
+
 /// What is done about threads that are not recorded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Strangers {
@@ -111,14 +119,14 @@ impl Rings {
         })
     }
 
-    /// Appends records to `batch` until it holds `limit` bytes or there are none: short ones as they are, others as `complete`
-    /// does it. Returns how many short ones there were, and how many of all. They count as taken for the kernel only after
-    /// [`Rings::release`].
+    /// Appends records to `batch` until it holds `limit` bytes, there are none, or `taker` refuses one: short ones as they are,
+    /// others as the taker does it. Returns how many short ones there were, and how many of all. They count as taken for the kernel
+    /// only after [`Rings::release`].
     pub(super) fn take(
         &mut self,
         batch: &mut Vec<u8>,
         limit: usize,
-        mut complete: impl FnMut(&[u8], &mut Vec<u8>),
+        taker: &mut impl Taker,
     ) -> (u64, usize) {
         let short = &mut self.short;
         let begun = short.taken;
@@ -126,15 +134,23 @@ impl Rings {
         let head = short.head();
         let (count, is_empty) = self.long.take(|bytes| {
             let (stamp, record) = bytes.split_first_chunk::<STAMP_BYTES>()?;
-            short
-                .take(u64::from_le_bytes(*stamp), batch, limit)
-                .then(|| complete(record, batch))
+            let is_next = short.take(u64::from_le_bytes(*stamp), batch, limit, taker);
+            (is_next && taker.take(record, batch)).then_some(())
         });
         if is_empty {
-            short.take(head, batch, limit);
+            short.take(head, batch, limit, taker);
         }
         let shorts = short.taken - begun;
         (shorts, count + usize::try_from(shorts).unwrap_or(0))
+    }
+
+    /// Shows the records of the kernel's ring that wait to be taken.
+    pub(super) fn look_ahead(&self, mut show: impl FnMut(&[u8])) {
+        self.long.look_ahead(|bytes| {
+            if let Some((_, record)) = bytes.split_first_chunk::<STAMP_BYTES>() {
+                show(record);
+            }
+        });
     }
 
     pub(super) fn position(&self) -> Position {
@@ -275,8 +291,14 @@ impl Shorts {
         self.end(0).load(Ordering::Acquire)
     }
 
-    /// Appends the records before `end`. Whether all of them were complete and `limit` was not reached.
-    fn take(&mut self, end: u64, batch: &mut Vec<u8>, limit: usize) -> bool {
+    /// Appends the records before `end`. Whether all of them were complete and taken, and `limit` was not reached.
+    fn take(
+        &mut self,
+        end: u64,
+        batch: &mut Vec<u8>,
+        limit: usize,
+        taker: &mut impl Taker,
+    ) -> bool {
         while self.taken < end {
             let place = usize::try_from(self.taken & (self.count - 1)).unwrap_or(0);
             // SAFETY: below the number of places that are mapped.
@@ -289,7 +311,11 @@ impl Shorts {
             }
             // SAFETY: it is complete, and stays until it is released.
             let record = unsafe { std::slice::from_raw_parts(place.as_ptr(), PLACE_BYTES) };
-            if let Some(record) = record.first_chunk() {
+            if let Some(record) = record.first_chunk::<PLACE_BYTES>() {
+                let &[_, _, _, _, a, b, c, d, ..] = record;
+                if !taker.takes_short(u32::from_le_bytes([a, b, c, d]), record) {
+                    return false;
+                }
                 push_short(record, word & !SHORT_TURN, batch);
             }
             self.taken += 1;
@@ -409,28 +435,53 @@ impl Ring {
         let end = self.written();
         let mut count = 0;
         while self.taken < end {
-            let at = usize::try_from(self.taken).unwrap_or(0) & (self.bytes - 1);
-            // SAFETY: below the doubled size of the mapping.
-            let place = unsafe { self.data.add(at) };
-            // SAFETY: a head stands at every position below the producer's, 8-aligned.
-            let head = unsafe { place.cast::<AtomicU32>().as_ref() }.load(Ordering::Acquire);
-            if head & BUSY != 0 {
+            let Some((record, next)) = self.record_at(self.taken) else {
+                return (count, false);
+            };
+            if record.is_some_and(|record| take(record).is_none()) {
                 return (count, false);
             }
-            let len = (head & !(BUSY | DISCARDED)) as usize;
-            if head & DISCARDED == 0 {
-                // SAFETY: the record behind its head lies within the doubled mapping.
-                let bytes = unsafe { place.add(RING_HEAD_BYTES) };
-                // SAFETY: it is complete, and stays until it is released.
-                let record = unsafe { std::slice::from_raw_parts(bytes.as_ptr(), len) };
-                if take(record).is_none() {
-                    return (count, false);
-                }
-            }
-            self.taken += (RING_HEAD_BYTES + len).next_multiple_of(8) as u64;
+            self.taken = next;
             count += 1;
         }
         (count, true)
+    }
+
+    /// Shows the complete records that were not taken yet, in order, until one that is not complete.
+    fn look_ahead(&self, mut show: impl FnMut(&[u8])) {
+        let (mut at, end) = (self.taken, self.written());
+        while at < end {
+            let Some((record, next)) = self.record_at(at) else {
+                return;
+            };
+            if let Some(record) = record {
+                show(record);
+            }
+            at = next;
+        }
+    }
+
+    /// The record at a position below the producer's and not released, where it was not given up, and the position behind it;
+    /// `None`: it is not complete.
+    fn record_at(&self, position: u64) -> Option<(Option<&[u8]>, u64)> {
+        let at = usize::try_from(position).unwrap_or(0) & (self.bytes - 1);
+        // SAFETY: below the doubled size of the mapping.
+        let place = unsafe { self.data.add(at) };
+        // SAFETY: a head stands at every position below the producer's, 8-aligned.
+        let head = unsafe { place.cast::<AtomicU32>().as_ref() }.load(Ordering::Acquire);
+        if head & BUSY != 0 {
+            return None;
+        }
+        let len = (head & !(BUSY | DISCARDED)) as usize;
+        let next = position + (RING_HEAD_BYTES + len).next_multiple_of(8) as u64;
+        if head & DISCARDED != 0 {
+            return Some((None, next));
+        }
+        // SAFETY: the record behind its head lies within the doubled mapping.
+        let bytes = unsafe { place.add(RING_HEAD_BYTES) };
+        // SAFETY: it is complete, and stays until it is released.
+        let record = unsafe { std::slice::from_raw_parts(bytes.as_ptr(), len) };
+        Some((Some(record), next))
     }
 
     /// Goes on from where the kernel knows this side to be, or from `position` if that is further.

@@ -1,11 +1,13 @@
 //! What is recorded when nothing is started: processes, a control group, the machine.
 
 use std::io;
+use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Component, Path, PathBuf};
 
 use super::names::group_root;
 use super::programs::Scope;
+use crate::containers::Membership;
 use crate::options::RecordError;
 use crate::sys::Tid;
 
@@ -28,7 +30,15 @@ impl Target {
         match self {
             Self::Processes(_) => Ok(Scope::Tree),
             Self::All => Ok(Scope::All),
-            Self::Group(path) => group(path).map(|(id, level, _)| Scope::Group(id, level)),
+            Self::Group(path) => find(path).map(|group| Scope::Group(group.id, group.level)),
+        }
+    }
+
+    /// The control group, if that is what is recorded.
+    pub(super) fn group(&self) -> Result<Option<Group>, RecordError> {
+        match self {
+            Self::Group(path) => find(path).map(Some),
+            Self::Processes(_) | Self::All => Ok(None),
         }
     }
 
@@ -37,13 +47,68 @@ impl Target {
         Ok(match self {
             Self::Processes(pids) => pids.clone(),
             Self::All => all_processes(),
-            Self::Group(path) => group_processes(&group(path)?.2),
+            Self::Group(path) => find(path)?.processes(),
         })
     }
 }
 
-/// Number, depth and folder of a control group.
-fn group(path: &Path) -> Result<(u64, u32, PathBuf), RecordError> {
+/// A control group.
+#[derive(Debug)]
+pub(super) struct Group {
+    id: u64,
+    /// Its depth below the root.
+    level: u32,
+    folder: PathBuf,
+    root: &'static Path,
+}
+
+impl Group {
+    /// The processes in it and in those below it.
+    pub(super) fn processes(&self) -> Vec<Tid> {
+        let mut found = Vec::new();
+        for folder in self.folders() {
+            let text = std::fs::read_to_string(folder.join("cgroup.procs")).unwrap_or_default();
+            found.extend(text.lines().filter_map(|line| line.parse::<Tid>().ok()));
+        }
+        found.retain(|&pid| pid > 0 && pid.cast_unsigned() != std::process::id());
+        found
+    }
+
+    /// The control group of a process in it that is gone: by its number, or the only one that there is.
+    pub(super) fn membership(&self, id: Option<u64>) -> Option<Membership> {
+        let folders = self.folders();
+        let folder = match id {
+            Some(id) => folders
+                .iter()
+                .find(|folder| std::fs::metadata(folder).is_ok_and(|data| data.ino() == id))?,
+            None if folders.len() == 1 => folders.first()?,
+            None => return None,
+        };
+        let below = folder.strip_prefix(self.root).ok()?;
+        let path = Path::new("/").join(below);
+        Some(Membership::in_group(path.as_os_str().as_bytes()))
+    }
+
+    /// Its folder and those below it.
+    fn folders(&self) -> Vec<PathBuf> {
+        let mut folders = vec![self.folder.clone()];
+        let mut looked = 0;
+        while let Some(folder) = folders.get(looked).filter(|_| looked < FOLDERS_MAX) {
+            let entries = std::fs::read_dir(folder).into_iter().flatten();
+            let below: Vec<PathBuf> = entries
+                .filter_map(Result::ok)
+                .filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()))
+                .map(|entry| entry.path())
+                .collect();
+            folders.extend(below);
+            looked += 1;
+        }
+        folders.truncate(FOLDERS_MAX);
+        folders
+    }
+}
+
+fn find(path: &Path) -> Result<Group, RecordError> {
     let failed = |source| RecordError::Group {
         path: path.to_path_buf(),
         source,
@@ -65,30 +130,12 @@ fn group(path: &Path) -> Result<(u64, u32, PathBuf), RecordError> {
         .map_err(|_| failed(io::Error::from(io::ErrorKind::NotFound)))?;
     let level = u32::try_from(below.components().count()).unwrap_or(u32::MAX);
     let id = std::fs::metadata(&folder).map_err(failed)?.ino();
-    Ok((id, level, folder))
-}
-
-fn group_processes(folder: &Path) -> Vec<Tid> {
-    let mut folders = vec![folder.to_path_buf()];
-    let mut found = Vec::new();
-    let mut looked = 0;
-    while let Some(folder) = folders.pop() {
-        looked += 1;
-        if looked > FOLDERS_MAX {
-            break;
-        }
-        let text = std::fs::read_to_string(folder.join("cgroup.procs")).unwrap_or_default();
-        found.extend(text.lines().filter_map(|line| line.parse::<Tid>().ok()));
-        let entries = std::fs::read_dir(&folder).into_iter().flatten();
-        folders.extend(
-            entries
-                .filter_map(Result::ok)
-                .filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()))
-                .map(|entry| entry.path()),
-        );
-    }
-    found.retain(|&pid| pid > 0 && pid.cast_unsigned() != std::process::id());
-    found
+    Ok(Group {
+        id,
+        level,
+        folder,
+        root,
+    })
 }
 
 fn all_processes() -> Vec<Tid> {

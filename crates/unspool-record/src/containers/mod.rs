@@ -32,6 +32,11 @@ impl Membership {
         Some(Self(kept.into()))
     }
 
+    /// That of a process in a control group of version 2, by its path.
+    pub(crate) fn in_group(path: &[u8]) -> Self {
+        Self([b"0::", path, b"\n"].concat().into())
+    }
+
     #[cfg(test)]
     fn from_text(text: &str) -> Self {
         Self(text.as_bytes().into())

@@ -111,6 +111,15 @@ pub(crate) fn status(tid: Tid) -> Option<Status> {
     })
 }
 
+/// Whether a process was ever given a CPU; one that is just being made was not.
+pub(crate) fn has_run(pid: Tid) -> bool {
+    // Time on CPUs, time waited for one, times that one was given.
+    fs::read_to_string(format!("/proc/{pid}/schedstat"))
+        .ok()
+        .and_then(|text| text.split_whitespace().nth(2)?.parse().ok())
+        .is_none_or(|times: u64| times > 0)
+}
+
 /// The CPU that a thread runs on, or ran on last.
 pub(crate) fn cpu(tid: Tid) -> Option<usize> {
     // Field 39.

@@ -88,9 +88,19 @@ impl Use {
 
     /// Appends the control group of a process to items.
     pub(crate) fn push_group(&mut self, tgid: Tid, told: Told, items: &mut Vec<u8>) {
-        let Some(group) = Membership::of(tgid) else {
-            return;
-        };
+        if let Some(group) = Membership::of(tgid) {
+            self.push_membership(tgid, group, told, items);
+        }
+    }
+
+    /// The same of one whose control group is known.
+    pub(crate) fn push_membership(
+        &mut self,
+        tgid: Tid,
+        group: Membership,
+        told: Told,
+        items: &mut Vec<u8>,
+    ) {
         if told == Told::WhenNew && self.groups.get(&tgid) == Some(&group) {
             return;
         }
