@@ -362,6 +362,23 @@ fn counted_calls_have_their_time() {
             })
     };
     assert!(says("read", "/dev/zero") && !says("write", "pipe:"));
+    // So do sums, whether the tables keep them or the events are read.
+    let time = show(&run, "time");
+    let note = |view: &Value| view["notes"][0].as_str().unwrap_or("").to_owned();
+    assert!(note(&time).contains(" calls is an estimate"), "{time}");
+    let read = plain_command(unspool())
+        .arg("show")
+        .arg(&run)
+        .args([
+            "time",
+            "--json",
+            "-w",
+            "evt.kind = folded or not evt.kind = folded",
+        ])
+        .output()
+        .unwrap();
+    let read = serde_json::from_slice(&read.stdout).expect("JSON");
+    assert_eq!(note(&time), note(&read));
     // The loop is more than its calls; a sample that met a change of the CPU stands for seven others.
     let quick = truth("quick_ns");
     assert!(

@@ -8,8 +8,8 @@ use std::ops::ControlFlow;
 use unspool_model::ids::ProcessId;
 use unspool_model::report::{Cell, RowSink, Shape, Shown, Unit};
 use unspool_model::step::{Step, StepKind};
-use unspool_model::totals::Total;
 pub use unspool_model::totals::{Durations, SAMPLES_MAX};
+use unspool_model::totals::{Estimate, Total};
 use unspool_model::world::World;
 
 use crate::totals::RunTotals;
@@ -80,6 +80,13 @@ impl Analysis for ByCall {
 
     fn rows(&mut self, _: &World, out: &mut dyn RowSink) -> Vec<String> {
         let totals = self.totals.take();
+        let mut estimate = Estimate::default();
+        for total in &totals.names {
+            estimate.sum(Estimate {
+                untimed: total.untimed,
+                time_ns: total.estimated_ns,
+            });
+        }
         let mut rows: Vec<Row> = totals
             .names
             .into_iter()
@@ -95,7 +102,7 @@ impl Analysis for ByCall {
             })
             .collect();
         write(&mut rows, out);
-        Vec::new()
+        notes(&rows, estimate)
     }
 }
 
@@ -104,6 +111,7 @@ impl Analysis for ByCall {
 struct ByProcess {
     /// By id.
     processes: Vec<Option<Process>>,
+    estimate: Estimate,
 }
 
 #[derive(Default)]
@@ -121,7 +129,10 @@ impl Analysis for ByProcess {
             StepKind::Syscall | StepKind::LibraryCall => {
                 (1, u64::from(step.outcome.failed().is_some()))
             }
-            StepKind::Folded => crate::folded(step),
+            StepKind::Folded => {
+                self.estimate.add(step);
+                crate::folded(step)
+            }
             _ => return ControlFlow::Continue(()),
         };
         let place = step.process.index();
@@ -160,7 +171,7 @@ impl Analysis for ByProcess {
             })
             .collect();
         write(&mut rows, out);
-        Vec::new()
+        notes(&rows, self.estimate)
     }
 }
 
@@ -172,6 +183,21 @@ struct Row {
     p95_ns: Option<i64>,
     max_ns: Option<i64>,
     name: Vec<u8>,
+}
+
+/// Says how much of the time was not measured.
+fn notes(rows: &[Row], estimate: Estimate) -> Vec<String> {
+    let Estimate { untimed, time_ns } = estimate;
+    if untimed == 0 {
+        return Vec::new();
+    }
+    let calls: u128 = rows.iter().map(|row| u128::from(row.calls)).sum();
+    let part = |ns: i64| u128::from(ns.max(0).unsigned_abs());
+    let total_ns: u128 = rows.iter().filter_map(|row| row.total_ns).map(part).sum();
+    let share = (part(time_ns) * 100).div_ceil(total_ns.max(1));
+    vec![format!(
+        "the time of {untimed} of {calls} calls is an estimate by others of their kind that were timed: {share} % of all time here at most"
+    )]
 }
 
 /// Writes the rows, the most time first.

@@ -50,6 +50,10 @@ pub struct Total {
     pub p99_ns: Option<i64>,
     /// The longest that has an event of its own.
     pub max_ns: Option<i64>,
+    /// Calls that were only counted and not timed: others of their kind speak for them.
+    pub untimed: u64,
+    /// Their part of `total_ns` at most, nanoseconds.
+    pub estimated_ns: i64,
     /// Start of the earliest.
     pub first_ns: i64,
     /// Latest end; the start of those whose duration is not known, or is the sum of many.
@@ -134,6 +138,7 @@ struct Row {
     total_ns: Option<i64>,
     min_ns: i64,
     durations: Durations,
+    estimate: Estimate,
     first_ns: i64,
     last_ns: i64,
 }
@@ -162,6 +167,9 @@ impl TotalsFold {
         };
         row.calls = row.calls.saturating_add(calls);
         row.errors = row.errors.saturating_add(errors);
+        if folded {
+            row.estimate.add(step);
+        }
         if let Some(duration) = step.duration_ns {
             let total = row.total_ns.get_or_insert(0);
             *total = total.saturating_add(duration.max(0));
@@ -257,6 +265,7 @@ impl TotalsFold {
             total_ns: None,
             min_ns: i64::MAX,
             durations: Durations::default(),
+            estimate: Estimate::default(),
             first_ns: i64::MAX,
             last_ns: i64::MIN,
         });
@@ -280,6 +289,8 @@ impl Row {
             p95_ns: self.durations.percentile(95),
             p99_ns: self.durations.percentile(99),
             max_ns: self.durations.max(),
+            untimed: self.estimate.untimed,
+            estimated_ns: self.estimate.time_ns,
             first_ns: self.first_ns,
             last_ns: self.last_ns,
         }
@@ -304,13 +315,49 @@ pub fn call_of(step: &Step<'_>) -> Option<Syscall> {
 
 /// Calls and errors of a `folded` step, whose text is `12 calls, 3 errors, 4096 bytes`. One call where the text was not read.
 pub fn folded_counts(step: &Step<'_>) -> (u64, u64) {
+    let [calls, errors, ..] = folded_numbers(step);
+    let calls = calls.unwrap_or(1);
+    (calls, errors.unwrap_or(0).min(calls))
+}
+
+/// The numbers of such a text: calls, errors, bytes, and where it ends with `, 4 timed` that one.
+fn folded_numbers(step: &Step<'_>) -> [Option<u64>; 4] {
     let mut text = Vec::new();
     step.args.print(&mut text);
-    let text = String::from_utf8_lossy(&text).into_owned();
+    let text = String::from_utf8_lossy(&text);
     let mut numbers = text
         .split(", ")
         .map(|part| part.split(' ').next().and_then(|word| word.parse().ok()));
-    let calls = numbers.next().flatten().unwrap_or(1);
-    let errors = numbers.next().flatten().unwrap_or(0);
-    (calls, errors.min(calls))
+    std::array::from_fn(|_| numbers.next().flatten())
+}
+
+/// Calls that were not timed, and for whose time others speak.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Estimate {
+    /// How many.
+    pub untimed: u64,
+    /// Their time at most, nanoseconds: calls that took long were measured.
+    pub time_ns: i64,
+}
+
+impl Estimate {
+    /// Adds those of a `folded` step.
+    pub fn add(&mut self, step: &Step<'_>) {
+        let [Some(calls), _, _, Some(timed)] = folded_numbers(step) else {
+            return;
+        };
+        let untimed = calls.saturating_sub(timed);
+        let total_ns = i128::from(step.duration_ns.unwrap_or(0).max(0));
+        let part_ns = total_ns * i128::from(untimed) / i128::from(calls.max(1));
+        self.sum(Self {
+            untimed,
+            time_ns: i64::try_from(part_ns).unwrap_or(i64::MAX),
+        });
+    }
+
+    /// Adds others.
+    pub fn sum(&mut self, other: Self) {
+        self.untimed = self.untimed.saturating_add(other.untimed);
+        self.time_ns = self.time_ns.saturating_add(other.time_ns);
+    }
 }

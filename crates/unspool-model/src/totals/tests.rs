@@ -71,6 +71,30 @@ fn calls_are_counted_by_their_row_and_folded_ones_with_them() {
 }
 
 #[test]
+fn calls_whose_time_is_an_estimate_are_told() {
+    let mut fold = TotalsFold::default();
+    for (text, duration) in [
+        (&b"12 calls, 3 errors, 4096 bytes, 4 timed"[..], Some(1200)),
+        (b"5 calls, 0 errors, 0 bytes", Some(7000)),
+        (b"30 calls, 0 errors, 0 bytes, 20 timed", Some(600)),
+        (b"8 calls, 0 errors, 0 bytes, 9 timed", None),
+    ] {
+        fold.add(&Step {
+            args: StepArgs::Text(text),
+            outcome: Outcome::Unknown,
+            ..step(StepKind::Folded, "read", 120, duration)
+        });
+    }
+    let totals = fold.totals();
+    let [read] = totals.names.as_slice() else {
+        panic!("{totals:?}");
+    };
+    assert_eq!((read.calls, read.total_ns), (55, Some(8800)));
+    // 8 of 12, whose mean is 100 ns, and 10 of 30, whose mean is 20.
+    assert_eq!((read.untimed, read.estimated_ns), (18, 1000));
+}
+
+#[test]
 fn failures_are_told_apart_up_to_the_limit() {
     let mut fold = TotalsFold::default();
     for id in 0..u32::try_from(FAILURES_MAX).unwrap() + 5 {

@@ -31,6 +31,8 @@ table! {
         max_ns: Option<i64>,
         first_ns: i64,
         last_ns: i64,
+        untimed: Option<u64>,
+        estimated_ns: Option<i64>,
     }
 }
 
@@ -64,6 +66,8 @@ impl TotalRow {
             max_ns: total.max_ns,
             first_ns: total.first_ns,
             last_ns: total.last_ns,
+            untimed: (total.untimed > 0).then_some(total.untimed),
+            estimated_ns: (total.untimed > 0).then_some(total.estimated_ns),
         }
     }
 
@@ -85,6 +89,8 @@ impl TotalRow {
             p95_ns: self.p95_ns,
             p99_ns: self.p99_ns,
             max_ns: self.max_ns,
+            untimed: self.untimed.unwrap_or(0),
+            estimated_ns: self.estimated_ns.unwrap_or(0),
             first_ns: self.first_ns,
             last_ns: self.last_ns,
         })

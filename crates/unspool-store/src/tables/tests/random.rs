@@ -274,6 +274,15 @@ impl Random {
             Some(call) if self.below(10) > 0 => call.name().as_bytes().to_vec(),
             _ => self.bytes(),
         };
+        let kind = self.one(StepKind::ALL);
+        let args = match kind {
+            StepKind::Folded if self.below(2) == 0 => {
+                let calls = self.below(1000);
+                let timed = self.below(calls + 1);
+                format!("{calls} calls, 0 errors, 7 bytes, {timed} timed").into_bytes()
+            }
+            _ => self.bytes(),
+        };
         Owned {
             seq,
             time_ns: self.number(),
@@ -281,10 +290,10 @@ impl Random {
             process: ProcessId(self.small()),
             pid: Pid(self.small()),
             tid: Tid(self.small()),
-            kind: self.one(StepKind::ALL),
+            kind,
             name,
             syscall,
-            args: self.bytes(),
+            args,
             outcome: match self.below(4) {
                 0 => Outcome::Returned(self.number()),
                 1 => Outcome::Failed(Errno(u16::try_from(self.small()).unwrap())),
