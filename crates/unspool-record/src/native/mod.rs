@@ -8,7 +8,7 @@
 //! `strace -f --seccomp-bpf` with like calls. A call that is recorded stops twice either way, which is nearly all of the cost (6.5 us
 //! a stop where a C program that does nothing but go on needs as much), so a filter pays only for calls that are not wanted. It
 //! changes the job's state: it comes with a reduced detail only. [`crate::Detail::Tree`] needs no filter and costs nothing per call,
-//! but cannot follow children that ask not to be traced (`CLONE_UNTRACED`).
+//! but cannot follow children that ask not to be traced (`CLONE_UNTRACED`): a note tells of them.
 
 pub(crate) mod capture;
 mod image;

@@ -111,6 +111,27 @@ pub(crate) fn status(tid: Tid) -> Option<Status> {
     })
 }
 
+/// Children that a thread made and that were not waited for; none where the kernel does not tell (`CONFIG_PROC_CHILDREN`).
+pub(crate) fn children(tid: Tid, tgid: Tid) -> Vec<Tid> {
+    let mut buffer = Vec::new();
+    let text = read_once(&format!("/proc/{tgid}/task/{tid}/children"), &mut buffer);
+    let words = text.unwrap_or_default().split(|&byte| byte == b' ');
+    words
+        .filter_map(|word| std::str::from_utf8(word).ok()?.parse().ok())
+        .collect()
+}
+
+/// Whether a process has ended and was not waited for.
+pub(crate) fn is_zombie(pid: Tid) -> bool {
+    stat_field::<char>(pid, 0).is_none_or(|state| matches!(state, 'Z' | 'X'))
+}
+
+/// Whether process numbers mean the same to a thread as to this program.
+pub(crate) fn has_own_pid_namespace(tid: Tid) -> bool {
+    let of = |who: &str| fs::read_link(format!("/proc/{who}/ns/pid")).ok();
+    of("self").is_some_and(|own| of(&tid.to_string()) == Some(own))
+}
+
 /// Whether a process was ever given a CPU; one that is just being made was not.
 pub(crate) fn has_run(pid: Tid) -> bool {
     // Time on CPUs, time waited for one, times that one was given.

@@ -1,8 +1,8 @@
 //! Commands from start to end.
 
 use unspool_record::{
-    Control, Counts, Detail, Exit, Filter, RecordError, RecordOptions, RecordSink, SinkError, Wait,
-    record_command,
+    Control, Counts, Detail, Exit, Filter, Outcome, RecordError, RecordOptions, RecordSink,
+    SinkError, Wait, record_command,
 };
 
 use crate::reader::read;
@@ -408,4 +408,63 @@ fn a_full_disk_loses_counted_events_and_leaves_the_job_alone() {
         of_kind(&records, 14)[0].words,
         [seen, 0, recorded, 0, folded, 0, lost, 0].map(|word| u32::try_from(word).expect("small"))
     );
+}
+
+/// Makes children as `fork` does, with `CLONE_UNTRACED`: one that is waited for, one that outlives its parent; and an ordinary one.
+const UNTRACED: &str = "import ctypes, os, platform\n\
+number = 220 if platform.machine() == 'aarch64' else 56\n\
+def untraced(): return ctypes.CDLL(None).syscall(number, 0x800000 | 17, 0, 0, 0, 0)\n\
+r, w = os.pipe()\n\
+first = untraced()\n\
+if first == 0: os._exit(3)\n\
+os.waitpid(first, 0)\n\
+if os.fork() == 0: os._exit(4)\n\
+os.wait()\n\
+second = untraced()\n\
+if second == 0:\n os.close(w); os.read(r, 1); os._exit(5)\n\
+print(first, second, flush=True)\n\
+os._exit(0)";
+
+/// Where no call stops, a child that asks not to be traced is not followed; that is told, and of no other child.
+#[test]
+fn children_that_are_not_followed_are_told() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let out = folder.path().join("out");
+    let script = format!("python3 -S -c \"$1\" > '{}'", out.display());
+    let words = ["sh", "-c", &script, "sh", UNTRACED];
+    // With samples, threads stop at their end.
+    let options = RecordOptions {
+        detail: Detail::Tree,
+        sample: Some(std::time::Duration::from_secs(3600)),
+        ..all()
+    };
+    let (outcome, records) = record(&words, &options);
+    assert_eq!(outcome.exit, Exit::Code(0));
+    // The numbers of both children, and whether they were seen to be made.
+    let made = |records: &[crate::reader::Record]| -> Vec<(u32, bool)> {
+        let said = std::fs::read_to_string(&out).expect("its numbers");
+        let numbers = said
+            .split_whitespace()
+            .map(|word| word.parse().expect("a number"));
+        let forks = of_kind(records, 4);
+        let is_told = |child| forks.iter().any(|fork| fork.words[0] == child);
+        numbers.map(|child| (child, is_told(child))).collect()
+    };
+    let notes = |outcome: &Outcome| -> Vec<String> {
+        let of = |note: &&String| note.contains("CLONE_UNTRACED");
+        outcome.notes.iter().filter(of).cloned().collect()
+    };
+    let children = made(&records);
+    assert_eq!(children.len(), 2, "{children:?}");
+    // No other child is told of.
+    let notes_of_tree = notes(&outcome);
+    assert_eq!(notes_of_tree.len(), 2, "{notes_of_tree:?}");
+    for (note, (child, is_followed)) in notes_of_tree.iter().zip(children) {
+        assert!(note.starts_with(&format!("process {child} ")), "{note}");
+        assert!(!is_followed, "{child}");
+    }
+    // Where calls stop they are followed.
+    let (outcome, records) = record(&words, &all());
+    assert!(made(&records).iter().all(|(_, is_followed)| *is_followed));
+    assert_eq!(notes(&outcome), Vec::<String>::new());
 }

@@ -102,6 +102,9 @@ impl Tracer<'_> {
     }
 
     pub(super) fn write_fork(&mut self, parent: Tid, child: Tid, tgid: Tid, flags: u32, now: i64) {
+        if tgid == child {
+            self.note_followed(child);
+        }
         self.writer.begin(kind::FORK, parent, now);
         self.writer.u32(child.cast_unsigned());
         self.writer.u32(tgid.cast_unsigned());
@@ -260,6 +263,9 @@ impl Tracer<'_> {
             self.writer.u32(info.pid);
             self.writer.u32(0);
             self.writer.end();
+            if signal == libc::SIGCHLD {
+                self.look_at_child(tid, info, now);
+            }
         }
         if is_stop_signal(signal)
             && let Some(tracee) = self.tracees.get_mut(&tid)

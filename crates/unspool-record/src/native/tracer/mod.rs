@@ -5,6 +5,7 @@ mod costs;
 mod events;
 mod place;
 mod process;
+mod untraced;
 pub(crate) mod usage;
 mod waiter;
 
@@ -88,6 +89,7 @@ pub(super) struct Tracer<'run> {
     place: Place,
     notes: Vec<String>,
     usage: usage::Use,
+    untraced: untraced::Untraced,
 }
 
 impl<'run> Tracer<'run> {
@@ -126,6 +128,7 @@ impl<'run> Tracer<'run> {
             place: Place::of_this_thread(now),
             notes: Vec::new(),
             usage: usage::Use::start(options.sample)?,
+            untraced: untraced::Untraced::default(),
         };
         let Self {
             wall_clock, writer, ..
@@ -199,6 +202,7 @@ impl<'run> Tracer<'run> {
                 match self.seize(tid, tgid) {
                     Ok(()) => {
                         any = true;
+                        self.pass_over_children(tid, tgid);
                         if tid != tgid {
                             self.write_fork(
                                 tgid,
@@ -422,6 +426,7 @@ impl<'run> Tracer<'run> {
                 self.note_unborn(tid, now);
             }
         }
+        self.sum_up_untraced(now);
         self.take_last_samples();
         let exit = self.root_status.map_or(Exit::Running, Exit::from_status);
         let (counts, sink_error) = self.writer.finish(now, |counts| counts);

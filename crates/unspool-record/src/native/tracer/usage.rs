@@ -183,6 +183,7 @@ impl Tracer<'_> {
         let Some(tgid) = self.tracees.get(&tid).map(|tracee| tracee.tgid) else {
             return;
         };
+        self.look_at_children(tid, tgid);
         let told = match self.phase {
             Phase::Recording => End::Later,
             // It is let go here.
