@@ -238,8 +238,8 @@ pub struct Exec<'a> {
 /// Control group of a process.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 pub struct Group<'a> {
-    /// Its path; empty when not told.
-    pub path: &'a [u8],
+    /// Its path; empty when it is not known which, but another than the one told before. `None` when not told.
+    pub path: Option<&'a [u8]>,
     /// Name of the container, when the runtime tells; else empty.
     pub container: &'a [u8],
 }

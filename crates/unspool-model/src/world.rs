@@ -97,8 +97,8 @@ pub struct Process {
 impl Process {
     /// Takes over the control group that an event told, if it did.
     pub(crate) fn set_group(&mut self, group: crate::event::Group<'_>) {
-        if !group.path.is_empty() {
-            self.group = group.path.to_vec();
+        if let Some(path) = group.path {
+            self.group = path.to_vec();
             self.container_name = group.container.to_vec();
         }
     }

@@ -161,12 +161,13 @@ fn show_quietly(run: &Path) -> Option<Value> {
     serde_json::from_slice(&output.stdout).ok()
 }
 
-/// Begins a script: runs in a mount namespace that has the unified hierarchy, whatever the machine has, and makes two groups and
-/// one below the first, in which a job runs.
-const BEGIN: &str = "set -e\n\
+/// Begins a script: runs in a mount namespace that has the unified hierarchy, whatever the machine has.
+const ROOT: &str = "set -e\n\
     root=/sys/fs/cgroup; [ -e $root/cgroup.procs ] || root=$root/unified\n\
-    [ -e $root/cgroup.procs ] || { mkdir -p $root; mount -t cgroup2 none $root; }\n\
-    own=$root/unspool-test-$$; other=$own-other; mkdir $own $own/below $other\n\
+    [ -e $root/cgroup.procs ] || { mkdir -p $root; mount -t cgroup2 none $root; }\n";
+
+/// Makes two groups and one below the first, in which a job runs.
+const BEGIN: &str = "own=$root/unspool-test-$$; other=$own-other; mkdir $own $own/below $other\n\
     start() { sh -c \"echo \\$\\$ > $1/cgroup.procs; while :; do $2 /etc/hostname > /dev/null; done\" & }\n\
     shows() { n=0; until \"$unspool\" show ./run tree 2> /dev/null | grep -q \"$1\" || [ $n -ge 200 ]; do n=$((n+1)); sleep 0.1; done; }\n\
     unspool=$1; detail=$2; start $own/below cat; inside=$!\n";
@@ -191,15 +192,28 @@ const MOVED: &str = "mkdir here; sleep 4711 & sleeps=$!\n\
     echo $sleeps > $own/below/cgroup.procs; told=\"$goes_on $sleeps\"\n\
     shows 'sleep 4711'; shows 'sleep 0.2 *$'\n";
 
-/// Runs such a script; `None`, and why on stderr, where it cannot run.
+/// A job that joins a container's group, runs what its first argument says there, and is over.
+const SHORT: &str = "top=$root/unspool-short-$$; unspool=$1; work=$2; container=$top/docker/$(printf %064x $$)\n\
+    mkdir -p $container\n\
+    HOME=. \"$unspool\" record --quiet --recorder bpf -o run -- \\\n\
+    sh -c \"echo \\$\\$ > $container/cgroup.procs; $work\" $root $container > /dev/null || status=$?\n\
+    n=0; until rmdir $container 2> /dev/null; [ ! -e $container ] || [ $n -ge 50 ]; do n=$((n+1)); sleep 0.1; done\n\
+    rmdir $top/docker $top; exit $status";
+
+/// Runs such a script of groups and jobs in them.
 fn with_groups(script: &str, detail: &str, scratch: &Scratch) -> Option<std::path::PathBuf> {
+    with_root(&[BEGIN, script, END].concat(), detail, scratch)
+}
+
+/// Runs a script that has the unified hierarchy; `None`, and why on stderr, where it cannot run.
+fn with_root(script: &str, argument: &str, scratch: &Scratch) -> Option<std::path::PathBuf> {
     if !is_here() || !has_tool("unshare") {
         return None;
     }
     let output = plain_command("unshare")
-        .args(["--mount", "sh", "-c", &[BEGIN, script, END].concat(), "sh"])
+        .args(["--mount", "sh", "-c", &[ROOT, script].concat(), "sh"])
         .arg(unspool())
-        .arg(detail)
+        .arg(argument)
         .current_dir(&scratch.0)
         .stdin(Stdio::null())
         .output()
@@ -298,4 +312,59 @@ fn what_is_moved_is_found_without_calls() {
             && ends_with(row, "cgroup", "/below")
     });
     assert!(sleeps.count() > 0, "{tree}");
+}
+
+/// A process that is gone before its record comes out of the ring is in the group where its image began, and its parent, which was
+/// moved later, is not.
+#[test]
+fn short_jobs_are_in_the_group_that_they_joined() {
+    for work in [
+        "cat /etc/hostname; cat /etc/passwd; true",
+        // Alive when the first record of it comes.
+        "cat /etc/hostname; sleep 0.1; cat /etc/passwd; true",
+    ] {
+        let scratch = Scratch::new("short");
+        let Some(run) = with_root(SHORT, work, &scratch) else {
+            return;
+        };
+        let tree = show(&run, "tree");
+        for row in rows(&tree) {
+            let is_inside = row["argv"][0] != "sh";
+            let path = row["cgroup"].as_str().expect("a control group");
+            assert_eq!(path.contains("/docker/"), is_inside, "{tree}");
+        }
+        let inside = plain_command(unspool())
+            .arg("show")
+            .arg(&run)
+            .args(["tree", "--json", "-w", "container.runtime = docker"])
+            .output()
+            .unwrap();
+        let inside: Value = serde_json::from_slice(&inside.stdout).expect("JSON");
+        let shown: Vec<_> = rows(&inside).iter().map(|row| &row["argv"]).collect();
+        for argument in ["/etc/hostname", "/etc/passwd"] {
+            let is_shown = shown.iter().any(|argv| argv[1] == argument);
+            assert!(is_shown, "{argument} of {shown:?}");
+        }
+    }
+}
+
+/// Where the group is gone as well, it is not known which it was: not the one before it.
+#[test]
+fn a_group_that_is_gone_is_not_the_one_before_it() {
+    let scratch = Scratch::new("gone");
+    let work = "cat /etc/hostname; echo $$ > $0/cgroup.procs; rmdir $1; cat /etc/passwd; true";
+    let Some(run) = with_root(SHORT, work, &scratch) else {
+        return;
+    };
+    let tree = show(&run, "tree");
+    let path = |argument: &str| row(&tree, argument)["cgroup"].as_str();
+    // The recorder may have looked before.
+    assert!(
+        path("/etc/hostname").is_none_or(|path| path.contains("/docker/")),
+        "{tree}"
+    );
+    assert!(
+        path("/etc/passwd").is_some_and(|path| !path.contains("/docker/")),
+        "{tree}"
+    );
 }

@@ -346,7 +346,7 @@ impl<'a> Image<'a> {
                     bad |= image.user.is_none();
                 }
                 tag::FD => fd(item),
-                tag::GROUP => image.group.path = item.value,
+                tag::GROUP => image.group.path = Some(item.value),
                 tag::CONTAINER => image.group.container = item.value,
                 tag::IDENTITY => {}
                 _ => return false,

@@ -614,7 +614,7 @@ fn samples_and_groups_are_read() {
         "subject: Process(Pid(7)), duration_ns: 500, is_last: true, usage: Usage { cpu_ns: Some(300)",
         "rss_bytes: Some(4096)",
         "subject: Group([47, 100",
-        "group: Group { path: [47, 100, 111, 99, 107, 101, 114, 47, 120], container: [119, 101, 98] }",
+        "group: Group { path: Some([47, 100, 111, 99, 107, 101, 114, 47, 120]), container: [119, 101, 98] }",
     ] {
         assert!(lines.text.contains(part), "{part}\n{}", lines.text);
     }

@@ -262,7 +262,10 @@ impl Completer {
         if kind == kind::EXEC {
             self.push_image(record.tid, out);
             let tgid = record.u32_at(16).cast_signed();
-            usage.push_group(tgid, Told::WhenNew, out);
+            match record.group() {
+                Some(number) => usage.push_group_of_number(tgid, number, out),
+                None => usage.push_group(tgid, Told::WhenNew, out),
+            }
         }
         out.resize(start + (out.len() - start).next_multiple_of(4), 0);
         let len = u32::try_from(out.len() - start).unwrap_or(0);
@@ -297,7 +300,7 @@ impl Completer {
                     let is_small = record.u16_at(22) >> 14 == 2;
                     push_signal_info(value, if is_small { 4 } else { 8 }, index, out);
                 }
-                // Its number: the path is looked up where the process is.
+                // Its number: what it stands for is told behind the other items.
                 RAW_GROUP => {}
                 RAW_USED => self.used = Used::new(value),
                 RAW_DATA => self.push_data(record.tid, index, value, out),

@@ -110,7 +110,7 @@ impl<'run> Recorder<'run> {
             control,
             writer: Writer::new(sink),
             completer: Completer::new(options.scrub.clone(), None),
-            usage: Use::start(options.sample)?,
+            usage: Use::start_with_numbers(options.sample)?,
             living: Living::default(),
             may_meet_others: false,
             watch: None,

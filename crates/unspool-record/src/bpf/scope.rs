@@ -7,12 +7,9 @@ use std::path::{Component, Path, PathBuf};
 
 use super::names::group_root;
 use super::programs::Scope;
-use crate::containers::Membership;
+use crate::containers::{Membership, folders};
 use crate::options::RecordError;
 use crate::sys::Tid;
-
-/// Folders of one control group looked at.
-const FOLDERS_MAX: usize = 10_000;
 
 /// What is recorded when nothing is started.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -66,7 +63,7 @@ impl Group {
     /// The processes in it and in those below it.
     pub(super) fn processes(&self) -> Vec<Tid> {
         let mut found = Vec::new();
-        for folder in self.folders() {
+        for folder in folders(&self.folder) {
             let text = std::fs::read_to_string(folder.join("cgroup.procs")).unwrap_or_default();
             found.extend(text.lines().filter_map(|line| line.parse::<Tid>().ok()));
         }
@@ -76,7 +73,7 @@ impl Group {
 
     /// The control group of a process in it that is gone: by its number, or the only one that there is.
     pub(super) fn membership(&self, id: Option<u64>) -> Option<Membership> {
-        let folders = self.folders();
+        let folders = folders(&self.folder);
         let folder = match id {
             Some(id) => folders
                 .iter()
@@ -87,24 +84,6 @@ impl Group {
         let below = folder.strip_prefix(self.root).ok()?;
         let path = Path::new("/").join(below);
         Some(Membership::in_group(path.as_os_str().as_bytes()))
-    }
-
-    /// Its folder and those below it.
-    fn folders(&self) -> Vec<PathBuf> {
-        let mut folders = vec![self.folder.clone()];
-        let mut looked = 0;
-        while let Some(folder) = folders.get(looked).filter(|_| looked < FOLDERS_MAX) {
-            let entries = std::fs::read_dir(folder).into_iter().flatten();
-            let below: Vec<PathBuf> = entries
-                .filter_map(Result::ok)
-                .filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()))
-                .map(|entry| entry.path())
-                .collect();
-            folders.extend(below);
-            looked += 1;
-        }
-        folders.truncate(FOLDERS_MAX);
-        folders
     }
 }
 

@@ -4,6 +4,7 @@
 mod json;
 mod mounts;
 mod names;
+mod numbers;
 #[cfg(test)]
 mod tests;
 
@@ -15,6 +16,7 @@ use crate::native::procfs::read_once;
 use crate::sys::Tid;
 pub(crate) use mounts::Mounts;
 pub(crate) use names::Names;
+pub(crate) use numbers::{Numbers, folders};
 
 /// Most bytes of `/proc/PID/cgroup`: some 15 hierarchies with paths of 4 kB.
 const CGROUP_BYTES_MAX: usize = 64 << 10;
@@ -35,6 +37,29 @@ impl Membership {
     /// That of a process in a control group of version 2, by its path.
     pub(crate) fn in_group(path: &[u8]) -> Self {
         Self([b"0::", path, b"\n"].concat().into())
+    }
+
+    /// Its path in version 2.
+    pub(crate) fn unified(&self) -> Option<&[u8]> {
+        self.path_of(b"")
+    }
+
+    /// After a move to another control group of version 2. Hierarchies of version 1 where it was in the same group as in version 2
+    /// are left out: whoever moves a process moves it in all of these.
+    pub(crate) fn moved_to(&self, path: &[u8]) -> Self {
+        let before = self.unified();
+        let mut text = Vec::new();
+        for line in self.0.split_inclusive(|byte| *byte == b'\n') {
+            let of_line = Self(line.into());
+            let is_apart = |(controllers, path): (&[u8], &[u8])| {
+                !controllers.is_empty() && Some(path) != before
+            };
+            if of_line.hierarchies().next().is_some_and(is_apart) {
+                text.extend_from_slice(line);
+            }
+        }
+        text.extend_from_slice(&Self::in_group(path).0);
+        Self(text.into())
     }
 
     #[cfg(test)]

@@ -74,9 +74,36 @@ impl Mounts {
             .filter(|mount| mount.controllers.is_none())
             .find_map(|mount| mount.folder(path))
     }
+
+    /// Where version 2 is mounted.
+    pub(super) fn points_v2(&self) -> impl Iterator<Item = &Path> {
+        let mounts = self.0.iter().filter(|mount| mount.controllers.is_none());
+        mounts.map(|mount| mount.point.as_path())
+    }
+
+    /// Path of the group in version 2 whose folder this is.
+    pub(super) fn path_v2(&self, folder: &Path) -> Option<Vec<u8>> {
+        self.0
+            .iter()
+            .filter(|mount| mount.controllers.is_none())
+            .find_map(|mount| mount.path(folder))
+    }
 }
 
 impl Mount {
+    /// The reverse of [`Mount::folder`].
+    fn path(&self, folder: &Path) -> Option<Vec<u8>> {
+        let below = folder.strip_prefix(&self.point).ok()?;
+        let root = Path::new(std::ffi::OsStr::from_bytes(&self.root));
+        // Joined with nothing a path would end with a slash.
+        let path = if below.as_os_str().is_empty() {
+            root.to_path_buf()
+        } else {
+            root.join(below)
+        };
+        Some(path.into_os_string().into_encoded_bytes())
+    }
+
     fn folder(&self, path: &[u8]) -> Option<PathBuf> {
         let root = self.root.strip_suffix(b"/").unwrap_or(&self.root);
         let below = path.strip_prefix(root)?;

@@ -45,6 +45,19 @@ fn the_path_that_tells_most_is_chosen() {
     }
 }
 
+/// Who is moved is moved in all hierarchies where it was in the same group.
+#[test]
+fn a_move_leaves_the_hierarchies_apart() {
+    for (before, after) in [
+        ("4:memory:/job\n1:cpu:/\n0::/\n", "4:memory:/job\n0::/new\n"),
+        ("4:memory:/docker/x\n0::/docker/x\n", "0::/new\n"),
+        ("4:memory:/docker/x\n", "4:memory:/docker/x\n0::/new\n"),
+    ] {
+        let moved = Membership::from_text(before).moved_to(b"/new");
+        assert_eq!(moved, Membership::from_text(after), "{before}");
+    }
+}
+
 #[test]
 fn groups_lie_below_their_mounts() {
     let mounts = Mounts::parse(
@@ -68,6 +81,14 @@ fn groups_lie_below_their_mounts() {
         mounts.folder_v2(&group).as_deref(),
         Some(Path::new("/mnt/with blank/y"))
     );
+    for (folder, path) in [
+        ("/mnt/with blank/y", Some("/docker/x/y")),
+        ("/mnt/with blank", Some("/docker/x")),
+        ("/sys/fs/cgroup/memory/a", None),
+    ] {
+        let found = mounts.path_v2(Path::new(folder));
+        assert_eq!(found.as_deref(), path.map(str::as_bytes));
+    }
     let outside = Membership::from_text("0::/docker/x/../../other\n");
     assert_eq!(mounts.folder_v2(&outside), None);
 }

@@ -158,10 +158,10 @@ impl Sampler {
         }
     }
 
-    /// A process is in a control group.
-    pub(crate) fn is_in(&mut self, pid: Tid, group: &Membership) {
+    /// A process is in a control group; `None`: in one that is not known.
+    pub(crate) fn is_in(&mut self, pid: Tid, group: Option<&Membership>) {
         if let Some(life) = self.shared.lock().lives.get_mut(&pid) {
-            life.group = Some(group.clone());
+            life.group = group.cloned();
         }
     }
 

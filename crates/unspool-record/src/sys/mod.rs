@@ -11,6 +11,7 @@ pub(crate) mod socket;
 
 use std::ffi::CStr;
 use std::io;
+use std::os::fd::{AsRawFd as _, FromRawFd as _, OwnedFd};
 
 /// Kernel number of a thread in the recorder's pid namespace.
 pub(crate) type Tid = libc::pid_t;
@@ -94,6 +95,39 @@ pub(crate) fn read_link<'a>(path: &CStr, buffer: &'a mut [u8]) -> Result<&'a [u8
     let count = unsafe { libc::readlink(path.as_ptr(), buffer.as_mut_ptr().cast(), buffer.len()) };
     let count = usize::try_from(count).map_err(|_| errno())?;
     buffer.get(..count).ok_or(libc::EOVERFLOW)
+}
+
+/// Opens a folder of a mounted file system of the kernel's own (`kernfs`: control groups) by its inode number.
+pub(crate) fn open_kernel_folder(mount: &OwnedFd, number: u64) -> io::Result<OwnedFd> {
+    /// What `struct file_handle` begins.
+    #[repr(C)]
+    struct Handle {
+        head: libc::file_handle,
+        number: [u8; 8],
+    }
+    /// `FILEID_KERNFS` of `include/linux/exportfs.h`, since Linux 5.5.
+    const KERNFS: i32 = 0xfe;
+    let mut handle = Handle {
+        head: libc::file_handle {
+            handle_bytes: 8,
+            handle_type: KERNFS,
+            f_handle: [],
+        },
+        number: number.to_ne_bytes(),
+    };
+    // SAFETY: `handle` has the eight bytes behind its head that the head says; `mount` is open.
+    let fd = unsafe {
+        libc::open_by_handle_at(
+            mount.as_raw_fd(),
+            (&raw mut handle).cast(),
+            libc::O_PATH | libc::O_DIRECTORY | libc::O_CLOEXEC,
+        )
+    };
+    if fd < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: the call made it, and nobody else has it.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }
 
 /// Puts each of two files or folders into the other's place, at one instant. Both must be on one file system that can do it

@@ -46,13 +46,13 @@ fn a_sample_belongs_to_the_latest_life_of_its_pid_even_when_that_ended() {
         cwd: b"/",
         user: None,
         group: Group {
-            path: b"/system.slice/a.service",
+            path: Some(b"/system.slice/a.service"),
             container: b"",
         },
         fds: &[],
     });
     let group = Group {
-        path: b"/docker/x",
+        path: Some(b"/docker/x"),
         container: b"web",
     };
     let exec = Kind::Exec(Exec {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use unspool_decode::native::format::{INDEX_NONE, tag};
 
 use super::{CLOCK, Phase, Tracer};
-use crate::containers::{Membership, Names};
+use crate::containers::{Membership, Names, Numbers};
 use crate::native::writer::push_item;
 use crate::options::RecordError;
 use crate::samples::{End, Reading, Sampler, ThreadUse};
@@ -15,9 +15,11 @@ use crate::sys::ptrace::{self, Accounts, Used};
 
 /// The control groups of processes, and the sampler of their use.
 pub(crate) struct Use {
-    /// By thread group.
-    groups: HashMap<Tid, Membership>,
+    /// By thread group, as told; `None`: told that it is not known.
+    groups: HashMap<Tid, Option<Membership>>,
     names: Names,
+    /// Where the kernel tells groups by number, and they are seen from here.
+    numbers: Option<Numbers>,
     sampler: Option<Sampler>,
     records: Vec<u8>,
 }
@@ -41,9 +43,17 @@ impl Use {
         Ok(Self {
             groups: HashMap::new(),
             names: Names::default(),
+            numbers: None,
             sampler,
             records: Vec::new(),
         })
+    }
+
+    /// The same where control groups are told by number.
+    pub(crate) fn start_with_numbers(sample: Option<Duration>) -> Result<Self, RecordError> {
+        let mut started = Self::start(sample)?;
+        started.numbers = Numbers::read();
+        Ok(started)
     }
 
     pub(crate) fn is_sampled(&self) -> bool {
@@ -101,17 +111,46 @@ impl Use {
         told: Told,
         items: &mut Vec<u8>,
     ) {
-        if told == Told::WhenNew && self.groups.get(&tgid) == Some(&group) {
-            return;
+        match (told, &mut self.numbers) {
+            (Told::WhenNew, _) if matches!(self.groups.get(&tgid), Some(Some(known)) if *known == group) =>
+            {
+                return;
+            }
+            (Told::Again, Some(numbers)) => numbers.learn(&group),
+            _ => {}
         }
         push_item(items, tag::GROUP, INDEX_NONE, group.path());
         if let Some(name) = self.names.of(group.path()) {
             push_item(items, tag::CONTAINER, INDEX_NONE, &name);
         }
         if let Some(sampler) = &mut self.sampler {
-            sampler.is_in(tgid, &group);
+            sampler.is_in(tgid, Some(&group));
         }
-        self.groups.insert(tgid, group);
+        self.groups.insert(tgid, Some(group));
+    }
+
+    /// Appends the control group of a process whose image began in the one of version 2 with this number. Where the process is
+    /// gone by now or was moved since, /proc does not tell it.
+    pub(crate) fn push_group_of_number(&mut self, tgid: Tid, number: u64, items: &mut Vec<u8>) {
+        let Some(numbers) = &mut self.numbers else {
+            return self.push_group(tgid, Told::WhenNew, items);
+        };
+        let present = Membership::of(tgid);
+        let group = match (self.groups.get(&tgid), present) {
+            (None, None) => return,
+            (told, present) => {
+                let told = told.cloned().flatten();
+                numbers.membership(number, present, told)
+            }
+        };
+        if let Some(group) = group {
+            self.push_membership(tgid, group, Told::WhenNew, items);
+        } else if self.groups.insert(tgid, None) != Some(None) {
+            push_item(items, tag::GROUP, INDEX_NONE, b"");
+            if let Some(sampler) = &mut self.sampler {
+                sampler.is_in(tgid, None);
+            }
+        }
     }
 
     /// The samples that are ready.
