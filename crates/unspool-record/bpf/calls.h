@@ -187,6 +187,7 @@ INLINE int fold_quick(struct near *near, u32 flags, u64 enter_ns, u64 now, u32 f
 	};
 	if (!ends)
 		return 0;
+	near->counts = 1;
 	folded.took = now - enter_ns;
 	if (enter_ns == UNTIMED) {
 		u64 ticks = bpf_jiffies64() - near->enter_ticks;
@@ -375,32 +376,93 @@ SEPARATE int put_messages(u32 index, u64 address, u32 count, u32 is_small)
 
 struct listing {
 	u64 address;
-	u64 count;
 	u32 index;
 	u32 is_small;
 };
 
-INLINE u64 listed_pointer(u64 turn, struct listing *listing)
+// Reads the next pointers of a list into the scratch. Those that cannot be read are 0.
+SEPARATE int read_pointers(u64 address, u32 is_small)
 {
-	u64 pointer = 0;
-	u32 small = 0;
-	if (!listing->is_small)
-		return bpf_probe_read_user(&pointer, sizeof(pointer), (void *)(listing->address + turn * 8)) ? 0 : pointer;
-	return bpf_probe_read_user(&small, sizeof(small), (void *)(listing->address + turn * 4)) ? 0 : small;
+	struct scratch *s = scratch();
+	u64 bytes = is_small ? 4 : 8;
+	if (!s || !bpf_probe_read_user(s->pointers, is_small ? POINTERS * 4 : POINTERS * 8, (void *)address))
+		return 0;
+	// The list may end at the end of its memory.
+	for (u32 place = 0; place < POINTERS; place++) {
+		u8 *to = (u8 *)s->pointers + place * (is_small ? 4 : 8);
+		if (bpf_probe_read_user(to, is_small ? 4 : 8, (void *)(address + place * bytes)))
+			return 0;
+	}
+	return 0;
+}
+
+INLINE u64 pointer_of(struct scratch *s, u32 place, u32 is_small)
+{
+	place &= POINTERS - 1;
+	return is_small ? ((u32 *)s->pointers)[place] : s->pointers[place];
+}
+
+// The pointer at a place of the list, which is asked for from the first on.
+INLINE u64 listed_pointer(struct scratch *s, struct listing *listing, u64 turn)
+{
+	u32 is_small = listing->is_small;
+	if (!(turn & (POINTERS - 1)))
+		read_pointers(listing->address + turn * (is_small ? 4 : 8), is_small);
+	return pointer_of(s, turn, is_small);
 }
 
 static long count_listed(u64 turn, struct listing *listing)
 {
-	listing->count = turn;
-	return !listed_pointer(turn, listing);
+	struct scratch *s = scratch();
+	u64 pointer = s ? listed_pointer(s, listing, turn) : 0;
+	if (!pointer)
+		return 1;
+	if (pointer < s->listed_from)
+		s->listed_from = pointer;
+	if (pointer > s->listed_until)
+		s->listed_until = pointer;
+	s->listed_count = turn + 1;
+	return 0;
+}
+
+#define STRINGS_MAX 65536
+// Of how many strings the memory is taken as a whole, and how much of it.
+#define LISTED_MIN 16
+#define LISTED_MAX 8192
+#define LISTED_BYTES_MAX 65536
+
+// Counts the strings of the argument vector of an exec that failed. Where they are many and lie near each other, writes the
+// memory that they are in before the record: a search along $PATH fails with all of them once for each folder.
+SEPARATE int put_listed_memory(u64 address, u32 is_small)
+{
+	struct thread *thread = bpf_task_storage_get(&threads, bpf_get_current_task_btf(), NULL, 0);
+	struct scratch *s = scratch();
+	struct listing listing = {.address = address, .is_small = is_small};
+	if (!thread || !s)
+		return 0;
+	s->listed_count = 0;
+	s->listed_from = ~0ull;
+	s->listed_until = 0;
+	bpf_loop(STRINGS_MAX, count_listed, &listing, 0);
+	u64 count = s->listed_count, from = s->listed_from, until = s->listed_until;
+	s->listed_from = 0;
+	if (count < LISTED_MIN || count > LISTED_MAX || until - from > LISTED_BYTES_MAX)
+		return 0;
+	long len = bpf_probe_read_user_str(s->data, STRING_BYTES_MAX + 1, (void *)until);
+	if (len <= 0)
+		return 0;
+	if (put_pieces(thread->tid, address, address + count * (is_small ? 4 : 8), PIECE_OF_POINTERS) &&
+	    put_pieces(thread->tid, from, until + len, PIECE_OF_STRINGS))
+		s->listed_from = from;
+	return 0;
 }
 
 static long put_listed(u64 turn, struct listing *listing)
 {
-	u64 pointer = listed_pointer(turn, listing);
 	struct scratch *s = scratch();
-	if (!s || !pointer)
+	if (!s)
 		return 1;
+	u64 pointer = listed_pointer(s, listing, turn);
 	u32 at = s->len;
 	if (!put_string(listing->index, pointer))
 		return 1;
@@ -411,14 +473,17 @@ static long put_listed(u64 turn, struct listing *listing)
 	return 0;
 }
 
-#define STRINGS_MAX 65536
-
-// Strings of the argument vector of an exec that failed: those that find room, and how many there are.
+// Strings of the argument vector of an exec that failed: where they are in the memory that was written, or those that find
+// room; and how many there are.
 SEPARATE int put_strings(u32 index, u64 address, u32 is_small)
 {
+	struct scratch *s = scratch();
 	struct listing listing = {.address = address, .index = index, .is_small = is_small};
-	bpf_loop(STRINGS_MAX, count_listed, &listing, 0);
-	put_number(TAG_RAW_STRINGS, index, listing.count);
+	if (!s)
+		return 0;
+	put_number(TAG_RAW_STRINGS, index, s->listed_count);
+	if (s->listed_from)
+		return put_number(TAG_RAW_LISTED, index, s->listed_from);
 	bpf_loop(STRINGS_MAX, put_listed, &listing, 0);
 	return 0;
 }
@@ -492,7 +557,7 @@ INLINE void put_result(struct scratch *s, struct call *call, struct thread *thre
 	case RESULT_COPY:
 	case RESULT_NEW_FILE:
 	case RESULT_ACCEPTED:
-		put_made_file(INDEX_RESULT, result, !is_copy);
+		s->made = put_made_file(INDEX_RESULT, result, !is_copy);
 		if (call->result == RESULT_ACCEPTED)
 			put_socket(INDEX_RESULT, result);
 		break;
@@ -524,6 +589,12 @@ SEPARATE int write_rich(u32 serial, s64 result, u64 now)
 				put_data(call->roles[place], thread->arguments[place], thread->arguments[place + 1], result);
 		}
 	}
+	if (reads && call->flags & CALL_EXECUTES) {
+		for (u32 place = 0; place < 3; place++) {
+			if (call->roles[place] == ROLE_STRINGS)
+				put_listed_memory(thread->arguments[place], thread->architecture == ARCH_I386);
+		}
+	}
 	u64 at = put_call(s->data, thread, call->arguments, serial, result, now);
 	OPAQUE(at);
 	at &= 127;
@@ -531,6 +602,7 @@ SEPARATE int write_rich(u32 serial, s64 result, u64 now)
 	s->result = result;
 	s->serial = thread->architecture == ARCH_I386;
 	s->passing.count = 0;
+	s->made = 0;
 	for (int place = 0; place < 6; place++)
 		s->arguments[place] = thread->arguments[place];
 	if (reads) {

@@ -238,11 +238,15 @@ SEPARATE int flush_folds(void)
 	struct near *near;
 	if (!thread)
 		return 0;
-	for (int place = 0; place < FOLDS; place++)
-		flush_fold(thread->tid, &thread->folds[place]);
+	if (thread->counts) {
+		thread->counts = 0;
+		for (int place = 0; place < FOLDS; place++)
+			flush_fold(thread->tid, &thread->folds[place]);
+	}
 	near = near_of(thread);
-	if (!near)
+	if (!near || !near->counts)
 		return 0;
+	near->counts = 0;
 	for (int place = 0; place < FOLDS; place++)
 		flush_fold(near->tid, &near->folds[place]);
 	return 0;

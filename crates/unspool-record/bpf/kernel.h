@@ -317,6 +317,18 @@ struct pt_regs {
 		READ((scratch)->word, structure, address, field); \
 		(scratch)->word;                           \
 	})
+// Two fields of a kernel object into `pair` of the scratch, with one read where the second follows eight bytes behind the first.
+#define PAIR_BY(scratch, structure, address, first, second)                                                                \
+	do {                                                                                                               \
+		u64 holder = (u64)(address);                                                                               \
+		if (OFFSET(structure, second) == OFFSET(structure, first) + 8) {                                           \
+			bpf_probe_read_kernel((scratch)->pair, 16, (void *)holder + OFFSET(structure, first));             \
+		} else {                                                                                                   \
+			(scratch)->pair[0] = 0;                                                                            \
+			bpf_probe_read_kernel((scratch)->pair, SIZE(structure, first), (void *)holder + OFFSET(structure, first)); \
+			READ((scratch)->pair[1], structure, holder, second);                                               \
+		}                                                                                                          \
+	} while (0)
 // Where a field lies within its structure.
 #define OFFSET(structure, field) __builtin_preserve_field_info(((structure *)0)->field, 0)
 // Bytes that the field has in this kernel.

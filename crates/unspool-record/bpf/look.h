@@ -156,22 +156,31 @@ SEPARATE int put_pieces(u32 tid, u64 from, u64 until, u32 what)
 	return piecing.from >= piecing.until;
 }
 
+#define SHORT_NAME_BYTES 40
+
+// Reads a dentry's parent and name, and a short name to a place of the scratch. What stood before that place stands there again.
+INLINE void read_part(struct scratch *s, u32 at, u64 dentry)
+{
+	struct dentry_part *before = (struct dentry_part *)(s->data + at - sizeof(*before));
+	s->kept = *before;
+	bpf_probe_read_kernel(before, sizeof(*before) + SHORT_NAME_BYTES, (void *)dentry + OFFSET(struct dentry, d_parent));
+	s->part = *before;
+	*before = s->kept;
+}
+
 // One component of a path, the last first.
 static long walk_up(u64 turn, void *unused)
 {
 	struct scratch *s = scratch();
-	u64 root = 0, parent = 0, name = 0;
 	if (!s)
 		return 1;
 	struct walk *walk = &s->walk;
-	u64 vfs_mount = walk->mount + OFFSET(struct mount, mnt);
-	if (walk->dentry == root_dentry && vfs_mount == root_mount) {
+	u64 dentry = walk->dentry;
+	if (dentry == root_dentry && walk->mount + OFFSET(struct mount, mnt) == root_mount) {
 		walk->is_whole = 1;
 		return 1;
 	}
-	READ(root, struct vfsmount, vfs_mount, mnt_root);
-	READ(parent, struct dentry, walk->dentry, d_parent);
-	if (walk->dentry == root) {
+	if (dentry == walk->root) {
 		u64 above = 0;
 		READ(above, struct mount, walk->mount, mnt_parent);
 		if (above == walk->mount) {
@@ -179,30 +188,35 @@ static long walk_up(u64 turn, void *unused)
 			return 1;
 		}
 		READ(walk->dentry, struct mount, walk->mount, mnt_mountpoint);
+		READ(walk->root, struct mount, above, mnt.mnt_root);
 		walk->mount = above;
 		return 0;
 	}
-	if (parent == walk->dentry) {
+	u32 at = s->len;
+	OPAQUE(at);
+	if (at < sizeof(s->part) || at > SCRATCH_ROOM + 4096)
+		return 1;
+	if (OFFSET(struct dentry, d_name.name) == OFFSET(struct dentry, d_parent) + 16) {
+		read_part(s, at, dentry);
+	} else {
+		READ(s->part.parent, struct dentry, dentry, d_parent);
+		READ(s->part.name, struct dentry, dentry, d_name.name);
+	}
+	if (s->part.parent == dentry) {
 		walk->is_whole = 1;
 		return 1;
 	}
-	u32 at = s->len;
-	if (at > SCRATCH_ROOM + 4096)
-		return 1;
-	READ(name, struct dentry, walk->dentry, d_name.name);
-	long count = bpf_probe_read_kernel_str(s->data + at, 256, (void *)name);
+	walk->dentry = s->part.parent;
+	u64 short_name = dentry + OFFSET(struct dentry, d_parent) + sizeof(s->part);
+	if (s->part.name == short_name && s->part.name_len < SHORT_NAME_BYTES) {
+		s->len = at + s->part.name_len + 1;
+		return 0;
+	}
+	long count = bpf_probe_read_kernel_str(s->data + at, 256, (void *)s->part.name);
 	if (count <= 0 || count > 256)
 		return 1;
 	s->len = at + count;
-	walk->dentry = parent;
 	return 0;
-}
-
-INLINE int is_unlinked(struct scratch *s, u64 dentry)
-{
-	if (POINTER_BY(s, struct dentry, dentry, d_hash.pprev))
-		return 0;
-	return POINTER_BY(s, struct dentry, dentry, d_parent) != dentry;
 }
 
 // A name of the kernel's behind the head of a path.
@@ -223,27 +237,32 @@ SEPARATE int put_path(u32 tag, u32 index, u64 vfs_mount, u64 dentry, u64 inode)
 	u32 start = s->len;
 	if (start > SCRATCH_ROOM)
 		return 0;
-	u64 magic = POINTER_BY(s, struct super_block, POINTER_BY(s, struct inode, inode, i_sb), s_magic);
+	s->walk.dentry = dentry;
+	s->walk.mount = vfs_mount - OFFSET(struct mount, mnt);
+	s->walk.is_whole = 0;
+	PAIR_BY(s, struct dentry, dentry, d_hash.pprev, d_parent);
+	u64 is_top = s->pair[1] == s->walk.dentry;
+	u32 kind = !is_top && !s->pair[0];
 	*(u64 *)(s->data + start + 8) = POINTER_BY(s, struct inode, inode, i_ino);
-	u32 kind = is_unlinked(s, dentry);
-	if (magic == MAGIC_PIPE || magic == MAGIC_SOCKET || magic == MAGIC_ANONYMOUS || magic == MAGIC_NAMESPACE || magic == MAGIC_PID)
-		kind = magic;
+	READ(s->walk.root, struct mount, s->walk.mount, mnt.mnt_root);
+	// What has no path is the top of its own tree.
+	if (is_top) {
+		u64 magic = POINTER_BY(s, struct super_block, POINTER_BY(s, struct inode, inode, i_sb), s_magic);
+		if (magic == MAGIC_PIPE || magic == MAGIC_SOCKET || magic == MAGIC_ANONYMOUS || magic == MAGIC_NAMESPACE || magic == MAGIC_PID)
+			kind = magic;
+	}
 	*(u32 *)(s->data + start + 4) = kind;
 	s->len = start + 16;
 	if (kind == MAGIC_NAMESPACE) {
 		u64 operations = POINTER_BY(s, struct ns_common, POINTER_BY(s, struct inode, inode, i_private), ops);
 		put_name(s, start + 16, POINTER_BY(s, struct proc_ns_operations, operations, name));
 	} else if (kind > 1) {
-		put_name(s, start + 16, POINTER_BY(s, struct dentry, dentry, d_name.name));
-	} else if (POINTER_BY(s, struct dentry, dentry, d_parent) == dentry &&
-		   POINTER_BY(s, struct vfsmount, vfs_mount, mnt_root) != dentry) {
+		put_name(s, start + 16, POINTER_BY(s, struct dentry, s->walk.dentry, d_name.name));
+	} else if (is_top && s->walk.root != s->walk.dentry) {
 		// Of no file system that is mounted: memfd and the like.
-		put_name(s, start + 16, POINTER_BY(s, struct dentry, dentry, d_name.name));
+		put_name(s, start + 16, POINTER_BY(s, struct dentry, s->walk.dentry, d_name.name));
 		*(u32 *)(s->data + start + 4) = 1;
 	} else {
-		s->walk.dentry = dentry;
-		s->walk.mount = vfs_mount - OFFSET(struct mount, mnt);
-		s->walk.is_whole = 0;
 		bpf_loop(COMPONENTS_MAX, walk_up, NULL, 0);
 		if (!s->walk.is_whole) {
 			s->len = start;
@@ -260,12 +279,10 @@ INLINE u64 own_file(struct scratch *s, u32 fd)
 {
 	u64 table = POINTER_BY(s, struct task_struct, bpf_get_current_task_btf(), files);
 	u64 descriptors = POINTER_BY(s, struct files_struct, table, fdt);
-	u32 count = 0;
-	READ(count, struct fdtable, descriptors, max_fds);
-	if (fd >= count)
+	PAIR_BY(s, struct fdtable, descriptors, max_fds, fd);
+	if (fd >= (u32)s->pair[0])
 		return 0;
-	u64 place = POINTER_BY(s, struct fdtable, descriptors, fd);
-	bpf_probe_read_kernel(&s->word, sizeof(s->word), (void *)(place + (u64)fd * 8));
+	bpf_probe_read_kernel(&s->word, sizeof(s->word), (void *)(s->pair[1] + (u64)fd * 8));
 	return s->word;
 }
 
@@ -276,14 +293,19 @@ INLINE u64 inode_of(u64 file)
 	return inode;
 }
 
-INLINE u32 new_serial(u64 file, u64 inode)
+// A number for an open file that was not known, or that stands where one that was closed stood.
+INLINE u32 new_serial(struct scratch *s, u64 file, u64 inode)
 {
-	struct known_file known = {
-		.inode = inode,
-		.serial = __sync_fetch_and_add(&last_serial, 1) + 1,
-	};
-	bpf_map_update_elem(&files, &file, &known, 0);
-	return known.serial;
+	// The kernel gives the memory of a closed file to the next: to write there is a fraction of the work.
+	s->file = file;
+	s->known.inode = inode;
+	s->known.serial = __sync_fetch_and_add(&last_serial, 1) + 1;
+	struct known_file *known = bpf_map_lookup_elem(&files, &s->file);
+	if (known)
+		*known = s->known;
+	else
+		bpf_map_update_elem(&files, &s->file, &s->known, 0);
+	return s->known.serial;
 }
 
 // Appends the path of an open file.
@@ -292,8 +314,8 @@ INLINE void put_file_path(struct scratch *s, u32 index, u64 file, u64 inode)
 	// What a program with other privileges has open is not its user's business.
 	if (!may_read(bpf_get_current_task_btf()))
 		return;
-	u64 mount = POINTER_BY(s, struct file, file, f_path.mnt);
-	put_path(TAG_PATH, index, mount, POINTER_BY(s, struct file, file, f_path.dentry), inode);
+	PAIR_BY(s, struct file, file, f_path.mnt, f_path.dentry);
+	put_path(TAG_PATH, index, s->pair[0], s->pair[1], inode);
 }
 
 // Appends the path of the directory that the thread that runs is in.
@@ -335,7 +357,7 @@ SEPARATE u32 tell_file(u32 tid, u64 file)
 	u64 inode = inode_of(file);
 	if (!s || !inode)
 		return 0;
-	u32 serial = new_serial(file, inode);
+	u32 serial = new_serial(s, file, inode);
 	begin_record(s, tid, clock_ns());
 	*(u64 *)(s->data + 16) = serial;
 	s->len = 24;
@@ -355,8 +377,17 @@ SEPARATE u32 look_up_serial(u32 tid, u32 fd)
 	u64 file = s ? own_file(s, fd) : 0;
 	if (!file)
 		return 0;
-	struct known_file *known = bpf_map_lookup_elem(&files, &file);
+	s->file = file;
+	struct known_file *known = bpf_map_lookup_elem(&files, &s->file);
 	return known && known->inode == inode_of(file) ? known->serial : tell_file(tid, file);
+}
+
+INLINE void remember(struct cached *cache, u32 fd, u32 serial, u32 since)
+{
+	struct cached *cached = &cache[fd & (CACHED - 1)];
+	cached->fd = fd;
+	cached->serial = serial;
+	cached->changes = since;
 }
 
 // The same, from what the thread remembers if that is still true.
@@ -369,14 +400,12 @@ INLINE u32 serial_of(struct cached *cache, u32 tid, u32 fd)
 	u32 serial = look_up_serial(tid, fd);
 	if (!serial)
 		return 0;
-	cached->fd = fd;
-	cached->serial = serial;
-	cached->changes = now;
+	remember(cache, fd, serial, now);
 	return serial;
 }
 
-// Identity and path of the file behind a descriptor that a call made. `is_new`: it was opened by this call.
-SEPARATE int put_made_file(u32 index, u32 fd, u32 is_new)
+// Identity and path of the file behind a descriptor that a call made; its serial number. `is_new`: it was opened by this call.
+SEPARATE u32 put_made_file(u32 index, u32 fd, u32 is_new)
 {
 	struct scratch *s = scratch();
 	u32 serial = 0;
@@ -387,15 +416,16 @@ SEPARATE int put_made_file(u32 index, u32 fd, u32 is_new)
 	if (!file || !inode)
 		return 0;
 	if (!is_new) {
-		struct known_file *known = bpf_map_lookup_elem(&files, &file);
+		s->file = file;
+		struct known_file *known = bpf_map_lookup_elem(&files, &s->file);
 		if (known && known->inode == inode)
 			serial = known->serial;
 	}
 	if (!serial)
-		serial = new_serial(file, inode);
+		serial = new_serial(s, file, inode);
 	put_number(TAG_IDENTITY, index, serial);
 	put_file_path(s, index, file, inode);
-	return 1;
+	return serial;
 }
 
 struct raw_socket {

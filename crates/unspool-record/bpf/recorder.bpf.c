@@ -140,7 +140,8 @@ int enter_call(u64 *context)
 		return 0;
 	if (call->flags & CALL_OF_PROCESS && !(thread->flags & THREAD_WAITS))
 		write_entered(KIND_CALL_BEGIN, now);
-	flush_folds();
+	if (thread->counts || near->counts)
+		flush_folds();
 	return 0;
 }
 
@@ -149,6 +150,14 @@ INLINE int is_crowded(struct counters *totals, struct thread *thread)
 	if (!(thread->turns++ & 15))
 		totals->is_full = bpf_ringbuf_query(&ring, RING_AVAILABLE) > fold_from;
 	return totals->is_full;
+}
+
+// The next calls of the thread are likely to be on what this one opened.
+INLINE void remember_made(struct near *near, u32 fd, u32 since)
+{
+	struct scratch *s = scratch();
+	if (s && s->made)
+		remember(near->cache, fd, s->made, since);
 }
 
 SEC("tp_btf/sys_exit")
@@ -198,7 +207,9 @@ int exit_call(u64 *context)
 		fd = thread->arguments[call->fd_place & 3];
 		if (call->fd_place == 4)
 			fd = thread->arguments[4];
-		serial = serial_of(thread->cache, thread->tid, fd);
+		// AT_FDCWD is none.
+		if ((s32)fd >= 0)
+			serial = near->registers == key ? serial_of(near->cache, thread->tid, fd) : serial_of(thread->cache, thread->tid, fd);
 	}
 	if (flags & CALL_FOLDED || (flags & CALL_FOLDABLE && is_crowded(totals, thread))) {
 		struct folded_call folded = {
@@ -212,13 +223,15 @@ int exit_call(u64 *context)
 			.number = thread->number,
 			.architecture = thread->architecture,
 		};
+		thread->counts = 1;
 		fold_call(thread->folds, &folded);
 		return 0;
 	}
 	if (flags & CALL_READS_GIVEN || (flags & CALL_READS_MADE && (result >= 0 || result == -EINPROGRESS))) {
+		u32 before = changes;
 		write_rich(call->fd_place ? 0 : serial, result, now);
-		if (flags & CALL_CHANGES)
-			__sync_fetch_and_add(&changes, 1);
+		if (flags & CALL_CHANGES && __sync_fetch_and_add(&changes, 1) == before && near->registers == key)
+			remember_made(near, result, before + 2);
 		return 0;
 	}
 	if (flags & CALL_CHANGES)

@@ -50,6 +50,8 @@
 #define TAG_RAW_USED 206
 // How many strings an argument vector has, those that found no room included.
 #define TAG_RAW_STRINGS 207
+// That they are in pieces, and the address at which the first of these begins.
+#define TAG_RAW_LISTED 208
 // Added to the tag of a path.
 #define RAW_PATH 128
 
@@ -97,6 +99,8 @@
 #define PIECE_OF_ARGUMENTS 0
 #define PIECE_OF_ENVIRONMENT 1
 #define PIECE_OF_DATA 2
+#define PIECE_OF_POINTERS 3
+#define PIECE_OF_STRINGS 4
 
 #define RESULT_NOTHING 0
 #define RESULT_NEW_FILE 1
@@ -168,6 +172,7 @@ struct near {
 	u64 random;
 	struct cached cache[CACHED];
 	struct fold folds[FOLDS];
+	u64 counts; // whether something is counted among them
 };
 
 #define NEAR 4096
@@ -184,7 +189,7 @@ struct thread {
 	u8 flags;
 	u8 is_in_call;
 	u8 architecture;
-	u8 unused;
+	u8 counts; // whether something is counted among its folds
 	u16 number;
 	u16 turns;
 	u64 enter_ns;
@@ -199,13 +204,6 @@ struct thread {
 	u64 stamp;
 	u8 record[160];
 	u64 inherited_pages; // most memory of the process while it was the recorder's
-};
-
-// A file that has a serial number.
-struct known_file {
-	u64 inode;
-	u32 serial;
-	u32 unused;
 };
 
 // Totals of one CPU.
@@ -225,7 +223,16 @@ struct counters {
 struct walk {
 	u64 dentry;
 	u64 mount;
+	u64 root; // of the mount
 	u64 is_whole;
+};
+
+// What lies side by side in a dentry since long: its parent, its name, its inode. Short names follow, in the dentry itself.
+struct dentry_part {
+	u64 parent;
+	u32 hash, name_len;
+	u64 name;
+	u64 inode;
 };
 
 // Descriptors that a call passed: numbers in the memory of the thread that runs.
@@ -235,12 +242,22 @@ struct passing {
 	u32 index;
 };
 
+// Pointers of a list that are read at once, a power of two.
+#define POINTERS 32
+
 // Head of a message of sendmsg and its like.
 struct message {
 	u64 name;
 	u32 name_len, unused;
 	u64 vectors, vector_count;
 	u64 control, control_len;
+};
+
+// A file that has a serial number.
+struct known_file {
+	u64 inode;
+	u32 serial;
+	u32 unused;
 };
 
 // Where a record with items is built, and where functions keep what would take too much of the stack.
@@ -250,7 +267,15 @@ struct scratch {
 	u64 arguments[6];
 	s64 result;
 	u64 word; // of POINTER_BY
+	u64 pair[2]; // of PAIR_BY
+	u64 pointers[POINTERS]; // of a list
+	u64 listed_count; // strings of a list
+	u64 listed_from, listed_until; // where the first of them in memory begins and the last; from 0: none was written
+	u64 made; // serial number of the file behind the descriptor that the call made; 0: none
 	struct walk walk;
+	struct dentry_part part, kept; // of `walk_up`
+	u64 file; // of `known`
+	struct known_file known;
 	struct passing passing;
 	struct message message;
 	u64 stamp;

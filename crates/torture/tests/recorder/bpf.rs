@@ -121,6 +121,42 @@ fn paths_of_opens_are_true_whoever_rewrites_them() {
     }
 }
 
+/// Names of every length have their true paths, also in a folder that has another name meanwhile, on a mount, and at the top.
+#[test]
+fn paths_are_whole_whatever_their_names_are() {
+    let scratch = Scratch::new("names");
+    let root = fs::canonicalize(&scratch.0).unwrap().join("files");
+    // Short names lie in the kernel's own object, up to 31, 35 or 39 bytes; longer ones elsewhere.
+    let lengths = [
+        1, 7, 8, 23, 24, 31, 32, 33, 35, 36, 38, 39, 40, 41, 100, 255,
+    ];
+    for len in lengths {
+        let folder = root.join("d".repeat(len)).join("x");
+        fs::create_dir_all(&folder).unwrap();
+        fs::write(folder.join("f".repeat(len)), "1").unwrap();
+    }
+    let script =
+        "cat */x/* >/dev/null; mv d renamed; cat renamed/x/f >/dev/null; cd /; ls / >/dev/null";
+    for recorder in recorders() {
+        let run = scratch.0.join(recorder);
+        recorded(recorder, &run, &[], &root, &["sh", "-c", script]);
+        fs::rename(root.join("renamed"), root.join("d")).unwrap();
+        let files = show(&run, "files");
+        let opens = |path: &Path| {
+            let path = path.to_str().unwrap();
+            let row = rows(&files).iter().find(|row| row["path"] == path);
+            field(row, "opens")
+        };
+        for len in lengths {
+            let path = root.join("d".repeat(len)).join("x").join("f".repeat(len));
+            assert_eq!(opens(&path), 1, "{recorder}: {}", path.display());
+        }
+        assert_eq!(opens(&root.join("renamed/x/f")), 1, "{recorder}");
+        assert_eq!(opens(Path::new("/")), 1, "{recorder}");
+        conserved(&run);
+    }
+}
+
 /// Operations that no call shows are there, with file and result.
 #[test]
 fn operations_of_a_ring_are_events() {

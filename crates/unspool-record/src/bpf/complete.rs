@@ -4,7 +4,9 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use unspool_decode::native::format::{HEAD_BYTES, INDEX_RESULT, STRINGS_BYTES_MAX, kind, tag};
+use unspool_decode::native::format::{
+    HEAD_BYTES, INDEX_RESULT, PATH_BYTES_MAX, STRINGS_BYTES_MAX, kind, tag,
+};
 
 use super::names::{push_path, push_socket};
 use crate::native::capture::push_signal_info;
@@ -23,12 +25,15 @@ pub(super) const USE: u8 = 0xf1;
 /// What a piece is of.
 const PIECE_OF_ARGUMENTS: u32 = 0;
 const PIECE_OF_ENVIRONMENT: u32 = 1;
+const PIECE_OF_POINTERS: u32 = 3;
+const PIECE_OF_STRINGS: u32 = 4;
 /// Raw items, as `bpf/state.h` numbers them.
 const RAW_SOCKET: u8 = 200;
 const RAW_SIGINFO: u8 = 201;
 const RAW_PROGRAM: u8 = 202;
 const RAW_ARGV: u8 = 203;
 const RAW_STRINGS: u8 = 207;
+const RAW_LISTED: u8 = 208;
 const RAW_GROUP: u8 = 204;
 const RAW_DATA: u8 = 205;
 const RAW_USED: u8 = 206;
@@ -70,6 +75,26 @@ struct Pieces {
     argv: Vec<u8>,
     env: Vec<u8>,
     data: Vec<u8>,
+    /// Of a list of strings, and the memory that they are in.
+    pointers: Vec<u8>,
+    strings: Vec<u8>,
+}
+
+impl Pieces {
+    /// The strings of the list, whose memory begins at an address; `width`: bytes of a pointer.
+    fn listed(&self, from: u64, width: usize) -> Vec<Vec<u8>> {
+        let string = |pointer: &[u8]| {
+            let mut word = [0; 8];
+            word[..width].copy_from_slice(pointer);
+            let start = u64::from_le_bytes(word).checked_sub(from)?;
+            let bytes = self.strings.get(usize::try_from(start).ok()?..)?;
+            let len = bytes.iter().position(|&byte| byte == 0);
+            let len = len.unwrap_or(bytes.len()).min(PATH_BYTES_MAX);
+            Some(bytes[..len].to_vec())
+        };
+        let pointers = self.pointers.chunks_exact(width);
+        pointers.map_while(string).collect()
+    }
 }
 
 /// A record of the ring, taken apart.
@@ -118,6 +143,14 @@ impl<'r> RawRecord<'r> {
     /// Whether the result of a call takes no room.
     fn result_is_zero(&self) -> bool {
         matches!((self.u16_at(22) >> 12) % 4, 0)
+    }
+
+    /// Bytes of a pointer of the program that made a call.
+    fn pointer_bytes(&self) -> usize {
+        match self.u16_at(22) >> 14 {
+            2 => 4,
+            _ => 8,
+        }
     }
 
     /// Whether a call replaces an image.
@@ -235,6 +268,8 @@ impl Completer {
         let to = match record.u32_at(16) {
             PIECE_OF_ARGUMENTS => &mut pieces.argv,
             PIECE_OF_ENVIRONMENT => &mut pieces.env,
+            PIECE_OF_POINTERS => &mut pieces.pointers,
+            PIECE_OF_STRINGS => &mut pieces.strings,
             _ => &mut pieces.data,
         };
         to.extend_from_slice(bytes);
@@ -259,6 +294,10 @@ impl Completer {
             self.push_text(tag::STRING, 0, &program, TextKind::Path, out);
         }
         self.items(&record, items_at, out);
+        if is_exec_call && let Some(pieces) = self.pieces.get_mut(&record.tid) {
+            // Of a list of which the other part found no room.
+            pieces.pointers.clear();
+        }
         if kind == kind::EXEC {
             self.push_image(record.tid, out);
             let tgid = record.u32_at(16).cast_signed();
@@ -295,10 +334,14 @@ impl Completer {
                     }
                     self.programs.insert(record.tid, value.to_vec());
                 }
+                RAW_LISTED => {
+                    let from = value.try_into().map_or(0, u64::from_le_bytes);
+                    let pieces = self.pieces.remove(&record.tid).unwrap_or_default();
+                    argv = Some((index, pieces.listed(from, record.pointer_bytes())));
+                }
                 RAW_SOCKET => push_socket(value, index, out),
                 RAW_SIGINFO => {
-                    let is_small = record.u16_at(22) >> 14 == 2;
-                    push_signal_info(value, if is_small { 4 } else { 8 }, index, out);
+                    push_signal_info(value, record.pointer_bytes(), index, out);
                 }
                 // Its number: what it stands for is told behind the other items.
                 RAW_GROUP => {}

@@ -40,7 +40,7 @@ const OF_RINGS: [(&str, &str); 2] = [
 const VARIABLE_BYTES: usize = 36;
 
 /// Bytes of `struct near` in `bpf/state.h`.
-pub(super) const NEAR_BYTES: usize = 744;
+pub(super) const NEAR_BYTES: usize = 752;
 
 /// Since this kernel a look at a task's storage always tells the truth; before, it says `nothing` when a processor is in the middle of
 /// another look.
