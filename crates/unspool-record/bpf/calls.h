@@ -629,6 +629,9 @@ SEPARATE int write_entered(u32 kind, u64 now)
 	struct thread *thread = bpf_task_storage_get(&threads, bpf_get_current_task_btf(), NULL, 0);
 	if (!thread)
 		return 0;
+	// Its end tells the same.
+	if (kind == KIND_CALL_BEGIN && bpf_ringbuf_query(&ring, RING_AVAILABLE) > calls_until)
+		return 0;
 	struct call *call = call_of(thread->architecture, thread->number);
 	u64 at = put_call(thread->record, thread, call ? call->arguments : 6, 0, 0, now);
 	OPAQUE(at);

@@ -187,6 +187,9 @@ struct folded_record {
 	u32 zero2;
 };
 
+// Calls of a fold that is written as long as there is any room.
+#define FOLD_LARGE 64
+
 // Writes what was counted, and begins to count anew.
 INLINE void flush_fold(u32 tid, struct fold *fold)
 {
@@ -214,7 +217,9 @@ INLINE void flush_fold(u32 tid, struct fold *fold)
 	};
 	if (fold->untimed && fold->sampled)
 		record.total_ns += fold->untimed * (fold->sampled_ns / fold->sampled);
-	long failed = put_stamped(&record.stamp, sizeof(record) - 12);
+	long failed = fold->calls < FOLD_LARGE && bpf_ringbuf_query(&ring, RING_AVAILABLE) > counts_until;
+	if (!failed)
+		failed = put_stamped(&record.stamp, sizeof(record) - 12);
 	totals = counters();
 	if (totals) {
 		totals->seen += fold->calls;

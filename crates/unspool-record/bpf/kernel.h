@@ -282,6 +282,11 @@ struct io_rw {
 	u32 len;
 };
 
+struct io_close {
+	int fd;
+	u32 file_slot;
+};
+
 #ifdef __TARGET_ARCH_x86
 struct pt_regs {
 	unsigned long r10, r9, r8, bx, cx, dx, si, di, bp, orig_ax;

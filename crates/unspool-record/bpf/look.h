@@ -151,6 +151,9 @@ static long put_piece(u64 turn, struct piecing *piecing)
 // Writes memory of the thread that runs in parts, for a record that follows. Whether it could be read to its end.
 SEPARATE int put_pieces(u32 tid, u64 from, u64 until, u32 what)
 {
+	// Strings make way for processes, files and counts.
+	if (bpf_ringbuf_query(&ring, RING_AVAILABLE) > strings_until)
+		return 0;
 	struct piecing piecing = {.from = from, .until = until, .tid = tid, .what = what};
 	bpf_loop(PIECES_MAX, put_piece, &piecing, 0);
 	return piecing.from >= piecing.until;

@@ -145,11 +145,16 @@ int enter_call(u64 *context)
 	return 0;
 }
 
-INLINE int is_crowded(struct counters *totals, struct thread *thread)
+// Whether a call has to be counted instead of written, by how full the ring is.
+INLINE int is_crowded(struct counters *totals, struct thread *thread, u32 flags)
 {
-	if (!(thread->turns++ & 15))
-		totals->is_full = bpf_ringbuf_query(&ring, RING_AVAILABLE) > fold_from;
-	return totals->is_full;
+	if (!(thread->turns++ & 15)) {
+		u64 filled = bpf_ringbuf_query(&ring, RING_AVAILABLE);
+		totals->is_full = filled > counts_until ? FULL_LAST : filled > calls_until ? FULL_RESERVED : filled > fold_from;
+	}
+	if (flags & CALL_FOLDABLE)
+		return totals->is_full;
+	return totals->is_full == FULL_LAST || (totals->is_full == FULL_RESERVED && !(flags & CALL_OF_PROCESS));
 }
 
 // The next calls of the thread are likely to be on what this one opened.
@@ -211,7 +216,7 @@ int exit_call(u64 *context)
 		if ((s32)fd >= 0)
 			serial = near->registers == key ? serial_of(near->cache, thread->tid, fd) : serial_of(thread->cache, thread->tid, fd);
 	}
-	if (flags & CALL_FOLDED || (flags & CALL_FOLDABLE && is_crowded(totals, thread))) {
+	if (flags & CALL_FOLDED || is_crowded(totals, thread, flags)) {
 		struct folded_call folded = {
 			.now = now,
 			.took = now - thread->enter_ns,
@@ -225,6 +230,8 @@ int exit_call(u64 *context)
 		};
 		thread->counts = 1;
 		fold_call(thread->folds, &folded);
+		if (flags & CALL_CHANGES)
+			__sync_fetch_and_add(&changes, 1);
 		return 0;
 	}
 	if (flags & CALL_READS_GIVEN || (flags & CALL_READS_MADE && (result >= 0 || result == -EINPROGRESS))) {
@@ -494,7 +501,7 @@ int end_thread(u64 *context)
 		// A leader whose place an exec takes lives on under its number.
 		u64 signal = POINTER(struct task_struct, task, signal);
 		u64 executes = POINTER(struct signal_struct, signal, group_exec_task);
-		if (is_sampled)
+		if (is_sampled && bpf_ringbuf_query(&ring, RING_AVAILABLE) <= counts_until)
 			write_use(now);
 		int is_replaced = thread->tid == thread->tgid && executes && executes != (u64)task;
 		struct exit_record record = {

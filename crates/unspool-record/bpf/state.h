@@ -213,8 +213,12 @@ struct counters {
 	u64 lost;
 	u64 lost_first_ns;
 	u64 lost_last_ns;
-	u64 is_full;
+	u64 is_full; // how full the ring was at the last look: FULL_...
 };
+
+#define FULL_FOLDS 1 // frequent calls are counted
+#define FULL_RESERVED 2 // all calls but those of processes are
+#define FULL_LAST 3 // all calls are
 
 #define SCRATCH_ROOM 24576
 #define SCRATCH_BYTES (SCRATCH_ROOM + 3 * 4096)
@@ -320,6 +324,11 @@ const volatile u32 own_uid = 0;
 const volatile u32 may_read_all = 0;
 // Ring fill from which calls are counted instead of written, in bytes.
 const volatile u64 fold_from = ~0ull;
+// Ring fill from which the arguments of images are left out, from which every call is counted that is not of processes, and from
+// which every call is and small counts are not written any more: what remains is for the beginnings and ends of processes.
+const volatile u64 strings_until = ~0ull;
+const volatile u64 calls_until = ~0ull;
+const volatile u64 counts_until = ~0ull;
 // Ring fill at which threads wait for the recorder; 0: they never do.
 const volatile u64 wait_from = 0;
 // What numbers of calls tell alone: NUMBER_...

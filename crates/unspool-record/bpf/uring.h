@@ -6,6 +6,7 @@
 #define OPERATION_WRITE_FIXED 5
 #define OPERATION_ACCEPT 13
 #define OPERATION_OPEN 18
+#define OPERATION_CLOSE 19
 #define OPERATION_READ 22
 #define OPERATION_WRITE 23
 #define OPERATION_OPEN2 28
@@ -55,6 +56,14 @@ int submit_request(u64 *context)
 	    request.operation == OPERATION_READ_FIXED || request.operation == OPERATION_WRITE_FIXED)
 		READ(len, struct io_rw, key, len);
 	request.len = len;
+	if (request.operation == OPERATION_CLOSE) {
+		// Of a file that is registered with the ring no descriptor is closed: its place counts from one.
+		u32 slot = 0;
+		READ(request.fd, struct io_close, key, fd);
+		READ(slot, struct io_close, key, file_slot);
+		if (slot)
+			request.fd = -1;
+	}
 	bpf_map_update_elem(&requests, &key, &request, 0);
 	return 0;
 }
@@ -72,9 +81,9 @@ SEPARATE int write_operation(u64 key, s32 result)
 	u32 operation = request->operation;
 	u32 makes = operation == OPERATION_OPEN || operation == OPERATION_OPEN2 || operation == OPERATION_ACCEPT ||
 		    operation == OPERATION_SOCKET;
-	if (operation != OPERATION_OPEN && operation != OPERATION_OPEN2 && operation != OPERATION_SOCKET)
+	if (!makes || operation == OPERATION_ACCEPT)
 		READ(file, struct io_kiocb, key, file);
-	if (file) {
+	if (file && operation != OPERATION_CLOSE) {
 		struct known_file *known = bpf_map_lookup_elem(&files, &file);
 		u64 inode = inode_of(file);
 		if (known && known->inode == inode)
@@ -93,7 +102,7 @@ SEPARATE int write_operation(u64 key, s32 result)
 	s->len = 48;
 	if (makes && result >= 0)
 		put_made_file(INDEX_RESULT, result, 1);
-	if (makes)
+	if (makes || operation == OPERATION_CLOSE)
 		__sync_fetch_and_add(&changes, 1);
 	u32 len = end_record(s, KIND_RING_OPERATION);
 	OPAQUE(len);

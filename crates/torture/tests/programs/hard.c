@@ -76,14 +76,16 @@ static int use_ring(int times)
 	int fd = open("ring-file", O_CREAT | O_RDWR | O_TRUNC, 0600);
 	char bytes[64] = "0123456789012345678901234567890123456789012345678901234567890";
 	long moved[2] = {0, 0};
-	for (int i = 0; i < times; i++) {
+	for (int i = 0; i <= times; i++) {
 		unsigned at = *tail & *mask;
 		struct io_uring_sqe *entry = &entries[at];
 		memset(entry, 0, sizeof(*entry));
-		entry->opcode = i % 2 ? IORING_OP_READ : IORING_OP_WRITE;
+		entry->opcode = i == times ? IORING_OP_CLOSE : i % 2 ? IORING_OP_READ : IORING_OP_WRITE;
 		entry->fd = fd;
-		entry->addr = (unsigned long)bytes;
-		entry->len = 1 + i % 32;
+		if (i < times) {
+			entry->addr = (unsigned long)bytes;
+			entry->len = 1 + i % 32;
+		}
 		entry->user_data = i;
 		array[at] = at;
 		__atomic_store_n(tail, *tail + 1, __ATOMIC_RELEASE);

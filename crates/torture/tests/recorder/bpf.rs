@@ -183,6 +183,14 @@ fn operations_of_a_ring_are_events() {
         truth["written"].as_u64().unwrap()
     );
     assert_eq!(field(row, "bytes_read"), truth["read"].as_u64().unwrap());
+    let descriptors = show(&run, "fds");
+    let ends = rows(&descriptors).iter().filter(|row| {
+        row["closed_by"] == "close"
+            && row["resource"]
+                .as_str()
+                .is_some_and(|path| path.ends_with("/ring-file"))
+    });
+    assert_eq!(ends.count(), 1, "the ring closes what it was told to close");
     let view = show_text(
         &run,
         &["events", "--json", "-w", "fd.name endswith /ring-file"],

@@ -243,10 +243,17 @@ fn make(setting: &Setting, structures: &Btf) -> io::Result<Ebpf> {
         Scope::All => (2, 0, 0),
     };
     let may_read_all = u32::from(setting.may_read_all);
-    let (fold_from, wait_from, shorts_wait_from) = if setting.lossless {
-        (never, ring / 2, places / 2)
+    let eighths = |count: u64| {
+        if setting.lossless {
+            never
+        } else {
+            ring / 8 * count
+        }
+    };
+    let (wait_from, shorts_wait_from) = if setting.lossless {
+        (ring / 2, places / 2)
     } else {
-        (ring / 2, 0, never)
+        (0, never)
     };
     // As many threads as there are processors may be between their look at the ends and the place that they take.
     let spare = (places / 16).max(4 * u64::from(processors()));
@@ -275,7 +282,10 @@ fn make(setting: &Setting, structures: &Btf) -> io::Result<Ebpf> {
         .override_global("own_tgid", &setting.own_pid, true)
         .override_global("own_uid", &setting.own_uid, true)
         .override_global("may_read_all", &may_read_all, true)
-        .override_global("fold_from", &fold_from, true)
+        .override_global("fold_from", &eighths(4), true)
+        .override_global("strings_until", &eighths(5), true)
+        .override_global("calls_until", &eighths(6), true)
+        .override_global("counts_until", &eighths(7), true)
         .override_global("wait_from", &wait_from, true)
         .load(OBJECT)
         .map_err(failed)

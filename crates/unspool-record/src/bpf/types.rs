@@ -8,7 +8,7 @@
 use std::collections::HashMap;
 
 /// Structures whose fields the programs read.
-const NEEDED: [&[u8]; 42] = [
+const NEEDED: [&[u8]; 43] = [
     b"cred",
     b"dentry",
     b"fdtable",
@@ -17,6 +17,7 @@ const NEEDED: [&[u8]; 42] = [
     b"fs_struct",
     b"hlist_bl_node",
     b"inode",
+    b"io_close",
     b"io_cqe",
     b"io_kiocb",
     b"io_rw",
