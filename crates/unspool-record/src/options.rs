@@ -221,6 +221,15 @@ pub enum RecordError {
         /// What the file system said.
         source: std::io::Error,
     },
+    /// The control group is one of version 1.
+    OldGroup {
+        /// As given.
+        path: PathBuf,
+        /// The folder that the group of this name would have in version 2.
+        counterpart: PathBuf,
+        /// Whether there is one.
+        is_there: bool,
+    },
     /// The external tracer is not installed.
     TracerMissing {
         /// Name of its program, which is the name of its package as well.
@@ -245,6 +254,7 @@ impl RecordError {
             | Self::KernelTooOld
             | Self::Bpf { .. }
             | Self::Group { .. }
+            | Self::OldGroup { .. }
             | Self::TracerMissing { .. }
             | Self::Failed { .. } => 125,
         }
@@ -264,6 +274,11 @@ impl RecordError {
             Self::Group { .. } => Some(
                 "give a folder below /sys/fs/cgroup, or the path behind `0::` in /proc/PID/cgroup",
             ),
+            Self::OldGroup { is_there, .. } => Some(if *is_there {
+                "give that one, if the processes are in it as well (`0::` in /proc/PID/cgroup); or give the pids in `cgroup.procs` of the old one with `-p`"
+            } else {
+                "make that folder and write the pids into its `cgroup.procs`; or give the pids in `cgroup.procs` of the old one with `-p`"
+            }),
             Self::Bpf { .. } => Some(
                 "`unspool doctor` prints the command that allows it; or record with `--recorder ptrace`",
             ),
@@ -305,6 +320,21 @@ impl fmt::Display for RecordError {
                     path.display()
                 )
             }
+            Self::OldGroup {
+                path,
+                counterpart,
+                is_there,
+            } => write!(
+                formatter,
+                "cannot record control group `{}`: it is of version 1 and not in the unified hierarchy, where `{}` {}",
+                path.display(),
+                counterpart.display(),
+                if *is_there {
+                    "has its name"
+                } else {
+                    "would have its name, but does not exist"
+                }
+            ),
             Self::Bpf { source } => {
                 write!(formatter, "cannot load the BPF programs: {source}")
             }
@@ -321,7 +351,10 @@ impl std::error::Error for RecordError {
             | Self::Bpf { source }
             | Self::Group { source, .. }
             | Self::Failed { source, .. } => Some(source),
-            Self::NotFound { .. } | Self::KernelTooOld | Self::TracerMissing { .. } => None,
+            Self::NotFound { .. }
+            | Self::KernelTooOld
+            | Self::TracerMissing { .. }
+            | Self::OldGroup { .. } => None,
         }
     }
 }

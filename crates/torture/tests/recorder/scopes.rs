@@ -205,8 +205,22 @@ fn with_groups(script: &str, detail: &str, scratch: &Scratch) -> Option<std::pat
     with_root(&[BEGIN, script, END].concat(), detail, scratch)
 }
 
-/// Runs a script that has the unified hierarchy; `None`, and why on stderr, where it cannot run.
+/// Runs a script that has the unified hierarchy and records.
 fn with_root(script: &str, argument: &str, scratch: &Scratch) -> Option<std::path::PathBuf> {
+    let (_, said, is_success) = output_with_root(script, argument, scratch)?;
+    assert!(is_success, "{said}");
+    let run = scratch.0.join("run");
+    counted(&run);
+    Some(run)
+}
+
+/// What a script that has the unified hierarchy printed and said, and whether it went well; `None`, and why on stderr, where it
+/// cannot run.
+fn output_with_root(
+    script: &str,
+    argument: &str,
+    scratch: &Scratch,
+) -> Option<(String, String, bool)> {
     if !is_here() || !has_tool("unshare") {
         return None;
     }
@@ -218,15 +232,13 @@ fn with_root(script: &str, argument: &str, scratch: &Scratch) -> Option<std::pat
         .stdin(Stdio::null())
         .output()
         .unwrap();
-    let said = String::from_utf8_lossy(&output.stderr);
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let said = text(&output.stderr);
     if said.contains("mount:") || said.contains("mkdir:") {
         eprintln!("skipped: {said}");
         return None;
     }
-    assert!(output.status.success(), "{said}");
-    let run = scratch.0.join("run");
-    counted(&run);
-    Some(run)
+    Some((text(&output.stdout), said, output.status.success()))
 }
 
 /// Of a control group those below it too, and nobody else.
@@ -367,4 +379,27 @@ fn a_group_that_is_gone_is_not_the_one_before_it() {
         path("/etc/passwd").is_some_and(|path| !path.contains("/docker/")),
         "{tree}"
     );
+}
+
+/// Tries to record a group of a hierarchy of version 1, and again when the unified one has a group of that name.
+const OLD: &str = "old=$(sed -n 's/^[^ ]* \\([^ ]*\\) cgroup .*/\\1/p' /proc/mounts | head -n 1)\n\
+    [ -n \"$old\" ] || { mkdir old; mount -t cgroup -o none,name=unspool-test none old; old=$PWD/old; }\n\
+    name=unspool-old-$$; mkdir $old/$name; echo $old/$name $root/$name\n\
+    \"$1\" record --quiet --recorder bpf --cgroup $old/$name -o run || :\n\
+    mkdir $root/$name; \"$1\" record --quiet --recorder bpf --cgroup $old/$name -o again || :\n\
+    rmdir $old/$name $root/$name\n";
+
+#[test]
+fn a_group_of_version_1_is_told_from_one_that_is_not_there() {
+    let scratch = Scratch::new("old");
+    let Some((folders, said, _)) = output_with_root(OLD, "", &scratch) else {
+        return;
+    };
+    let (old, new) = folders.trim().split_once(' ').expect("two folders");
+    let begin = format!(
+        "cannot record control group `{old}`: it is of version 1 and not in the unified hierarchy, where `{new}`"
+    );
+    for end in [" would have its name, but does not exist", " has its name"] {
+        assert!(said.contains(&format!("{begin}{end}\n")), "{said}");
+    }
 }

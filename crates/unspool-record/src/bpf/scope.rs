@@ -1,13 +1,14 @@
 //! What is recorded when nothing is started: processes, a control group, the machine.
 
+use std::ffi::OsString;
 use std::io;
-use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Component, Path, PathBuf};
 
 use super::names::group_root;
 use super::programs::Scope;
-use crate::containers::{Membership, folders};
+use crate::containers::{Membership, Mounts, folders};
 use crate::options::RecordError;
 use crate::sys::Tid;
 
@@ -92,17 +93,19 @@ fn find(path: &Path) -> Result<Group, RecordError> {
         path: path.to_path_buf(),
         source,
     };
-    let root = group_root().ok_or_else(|| failed(io::Error::from(io::ErrorKind::Unsupported)))?;
-    let inside: PathBuf = path
-        .components()
-        .filter(|part| matches!(part, Component::Normal(_)))
-        .collect();
+    let root = group_root().ok_or_else(|| {
+        let what = "no unified hierarchy (cgroup2) is mounted below /sys/fs/cgroup";
+        failed(io::Error::new(io::ErrorKind::Unsupported, what))
+    })?;
+    let inside: PathBuf = path.components().filter(is_name).collect();
     let folder = if path.starts_with(root) {
         path.to_path_buf()
     } else {
         root.join(inside)
     };
-    let folder = folder.canonicalize().map_err(failed)?;
+    let folder = folder
+        .canonicalize()
+        .map_err(|source| old_group(path, root).unwrap_or_else(|| failed(source)))?;
     std::fs::metadata(folder.join("cgroup.procs")).map_err(failed)?;
     let below = folder
         .strip_prefix(root)
@@ -115,6 +118,24 @@ fn find(path: &Path) -> Result<Group, RecordError> {
         folder,
         root,
     })
+}
+
+/// Says so when a path that is not in the unified hierarchy is a folder of another one.
+fn old_group(path: &Path, root: &Path) -> Option<RecordError> {
+    let folder = path.canonicalize().ok().filter(|folder| folder.is_dir())?;
+    let group = Mounts::read().path_v1(&folder)?;
+    let name = PathBuf::from(OsString::from_vec(group));
+    let inside = name.components().filter(is_name);
+    let counterpart: PathBuf = root.components().chain(inside).collect();
+    Some(RecordError::OldGroup {
+        path: path.to_path_buf(),
+        is_there: counterpart.is_dir(),
+        counterpart,
+    })
+}
+
+fn is_name(part: &Component<'_>) -> bool {
+    matches!(part, Component::Normal(_))
 }
 
 fn all_processes() -> Vec<Tid> {

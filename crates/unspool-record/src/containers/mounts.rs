@@ -81,7 +81,15 @@ impl Mounts {
         mounts.map(|mount| mount.point.as_path())
     }
 
-    /// Path of the group in version 2 whose folder this is.
+    /// Path of the group in version 1 whose folder this is.
+    pub(crate) fn path_v1(&self, folder: &Path) -> Option<Vec<u8>> {
+        self.0
+            .iter()
+            .filter(|mount| mount.controllers.is_some())
+            .find_map(|mount| mount.path(folder))
+    }
+
+    /// The same in version 2.
     pub(super) fn path_v2(&self, folder: &Path) -> Option<Vec<u8>> {
         self.0
             .iter()

@@ -89,6 +89,9 @@ fn groups_lie_below_their_mounts() {
         let found = mounts.path_v2(Path::new(folder));
         assert_eq!(found.as_deref(), path.map(str::as_bytes));
     }
+    let old = mounts.path_v1(Path::new("/sys/fs/cgroup/memory/a"));
+    assert_eq!(old.as_deref(), Some(b"/a".as_slice()));
+    assert_eq!(mounts.path_v1(Path::new("/mnt/with blank/y")), None);
     let outside = Membership::from_text("0::/docker/x/../../other\n");
     assert_eq!(mounts.folder_v2(&outside), None);
 }
