@@ -287,6 +287,58 @@ struct io_close {
 	u32 file_slot;
 };
 
+struct filename {
+	const char *uptr;
+};
+
+struct open_how {
+	u64 flags, mode;
+};
+
+struct io_open {
+	int dfd;
+	u32 file_slot;
+	struct filename *filename;
+	struct open_how how;
+};
+
+struct io_accept {
+	u32 file_slot;
+};
+
+struct io_connect {
+	void *addr;
+	int addr_len;
+};
+
+struct io_socket {
+	int domain, type, protocol;
+	u32 file_slot;
+};
+
+struct io_rename {
+	int old_dfd, new_dfd;
+	struct filename *oldpath, *newpath;
+	int flags;
+};
+
+struct io_link {
+	int old_dfd, new_dfd;
+	struct filename *oldpath, *newpath;
+	int flags;
+};
+
+struct io_unlink {
+	int dfd, flags;
+	struct filename *filename;
+};
+
+struct io_mkdir {
+	int dfd;
+	u16 mode;
+	struct filename *filename;
+};
+
 #ifdef __TARGET_ARCH_x86
 struct pt_regs {
 	unsigned long r10, r9, r8, bx, cx, dx, si, di, bp, orig_ax;

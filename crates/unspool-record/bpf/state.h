@@ -38,6 +38,7 @@
 #define TAG_CWD 17
 #define TAG_USER 18
 #define TAG_UNTIMED 43
+#define TAG_ARGUMENTS 44
 #define TAG_RAW_CGROUP 204
 // Raw items: as the kernel has it.
 #define TAG_RAW_SOCKET 200

@@ -5,12 +5,22 @@
 #define OPERATION_READ_FIXED 4
 #define OPERATION_WRITE_FIXED 5
 #define OPERATION_ACCEPT 13
+#define OPERATION_CONNECT 16
 #define OPERATION_OPEN 18
 #define OPERATION_CLOSE 19
 #define OPERATION_READ 22
 #define OPERATION_WRITE 23
 #define OPERATION_OPEN2 28
+#define OPERATION_RENAME 35
+#define OPERATION_UNLINK 36
+#define OPERATION_MKDIR 37
+#define OPERATION_SYMLINK 38
+#define OPERATION_LINK 39
 #define OPERATION_SOCKET 45
+// Added to the number of an operation on a place among the files that are registered with the ring: no descriptor is meant.
+#define OPERATION_ON_PLACE 0x8000
+
+#define OPERATION_ARGUMENTS 5
 
 // An operation under way.
 struct request {
@@ -19,7 +29,8 @@ struct request {
 	s32 fd;
 	u64 len;
 	u32 operation;
-	u32 unused;
+	u32 has_arguments;
+	u64 arguments[OPERATION_ARGUMENTS]; // of the call that does the same
 };
 
 struct {
@@ -29,6 +40,86 @@ struct {
 	type(key, u64);
 	type(value, struct request);
 } requests SEC(".maps");
+
+// A name's address in user memory.
+#define NAME_OF(to, structure, field)                                  \
+	do {                                                           \
+		READ(name, structure, key, field);                     \
+		READ(to, struct filename, name, uptr);                 \
+	} while (0)
+
+// The arguments that the call that does the same would have. Names are read at the end, where they are in memory for sure.
+INLINE void read_arguments(struct request *request, u64 key)
+{
+	u64 name = 0, *to = request->arguments;
+	u32 slot = 0;
+	request->has_arguments = 1;
+	switch (request->operation) {
+	case OPERATION_OPEN:
+	case OPERATION_OPEN2:
+		READ(*(s32 *)&to[0], struct io_open, key, dfd);
+		NAME_OF(to[1], struct io_open, filename);
+		READ(to[2], struct io_open, key, how.flags);
+		READ(to[3], struct io_open, key, how.mode);
+		READ(slot, struct io_open, key, file_slot);
+		break;
+	case OPERATION_CLOSE:
+		READ(*(s32 *)&to[0], struct io_close, key, fd);
+		READ(slot, struct io_close, key, file_slot);
+		request->fd = to[0];
+		break;
+	case OPERATION_RENAME:
+		READ(*(s32 *)&to[0], struct io_rename, key, old_dfd);
+		NAME_OF(to[1], struct io_rename, oldpath);
+		READ(*(s32 *)&to[2], struct io_rename, key, new_dfd);
+		NAME_OF(to[3], struct io_rename, newpath);
+		READ(*(u32 *)&to[4], struct io_rename, key, flags);
+		break;
+	case OPERATION_LINK:
+		READ(*(s32 *)&to[0], struct io_link, key, old_dfd);
+		NAME_OF(to[1], struct io_link, oldpath);
+		READ(*(s32 *)&to[2], struct io_link, key, new_dfd);
+		NAME_OF(to[3], struct io_link, newpath);
+		READ(*(u32 *)&to[4], struct io_link, key, flags);
+		break;
+	case OPERATION_SYMLINK:
+		NAME_OF(to[0], struct io_link, oldpath);
+		READ(*(s32 *)&to[1], struct io_link, key, new_dfd);
+		NAME_OF(to[2], struct io_link, newpath);
+		break;
+	case OPERATION_UNLINK:
+		READ(*(s32 *)&to[0], struct io_unlink, key, dfd);
+		NAME_OF(to[1], struct io_unlink, filename);
+		READ(*(u32 *)&to[2], struct io_unlink, key, flags);
+		break;
+	case OPERATION_MKDIR:
+		READ(*(s32 *)&to[0], struct io_mkdir, key, dfd);
+		NAME_OF(to[1], struct io_mkdir, filename);
+		READ(*(u16 *)&to[2], struct io_mkdir, key, mode);
+		break;
+	case OPERATION_SOCKET:
+		READ(*(u32 *)&to[0], struct io_socket, key, domain);
+		READ(*(u32 *)&to[1], struct io_socket, key, type);
+		READ(*(u32 *)&to[2], struct io_socket, key, protocol);
+		READ(slot, struct io_socket, key, file_slot);
+		break;
+	case OPERATION_CONNECT:
+		to[0] = (u32)request->fd;
+		READ(to[1], struct io_connect, key, addr);
+		READ(*(u32 *)&to[2], struct io_connect, key, addr_len);
+		break;
+	case OPERATION_ACCEPT:
+		to[0] = (u32)request->fd;
+		READ(slot, struct io_accept, key, file_slot);
+		break;
+	default:
+		request->has_arguments = 0;
+	}
+	if (slot) {
+		request->operation |= OPERATION_ON_PLACE;
+		request->has_arguments = 0;
+	}
+}
 
 SEC("tp_btf/io_uring_submit_req")
 int submit_request(u64 *context)
@@ -56,19 +147,41 @@ int submit_request(u64 *context)
 	    request.operation == OPERATION_READ_FIXED || request.operation == OPERATION_WRITE_FIXED)
 		READ(len, struct io_rw, key, len);
 	request.len = len;
-	if (request.operation == OPERATION_CLOSE) {
-		// Of a file that is registered with the ring no descriptor is closed: its place counts from one.
-		u32 slot = 0;
-		READ(request.fd, struct io_close, key, fd);
-		READ(slot, struct io_close, key, file_slot);
-		if (slot)
-			request.fd = -1;
-	}
+	read_arguments(&request, key);
 	bpf_map_update_elem(&requests, &key, &request, 0);
 	return 0;
 }
 
-// The record of an operation: head, u32 took, u16 operation, u16 0, u32 serial, i32 fd, i64 result, u64 length; then items.
+// The arguments of an operation, and the names that they point to.
+SEPARATE int put_arguments(u64 key, u32 operation)
+{
+	struct request *request = bpf_map_lookup_elem(&requests, &key);
+	struct scratch *s = scratch();
+	if (!request || !s)
+		return 0;
+	u32 at = s->len;
+	if (at > SCRATCH_ROOM)
+		return 0;
+	item_head(s, at, TAG_ARGUMENTS, INDEX_NONE, sizeof(request->arguments));
+	__builtin_memcpy(s->data + at + 4, request->arguments, sizeof(request->arguments));
+	s->len = at + 4 + sizeof(request->arguments);
+	if (!may_read(bpf_get_current_task_btf()))
+		return 0;
+	if (operation == OPERATION_CONNECT) {
+		u64 len = request->arguments[2];
+		put_memory(TAG_SOCKADDR, 1, request->arguments[1], len > 128 ? 128 : len);
+	} else if (operation == OPERATION_SYMLINK) {
+		put_string(0, request->arguments[0]);
+		put_string(2, request->arguments[2]);
+	} else if (operation != OPERATION_CLOSE && operation != OPERATION_SOCKET && operation != OPERATION_ACCEPT) {
+		put_string(1, request->arguments[1]);
+		if (operation == OPERATION_RENAME || operation == OPERATION_LINK)
+			put_string(3, request->arguments[3]);
+	}
+	return 0;
+}
+
+// The record of an operation: head, u32 took, u32 operation, u32 serial, i32 fd, i64 result, u64 length; then items.
 SEPARATE int write_operation(u64 key, s32 result)
 {
 	struct request *request = bpf_map_lookup_elem(&requests, &key);
@@ -100,8 +213,14 @@ SEPARATE int write_operation(u64 key, s32 result)
 	*(s64 *)(s->data + 32) = result;
 	*(u64 *)(s->data + 40) = request->len;
 	s->len = 48;
+	if (request->has_arguments)
+		put_arguments(key, operation);
 	if (makes && result >= 0)
 		put_made_file(INDEX_RESULT, result, 1);
+	if (operation == OPERATION_ACCEPT && result >= 0)
+		put_socket(INDEX_RESULT, result);
+	if (operation == OPERATION_CONNECT && (result >= 0 || result == -EINPROGRESS))
+		put_socket(0, request->fd);
 	if (makes || operation == OPERATION_CLOSE)
 		__sync_fetch_and_add(&changes, 1);
 	u32 len = end_record(s, KIND_RING_OPERATION);

@@ -1,15 +1,17 @@
 // Programs that print their truth as one line of JSON: `hard rewrite N` opens a name that another thread rewrites all the time,
-// `hard ring N` writes and reads a file through an io_uring, `hard mix THREADS CALLS` floods and does a few things that count,
+// `hard ring N` writes and reads a file through an io_uring, `hard ring-names` does there what has names, `hard mix THREADS CALLS` floods and does a few things that count,
 // `hard slow CALLS WAITS` reads quickly and then waits for bytes. `hard calm THREADS` calls now and then until it is killed.
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/io_uring.h>
+#include <netinet/in.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -55,51 +57,111 @@ static int open_rewritten(int times)
 	return 0;
 }
 
-static int use_ring(int times)
+// An io_uring, with one operation under way at most.
+static struct {
+	int fd;
+	unsigned *tail, *mask, *array, *head, *end, *done_mask;
+	struct io_uring_sqe *entries;
+	struct io_uring_cqe *results;
+} ring;
+
+// 0: made; 77: this kernel has none.
+static int make_ring(void)
 {
 	struct io_uring_params params = {0};
-	int ring = syscall(SYS_io_uring_setup, 8, &params);
-	if (ring < 0) {
+	ring.fd = syscall(SYS_io_uring_setup, 8, &params);
+	if (ring.fd < 0) {
 		fprintf(stderr, "skipped: no io_uring: %d\n", errno);
 		return 77;
 	}
 	size_t given_len = params.sq_off.array + params.sq_entries * 4, done_len = params.cq_off.cqes + params.cq_entries * 16;
-	char *given = mmap(NULL, given_len, PROT_READ | PROT_WRITE, MAP_SHARED, ring, IORING_OFF_SQ_RING);
-	char *done = mmap(NULL, done_len, PROT_READ | PROT_WRITE, MAP_SHARED, ring, IORING_OFF_CQ_RING);
-	struct io_uring_sqe *entries = mmap(NULL, params.sq_entries * sizeof(*entries), PROT_READ | PROT_WRITE, MAP_SHARED, ring, IORING_OFF_SQES);
-	if (given == MAP_FAILED || done == MAP_FAILED || entries == MAP_FAILED)
+	char *given = mmap(NULL, given_len, PROT_READ | PROT_WRITE, MAP_SHARED, ring.fd, IORING_OFF_SQ_RING);
+	char *done = mmap(NULL, done_len, PROT_READ | PROT_WRITE, MAP_SHARED, ring.fd, IORING_OFF_CQ_RING);
+	ring.entries =
+		mmap(NULL, params.sq_entries * sizeof(*ring.entries), PROT_READ | PROT_WRITE, MAP_SHARED, ring.fd, IORING_OFF_SQES);
+	if (given == MAP_FAILED || done == MAP_FAILED || ring.entries == MAP_FAILED)
 		return 1;
-	unsigned *tail = (unsigned *)(given + params.sq_off.tail), *mask = (unsigned *)(given + params.sq_off.ring_mask);
-	unsigned *array = (unsigned *)(given + params.sq_off.array), *head = (unsigned *)(done + params.cq_off.head);
-	unsigned *end = (unsigned *)(done + params.cq_off.tail), *done_mask = (unsigned *)(done + params.cq_off.ring_mask);
-	struct io_uring_cqe *results = (struct io_uring_cqe *)(done + params.cq_off.cqes);
+	ring.tail = (unsigned *)(given + params.sq_off.tail);
+	ring.mask = (unsigned *)(given + params.sq_off.ring_mask);
+	ring.array = (unsigned *)(given + params.sq_off.array);
+	ring.head = (unsigned *)(done + params.cq_off.head);
+	ring.end = (unsigned *)(done + params.cq_off.tail);
+	ring.done_mask = (unsigned *)(done + params.cq_off.ring_mask);
+	ring.results = (struct io_uring_cqe *)(done + params.cq_off.cqes);
+	return 0;
+}
+
+// Gives an operation to the ring and waits for its result.
+static int operate(struct io_uring_sqe entry)
+{
+	unsigned at = *ring.tail & *ring.mask;
+	ring.entries[at] = entry;
+	ring.array[at] = at;
+	__atomic_store_n(ring.tail, *ring.tail + 1, __ATOMIC_RELEASE);
+	if (syscall(SYS_io_uring_enter, ring.fd, 1, 1, IORING_ENTER_GETEVENTS, NULL, 0) != 1)
+		exit(1);
+	while (*ring.head == __atomic_load_n(ring.end, __ATOMIC_ACQUIRE))
+		;
+	int result = ring.results[*ring.head & *ring.done_mask].res;
+	__atomic_store_n(ring.head, *ring.head + 1, __ATOMIC_RELEASE);
+	return result;
+}
+
+static int use_ring(int times)
+{
+	int failed = make_ring();
+	if (failed)
+		return failed;
 	int fd = open("ring-file", O_CREAT | O_RDWR | O_TRUNC, 0600);
 	char bytes[64] = "0123456789012345678901234567890123456789012345678901234567890";
 	long moved[2] = {0, 0};
-	for (int i = 0; i <= times; i++) {
-		unsigned at = *tail & *mask;
-		struct io_uring_sqe *entry = &entries[at];
-		memset(entry, 0, sizeof(*entry));
-		entry->opcode = i == times ? IORING_OP_CLOSE : i % 2 ? IORING_OP_READ : IORING_OP_WRITE;
-		entry->fd = fd;
-		if (i < times) {
-			entry->addr = (unsigned long)bytes;
-			entry->len = 1 + i % 32;
-		}
-		entry->user_data = i;
-		array[at] = at;
-		__atomic_store_n(tail, *tail + 1, __ATOMIC_RELEASE);
-		if (syscall(SYS_io_uring_enter, ring, 1, 1, IORING_ENTER_GETEVENTS, NULL, 0) != 1)
-			return 1;
-		while (*head == __atomic_load_n(end, __ATOMIC_ACQUIRE))
-			;
-		int result = results[*head & *done_mask].res;
+	for (int i = 0; i < times; i++) {
+		int result = operate((struct io_uring_sqe){
+			.opcode = i % 2 ? IORING_OP_READ : IORING_OP_WRITE,
+			.fd = fd,
+			.addr = (unsigned long)bytes,
+			.len = 1 + i % 32,
+		});
 		if (result < 0)
 			return 1;
 		moved[i % 2] += result;
-		__atomic_store_n(head, *head + 1, __ATOMIC_RELEASE);
 	}
+	operate((struct io_uring_sqe){.opcode = IORING_OP_CLOSE, .fd = fd});
 	printf("{\"operations\": %d, \"written\": %ld, \"read\": %ld}\n", times, moved[0], moved[1]);
+	return 0;
+}
+
+// Makes, renames and removes files and connects through a ring, with no call that would tell the names.
+static int name_by_ring(void)
+{
+	int failed = make_ring();
+	if (failed)
+		return failed;
+	struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	socklen_t len = sizeof(address);
+	int listener = socket(AF_INET, SOCK_STREAM, 0);
+	if (bind(listener, (struct sockaddr *)&address, len) || listen(listener, 1) ||
+	    getsockname(listener, (struct sockaddr *)&address, &len))
+		return 1;
+	struct io_uring_sqe entry = {.opcode = IORING_OP_OPENAT, .fd = AT_FDCWD, .addr = (unsigned long)"made", .len = 0640};
+	entry.open_flags = O_CREAT | O_RDWR;
+	int made = operate(entry);
+	entry = (struct io_uring_sqe){.opcode = IORING_OP_OPENAT, .fd = AT_FDCWD, .addr = (unsigned long)"missing"};
+	int missing = operate(entry);
+	entry = (struct io_uring_sqe){.opcode = IORING_OP_RENAMEAT, .fd = AT_FDCWD, .addr = (unsigned long)"made", .len = AT_FDCWD};
+	entry.off = (unsigned long)"renamed";
+	int renamed = operate(entry);
+	int removed = operate((struct io_uring_sqe){.opcode = IORING_OP_UNLINKAT, .fd = AT_FDCWD, .addr = (unsigned long)"renamed"});
+	int folder = operate(
+		(struct io_uring_sqe){.opcode = IORING_OP_MKDIRAT, .fd = AT_FDCWD, .addr = (unsigned long)"folder", .len = 0750});
+	int client = socket(AF_INET, SOCK_STREAM, 0);
+	int connected = operate((struct io_uring_sqe){
+		.opcode = IORING_OP_CONNECT, .fd = client, .addr = (unsigned long)&address, .off = sizeof(address)});
+	int server = operate((struct io_uring_sqe){.opcode = IORING_OP_ACCEPT, .fd = listener});
+	int sent = operate((struct io_uring_sqe){.opcode = IORING_OP_SEND, .fd = client, .addr = (unsigned long)"hello", .len = 5});
+	if (made < 0 || missing != -ENOENT || renamed || removed || folder || connected || server < 0 || sent != 5)
+		return 1;
+	printf("{\"port\": %d}\n", ntohs(address.sin_port));
 	return 0;
 }
 
@@ -210,6 +272,8 @@ int main(int count, char **words)
 		return open_rewritten(atoi(words[2]));
 	if (count == 3 && !strcmp(words[1], "ring"))
 		return use_ring(atoi(words[2]));
+	if (count == 2 && !strcmp(words[1], "ring-names"))
+		return name_by_ring();
 	if (count == 4 && !strcmp(words[1], "mix"))
 		return mix(atoi(words[2]), atoi(words[3]));
 	if (count == 4 && !strcmp(words[1], "slow"))

@@ -157,6 +157,64 @@ fn paths_are_whole_whatever_their_names_are() {
     }
 }
 
+/// Whether the kernel has what a program of `hard ring...` needs.
+fn has_rings(words: &[&str], folder: &Path) -> bool {
+    let plain = plain_command(words[0])
+        .args(&words[1..])
+        .current_dir(folder)
+        .output()
+        .unwrap();
+    if plain.status.code() == Some(77) {
+        eprintln!("{}", String::from_utf8_lossy(&plain.stderr));
+    }
+    plain.status.code() != Some(77)
+}
+
+/// Operations with names are as the calls that do the same: with their arguments, also when they fail, and with both ends of a
+/// connection.
+#[test]
+fn operations_of_a_ring_have_their_names() {
+    let scratch = Scratch::new("ring-names");
+    let Some(program) = compiled("hard", &scratch).filter(|_| is_here("bpf")) else {
+        return;
+    };
+    let words = [program.to_str().unwrap(), "ring-names"];
+    let folder = scratch.0.join("work");
+    fs::create_dir(&folder).unwrap();
+    if !has_rings(&words, &folder) {
+        return;
+    }
+    fs::remove_dir(folder.join("folder")).unwrap();
+    let run = scratch.0.join("run");
+    let truth = truth(&recorded("bpf", &run, &[], &folder, &words));
+    let events = show(&run, "events");
+    for (name, arguments) in [
+        ("openat", "AT_FDCWD, \"made\", O_RDWR|O_CREAT"),
+        ("openat", "AT_FDCWD, \"missing\", O_RDONLY"),
+        ("renameat2", "AT_FDCWD, \"made\", AT_FDCWD, \"renamed\", 0"),
+        ("unlinkat", "AT_FDCWD, \"renamed\", 0"),
+        ("mkdirat", "AT_FDCWD, \"folder\", 0750"),
+    ] {
+        let is_there = rows(&events).iter().any(|row| {
+            row["name"] == name
+                && row["args"]
+                    .as_str()
+                    .is_some_and(|text| text.starts_with(arguments))
+        });
+        assert!(is_there, "{name} {arguments}");
+    }
+    let port = truth["port"].as_u64().unwrap();
+    let net = show(&run, "net");
+    let client = rows(&net).iter().find(|row| row["role"] == "client");
+    assert_eq!(
+        client.and_then(|row| row["remote"].as_str()),
+        Some(format!("127.0.0.1:{port}").as_str())
+    );
+    assert_eq!(field(client, "bytes_sent"), 5);
+    assert!(rows(&net).iter().any(|row| row["role"] == "server"));
+    conserved(&run);
+}
+
 /// Operations that no call shows are there, with file and result.
 #[test]
 fn operations_of_a_ring_are_events() {
@@ -165,13 +223,7 @@ fn operations_of_a_ring_are_events() {
         return;
     };
     let words = [program.to_str().unwrap(), "ring", "2000"];
-    let plain = plain_command(words[0])
-        .args(&words[1..])
-        .current_dir(&scratch.0)
-        .output()
-        .unwrap();
-    if plain.status.code() == Some(77) {
-        eprintln!("{}", String::from_utf8_lossy(&plain.stderr));
+    if !has_rings(&words, &scratch.0) {
         return;
     }
     let run = scratch.0.join("run");

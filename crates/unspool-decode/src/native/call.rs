@@ -17,14 +17,15 @@ const SLOT_ARGS: usize = 6;
 const SOCKETS_MAX: usize = 4;
 
 /// Parts of a call record that stand before its items.
-struct Head {
-    duration: u32,
-    number: u16,
+pub(super) struct Head {
+    pub(super) duration: u32,
+    /// Of the call; only its name is made of it.
+    pub(super) number: u16,
     /// Serial number of the file behind the first argument, 0: not told.
-    serial: u64,
-    architecture: Architecture,
+    pub(super) serial: u64,
+    pub(super) architecture: Architecture,
     /// Six arguments and the result.
-    slots: [u64; SLOT_RESULT + 1],
+    pub(super) slots: [u64; SLOT_RESULT + 1],
 }
 
 impl Head {
@@ -93,8 +94,8 @@ impl<'a> Found<'a> {
             tag::LONG_DURATION => self.long_duration = item.fields().u64(),
             tag::NO_RESULT => self.is_without_result = true,
             tag::IDENTITY => self.has_identity = true,
-            // The tracker resolves folders by itself.
-            tag::CWD => {}
+            // The tracker resolves folders by itself; of an operation the arguments are in the head.
+            tag::CWD | tag::ARGUMENTS => {}
             // Those of execve: a claim here, the record `exec` has the facts.
             tag::STRING
             | tag::STRING_CUT
@@ -165,6 +166,20 @@ impl State {
     ) -> Option<ItemsEnd> {
         let mut body = record.body;
         let head = Head::read(record.kind, &mut body)?;
+        let known = Syscall::by_number(head.architecture, u32::from(head.number));
+        Some(self.call_of(record, &head, known, body, files, sink))
+    }
+
+    /// Gives the call that a head and items tell.
+    pub(super) fn call_of(
+        &mut self,
+        record: &Record<'_>,
+        head: &Head,
+        known: Option<Syscall>,
+        body: Fields<'_>,
+        files: &mut Files,
+        sink: &mut dyn EventSink,
+    ) -> ItemsEnd {
         let is_begin = record.kind == kind::CALL_BEGIN;
         let mut found = Found::default();
         let mut end = walk(body, |item| found.take(item));
@@ -178,7 +193,6 @@ impl State {
             *first = Some(files.path(head.serial)).filter(|path| !path.is_empty());
         }
 
-        let known = Syscall::by_number(head.architecture, u32::from(head.number));
         self.text.clear();
         let sockets = socket_names(&found, &mut self.text);
         let roles: &[Role] = known.map_or(&[], Syscall::args);
@@ -206,13 +220,13 @@ impl State {
                 || CallName::Other(self.text.get(name_start..).unwrap_or(&[])),
                 CallName::Known,
             ),
-            args: arguments(known, &head, &found),
+            args: arguments(known, head, &found),
             outcome: if has_result {
                 outcome(head.result())
             } else {
                 Outcome::Unfinished
             },
-            duration_ns: has_result.then(|| duration(&head, &found)).flatten(),
+            duration_ns: has_result.then(|| duration(head, &found)).flatten(),
             result_path: found.result_path,
             architecture: head.architecture,
         };
@@ -228,7 +242,7 @@ impl State {
             tid: record.tid,
             kind,
         });
-        Some(end)
+        end
     }
 }
 

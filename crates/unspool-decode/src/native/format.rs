@@ -135,6 +135,8 @@ pub mod tag {
     pub const AMOUNT: u8 = 42;
     /// u32 calls of a folded record whose time was not measured.
     pub const UNTIMED: u8 = 43;
+    /// u64s: the arguments of an operation, as the call of its name takes them.
+    pub const ARGUMENTS: u8 = 44;
 }
 
 /// Architectures as the format numbers them.

@@ -3,8 +3,11 @@
 use unspool_model::args::{Arg, Args};
 use unspool_model::event::{Call, CallName, Event, EventSink, Kind};
 
-use super::call::outcome;
-use super::format::{INDEX_RESULT, tag};
+use unspool_model::syscalls::{Architecture, Syscall};
+
+use super::call::{Head, outcome};
+use super::format::{INDEX_RESULT, SLOT_RESULT, tag};
+use super::read::{Fields, Items};
 use super::record::{ItemsEnd, Record, State, walk};
 
 /// Names of operations by their numbers (`enum io_uring_op` of `include/uapi/linux/io_uring.h`): of the calls that do the same,
@@ -75,6 +78,17 @@ const NAMES: &[&str] = &[
     "pipe2",
 ];
 
+/// The arguments of the call that does the same, where the recorder tells them.
+fn arguments_given(body: Fields<'_>) -> Option<[u64; 5]> {
+    let item = Items::new(body.rest).find(|item| item.tag == tag::ARGUMENTS)?;
+    let mut fields = item.fields();
+    let mut given = [0; 5];
+    for argument in &mut given {
+        *argument = fields.u64()?;
+    }
+    Some(given)
+}
+
 impl State {
     pub(super) fn operation(
         &mut self,
@@ -88,6 +102,36 @@ impl State {
         let fd = body.i32()?;
         let result = body.i64()?;
         let len = body.u64()?;
+        let name = usize::try_from(number)
+            .ok()
+            .and_then(|number| NAMES.get(number))
+            .copied()
+            .unwrap_or("io_uring_operation");
+        let architecture = self
+            .stream
+            .as_ref()
+            .map_or(Architecture::X86_64, |stream| stream.architecture);
+        let known = Syscall::by_name(name.as_bytes());
+        if let Some(given) = arguments_given(body)
+            && known.is_some()
+        {
+            let mut slots = [0; SLOT_RESULT + 1];
+            for (slot, argument) in slots.iter_mut().zip(given) {
+                *slot = argument;
+            }
+            slots[SLOT_RESULT] = result.cast_unsigned();
+            let head = Head {
+                duration,
+                number: 0,
+                serial,
+                architecture,
+                slots,
+            };
+            let mut files = std::mem::take(&mut self.files);
+            let end = self.call_of(record, &head, known, body, &mut files, sink);
+            self.files = files;
+            return Some(end);
+        }
         self.files.tell_all(body);
         let mut result_path: &[u8] = &[];
         let end = walk(body, |item| match item.tag {
@@ -95,14 +139,9 @@ impl State {
                 result_path = item.value;
                 true
             }
-            tag::PATH | tag::IDENTITY => true,
+            tag::PATH | tag::IDENTITY | tag::SOCKET => true,
             _ => false,
         });
-        let name = usize::try_from(number)
-            .ok()
-            .and_then(|number| NAMES.get(number))
-            .copied()
-            .unwrap_or("io_uring_operation");
         let path = self.files.path(serial);
         let arguments = [Arg::Fd { fd, path }, Arg::Number(0), Arg::Number(len)];
         let call = Call {
@@ -114,12 +153,7 @@ impl State {
             outcome: outcome(result),
             duration_ns: Some(i64::from(duration)),
             result_path,
-            architecture: self
-                .stream
-                .as_ref()
-                .map_or(unspool_model::syscalls::Architecture::X86_64, |stream| {
-                    stream.architecture
-                }),
+            architecture,
         };
         self.stats.calls += 1;
         sink.event(&Event {

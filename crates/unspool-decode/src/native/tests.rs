@@ -221,6 +221,41 @@ fn sockets_look_as_strace_prints_them() {
 }
 
 #[test]
+fn operations_with_arguments_are_the_calls_that_do_the_same() {
+    let mut writer = RecordWriter::default();
+    let mut operation = |time: u64, number: u32, result: i64, arguments: Option<[u64; 5]>| {
+        writer.begin(kind::RING_OPERATION, 7, time);
+        writer.u32(300);
+        writer.u32(number);
+        writer.u32(0);
+        writer.i32(4);
+        writer.i64(result);
+        writer.u64(16);
+        if let Some(arguments) = arguments {
+            let bytes: Vec<u8> = arguments
+                .iter()
+                .flat_map(|word| word.to_le_bytes())
+                .collect();
+            writer.item(tag::ARGUMENTS, INDEX_NONE, &bytes);
+            writer.item(tag::STRING, 1, b"f");
+        }
+        writer.end();
+    };
+    // Read, unlinkat that failed, close on a place of the ring's own.
+    operation(10, 22, 16, None);
+    operation(20, 36, -2, Some([0xffff_ff9c, 1, 0, 0, 0]));
+    operation(30, 0x8013, 0, None);
+    check(
+        &writer,
+        &[
+            "10 7 read [Fd { fd: 4, path: [] }, Number(0), Number(16)] Returned(16) Some(300) ",
+            "20 7 unlinkat [Fd { fd: -100, path: [] }, String { bytes: [102], cut: false }, Number(0)] Failed(Errno(2)) Some(300) ",
+            "30 7 io_uring_operation [Fd { fd: 4, path: [] }, Number(0), Number(16)] Returned(0) Some(300) ",
+        ],
+    );
+}
+
+#[test]
 fn open_flags_of_arm_are_told_in_the_numbers_of_the_table() {
     let mut writer = RecordWriter::default();
     // openat(AT_FDCWD, ..., O_DIRECTORY) is number 56 on aarch64, O_DIRECTORY 040000 there and 0200000 in the table.
@@ -432,15 +467,16 @@ fn random_record(random: &mut Random, writer: &mut RecordWriter) {
                 kind::COUNTS,
                 kind::STOP,
                 kind::CONTINUE,
+                kind::RING_OPERATION,
                 200,
-            ][random.below(14)];
+            ][random.below(15)];
             writer.begin(kind, tid, time);
             let words = match kind {
                 kind::FORK | kind::SIGNAL | kind::PROCESS | kind::SAMPLE => 4,
                 kind::EXEC | kind::EXIT | kind::CLOCK | kind::STOP | kind::CONTINUE => 2,
                 kind::GAP => 6,
                 kind::FOLDED => 10,
-                kind::COUNTS => 8,
+                kind::COUNTS | kind::RING_OPERATION => 8,
                 _ => 0,
             };
             for _ in 0..words {
@@ -459,7 +495,10 @@ fn random_record(random: &mut Random, writer: &mut RecordWriter) {
         }
     }
     for _ in 0..random.below(6) {
-        let tag = 1 + u8::try_from(random.below(27)).unwrap();
+        let tag = match random.below(8) {
+            0 => tag::ARGUMENTS,
+            _ => 1 + u8::try_from(random.below(27)).unwrap(),
+        };
         let index = [0, 1, 2, 5, 6, INDEX_RESULT, INDEX_NONE][random.below(7)];
         let limit = [8, 40, 70_000][random.below(50).saturating_sub(47)];
         let mut value = vec![0; 8];

@@ -370,6 +370,9 @@ impl Completer {
     }
 
     fn text_kind(&self, record: &RawRecord<'_>, index: u8) -> TextKind {
+        if record.kind & !RAW == kind::RING_OPERATION {
+            return TextKind::Path;
+        }
         let architecture = u8::try_from(record.u16_at(22) >> 14).unwrap_or(0);
         let row = self.roles.row(architecture, u64::from(record.u16_at(20)));
         let is_path = row.is_none_or(|row| row.roles.contains(&(index, Role::Path)));

@@ -8,7 +8,7 @@
 use std::collections::HashMap;
 
 /// Structures whose fields the programs read.
-const NEEDED: [&[u8]; 43] = [
+const NEEDED: [&[u8]; 53] = [
     b"cred",
     b"dentry",
     b"fdtable",
@@ -17,10 +17,20 @@ const NEEDED: [&[u8]; 43] = [
     b"fs_struct",
     b"hlist_bl_node",
     b"inode",
+    b"filename",
+    b"io_accept",
     b"io_close",
+    b"io_connect",
     b"io_cqe",
     b"io_kiocb",
+    b"io_link",
+    b"io_mkdir",
+    b"io_open",
+    b"io_rename",
     b"io_rw",
+    b"io_socket",
+    b"io_unlink",
+    b"open_how",
     b"k_sigaction",
     b"kernel_siginfo",
     b"linux_binprm",
