@@ -26,3 +26,4 @@ pub use options::{
 };
 pub use seam::{NoScrub, RecordSink, Scrub, SinkError, TextKind};
 pub use sys::exchange;
+pub use sys::signals::outlive_file_limits;

@@ -28,6 +28,16 @@ pub enum StoreError {
         /// What the system said.
         source: io::Error,
     },
+    /// The file would become larger than this process may make one (`ulimit -f`), or than the file system can hold. What was
+    /// written before stays readable.
+    FileLimit {
+        /// What was being done.
+        action: &'static str,
+        /// To which file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
     /// The recording stopped at an earlier error; what came after was dropped and counted.
     Stopped {
         /// Folder of the run.
@@ -114,11 +124,16 @@ pub enum StoreError {
 }
 
 impl StoreError {
-    /// Wraps an error of the system; a full disk gets its own kind.
+    /// Wraps an error of the system; a full disk and a limit on the size of files get their own kinds.
     pub(crate) fn io(action: &'static str, path: &Path, source: io::Error) -> Self {
         let path = path.to_path_buf();
         match source.kind() {
             io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Self::DiskFull {
+                action,
+                path,
+                source,
+            },
+            io::ErrorKind::FileTooLarge => Self::FileLimit {
                 action,
                 path,
                 source,
@@ -144,6 +159,9 @@ impl StoreError {
             Self::DiskFull { .. } => {
                 Some("free space or choose another place with `-o DIR`; the run so far is readable")
             }
+            Self::FileLimit { .. } => Some(
+                "`ulimit -f` tells how large a file may be: record with a higher limit; the run so far is readable",
+            ),
             Self::UnsafeFolder { .. } => {
                 Some("choose a folder that only you can write to, or set its sticky bit")
             }
@@ -180,6 +198,11 @@ impl fmt::Display for StoreError {
                 source,
             }
             | Self::DiskFull {
+                action,
+                path,
+                source,
+            }
+            | Self::FileLimit {
                 action,
                 path,
                 source,
@@ -236,7 +259,9 @@ impl fmt::Display for StoreError {
 impl std::error::Error for StoreError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
-            Self::Io { source, .. } | Self::DiskFull { source, .. } => Some(source),
+            Self::Io { source, .. }
+            | Self::DiskFull { source, .. }
+            | Self::FileLimit { source, .. } => Some(source),
             _ => None,
         }
     }

@@ -33,4 +33,4 @@ pub use manifest::{
 pub use reader::{Recovered, RunReader, RunState};
 pub use store::{Retention, RunEntry, Store, folder_bytes};
 pub use tables::{ArgsCells, Lookup, StepQuery, TableSummary, TableWriter, Tables, table_schema};
-pub use writer::{Closing, DISK_FULL, RawPolicy, Recovery, RunWriter};
+pub use writer::{Closing, DISK_FULL, FILE_LIMIT, RawPolicy, Recovery, RunWriter};

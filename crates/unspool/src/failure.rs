@@ -60,7 +60,9 @@ impl Failure {
     )]
     pub(crate) fn store(error: StoreError) -> Self {
         let status = match error {
-            StoreError::DiskFull { .. } | StoreError::Stopped { .. } => status::WRITE,
+            StoreError::DiskFull { .. }
+            | StoreError::FileLimit { .. }
+            | StoreError::Stopped { .. } => status::WRITE,
             _ => status::INPUT,
         };
         let failure = Self::new(status, error.to_string());

@@ -31,6 +31,7 @@ fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(error) => return commands::dockit::refused(&words, &error),
     };
+    unspool_record::outlive_file_limits();
     let settings = Settings::resolve(cli.store.clone(), cli.color);
     let done = match &cli.command {
         Command::Record(args) => commands::record::run(&settings, args),

@@ -8,6 +8,7 @@
 mod attach;
 mod bpf;
 mod clocks;
+mod file_limits;
 mod killed;
 mod limits;
 mod live;

@@ -12,11 +12,12 @@ static WAITER: AtomicI32 = AtomicI32::new(0);
 /// Bit per signal number (1-31) that came for the recorder.
 static CAME: AtomicU32 = AtomicU32::new(0);
 /// What the process inherited, seen before the Rust runtime and the C library changed it: bits 0-2 descriptor 0-2 was closed,
-/// bits 3-5 a signal of [`CHANGED_BY_RUNTIME`] was ignored.
+/// from bit 3 on a signal of [`CHANGED_BEFORE`] was ignored.
 static INHERITED: AtomicU8 = AtomicU8::new(0);
 
-/// Signals that the Rust runtime (`SIGPIPE`) and the C library (32 and 33, for its threads) change in every process.
-const CHANGED_BY_RUNTIME: [i32; 3] = [libc::SIGPIPE, 32, 33];
+/// Signals that the Rust runtime (`SIGPIPE`) and the C library (32 and 33, for its threads) change in every process, and the one
+/// that [`outlive_file_limits`] ignores.
+const CHANGED_BEFORE: [i32; 4] = [libc::SIGPIPE, 32, 33, libc::SIGXFSZ];
 /// Bit of the first of them.
 const INHERITED_IGNORED: u8 = 8;
 
@@ -48,7 +49,7 @@ extern "C" fn look_at_inherited_state() {
             seen |= 1 << fd;
         }
     }
-    for (bit, signal) in CHANGED_BY_RUNTIME.into_iter().enumerate() {
+    for (bit, signal) in CHANGED_BEFORE.into_iter().enumerate() {
         if kernel_action(signal, None).handler == libc::SIG_IGN {
             seen |= INHERITED_IGNORED << bit;
         }
@@ -61,6 +62,18 @@ extern "C" fn look_at_inherited_state() {
 #[unsafe(link_section = ".init_array")]
 #[used]
 static LOOK: extern "C" fn() = look_at_inherited_state;
+
+/// Lets this process live where a file would become larger than it may make one (`ulimit -f`): the write fails with `EFBIG` instead
+/// of killing it. What it records or becomes has the disposition that this process inherited.
+///
+/// To be called once, by the program, before it writes.
+pub fn outlive_file_limits() {
+    let ignored = KernelAction {
+        handler: libc::SIG_IGN,
+        ..KernelAction::default()
+    };
+    kernel_action(libc::SIGXFSZ, Some(&ignored));
+}
 
 /// Whether descriptor 0, 1 or 2 was closed when this process began.
 pub(crate) fn was_closed_at_start(fd: u8) -> bool {
@@ -174,10 +187,10 @@ impl Drop for Dispositions {
     }
 }
 
-/// Sets the signals that the runtime changes to what this process inherited. Async-signal-safe: for a child after fork.
+/// Sets the signals that were changed before a recording, whether or not they were, to what this process inherited. Async-signal-safe: for a child after fork.
 pub(crate) fn restore_runtime_signals_in_child() {
     let inherited = INHERITED.load(Ordering::Relaxed);
-    for (bit, signal) in CHANGED_BY_RUNTIME.into_iter().enumerate() {
+    for (bit, signal) in CHANGED_BEFORE.into_iter().enumerate() {
         let is_ignored = inherited & INHERITED_IGNORED << bit != 0;
         let handler = if is_ignored {
             libc::SIG_IGN

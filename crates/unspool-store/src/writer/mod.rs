@@ -23,6 +23,9 @@ const RESERVE_NAME: &str = "reserve";
 /// [`Manifest::stopped`] of a run for which there was no space.
 pub const DISK_FULL: &str = "disk full";
 
+/// [`Manifest::stopped`] of a run whose file reached the limit on the size of files.
+pub const FILE_LIMIT: &str = "limit on the size of files";
+
 /// What becomes of the raw bytes when a run is closed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum RawPolicy {
@@ -77,10 +80,7 @@ impl RunWriter {
         let mut manifest = manifest;
         manifest.state = State::Recording;
         manifest.place(folder)?;
-        let reserve_path = folder.join(RESERVE_NAME);
-        files::create_file(&reserve_path)?
-            .write_all(&vec![0; RESERVE_BYTES])
-            .map_err(|source| StoreError::io("write", &reserve_path, source))?;
+        set_aside(&folder.join(RESERVE_NAME))?;
         Ok(Self {
             folder: folder.to_path_buf(),
             lock,
@@ -257,6 +257,7 @@ impl RunWriter {
         if self.stopped.is_none() {
             let why = match error {
                 StoreError::DiskFull { .. } => DISK_FULL.to_owned(),
+                StoreError::FileLimit { .. } => FILE_LIMIT.to_owned(),
                 other => other.to_string(),
             };
             self.stopped = Some(why);
@@ -421,8 +422,10 @@ fn seal(
         (true, _) => RawKept::None,
         (false, RawPolicy::Keep) => RawKept::Plain,
         (false, RawPolicy::Remove) if remove => RawKept::Removed,
-        // On a full disk there is no room for a compressed copy.
-        (false, _) if manifest.stopped.as_deref() == Some(DISK_FULL) => RawKept::Plain,
+        // On a full disk there is no room for a compressed copy; below a limit it might be too large.
+        (false, _) if matches!(manifest.stopped.as_deref(), Some(DISK_FULL | FILE_LIMIT)) => {
+            RawKept::Plain
+        }
         (false, _) => RawKept::Compressed,
     };
     manifest.write(folder)?;
@@ -447,6 +450,14 @@ fn fs_end(folder: &Path, lock: &File) -> Result<()> {
     lock.unlock()
         .map_err(|source| StoreError::io("unlock", &path, source))?;
     files::sync_folder(folder)
+}
+
+/// Takes the space for the end. Where files may not be so large, other files still may be made.
+fn set_aside(path: &Path) -> Result<()> {
+    match files::create_file(path)?.write_all(&vec![0; RESERVE_BYTES]) {
+        Err(source) if source.kind() == std::io::ErrorKind::FileTooLarge => Ok(()),
+        written => written.map_err(|source| StoreError::io("write", path, source)),
+    }
 }
 
 /// Makes the lock file under another name first, so that nobody sees it unlocked.

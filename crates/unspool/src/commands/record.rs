@@ -76,7 +76,7 @@ pub(crate) fn run(settings: &Settings, args: &RecordArgs) -> Result<u8> {
     let code = exit_status(&outcome, closed.is_ok());
     match closed {
         Ok(closed) if !args.quiet => say(&closed, &outcome),
-        Ok(_) => {}
+        Ok(_) => say_what_stopped_it(&outcome),
         Err(error) => eprint_error(&error),
     }
     if let Some(baseline) = &args.expect
@@ -581,9 +581,7 @@ fn say(closed: &Closed, outcome: &Outcome) {
         manifest.id,
         size(bytes)
     ));
-    if let Some(error) = &outcome.sink_error {
-        eprint_line(&format!("INCOMPLETE: {error}"));
-    }
+    say_what_stopped_it(outcome);
     if outcome.counts.lost > 0 {
         eprint_line(&format!(
             "INCOMPLETE: {} events were lost",
@@ -594,6 +592,13 @@ fn say(closed: &Closed, outcome: &Outcome) {
         eprint_line(&format!("note: {note}"));
     }
     eprint_line("next: unspool show   |   unspool show tree   |   unspool show files");
+}
+
+/// Says why not all was written, if so: also with `--quiet`, as other errors.
+fn say_what_stopped_it(outcome: &Outcome) {
+    if let Some(error) = &outcome.sink_error {
+        eprint_line(&format!("INCOMPLETE: {error}"));
+    }
 }
 
 /// Writes what the recorder gives into the run.
