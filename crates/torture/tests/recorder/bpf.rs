@@ -411,6 +411,56 @@ fn two_capabilities_are_enough() {
     assert!(!shows(&other, "write", "\""), "{other:?}");
 }
 
+/// With these capabilities on its file the program records with ptrace, too: when it is told to, and where BPF fails after all. The
+/// job has none of them.
+#[test]
+fn ptrace_works_with_capabilities_on_the_file() {
+    let scratch = Scratch::new("capable");
+    let Some(folder) = folder_of_nobody(&scratch) else {
+        return;
+    };
+    let as_nobody = |script: &str| {
+        plain_command("setpriv")
+            .args(["--reuid", NOBODY, "--regid", NOBODY, "--clear-groups", "--"])
+            .args(["sh", "-c", script])
+            .env("HOME", &folder)
+            .current_dir(&folder)
+            .stdin(Stdio::null())
+            .output()
+            .unwrap()
+    };
+    let state = "grep -E '^(Cap|NoNewPrivs)' /proc/self/status; cat /etc/hostname";
+    let plain = as_nobody(state);
+    // So few descriptors are too few for the programs.
+    for (before, recorder) in [("", "ptrace"), ("ulimit -n 20;", "auto")] {
+        let script = format!(
+            "{before} exec ./unspool record --recorder {recorder} -o run-{recorder} -- sh -c \"{state}\""
+        );
+        let output = as_nobody(&script);
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{recorder}: {said}");
+        assert_eq!(output.stdout, plain.stdout, "{recorder}");
+        let is_instead = said.contains("recorded with ptrace");
+        assert_eq!(is_instead, recorder == "auto", "{said}");
+        let run = folder.join(format!("run-{recorder}"));
+        conserved(&run);
+        let tree = show(&run, "tree");
+        assert_eq!(rows(&tree).len(), 3, "{tree}");
+        let events = show(&run, "events").to_string();
+        assert!(events.contains("/etc/hostname"), "{events}");
+    }
+    let output = as_nobody("./unspool doctor --json");
+    let doctor: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    let ptrace = rows(&doctor)
+        .iter()
+        .find(|row| row["check"] == "recorder ptrace");
+    assert_eq!(
+        ptrace.map(|row| &row["state"]),
+        Some(&"ok".into()),
+        "{doctor}"
+    );
+}
+
 /// Calls that are counted in the kernel are timed by samples when they are many, and by ticks when they wait: what is told of them
 /// is what they took.
 #[test]
