@@ -89,5 +89,6 @@ fn no_job_is_started_where_no_file_may_be_written() {
         assert!(said.contains("run.json"), "{recorder}: {said}");
         assert!(said.contains("ulimit -f"), "{recorder}: {said}");
         assert_eq!(output.stdout, b"", "{recorder}");
+        assert!(!scratch.0.join("run").exists(), "{recorder}");
     }
 }

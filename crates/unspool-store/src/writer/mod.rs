@@ -1,7 +1,8 @@
 //! Writes a run: frames while it lives, the seal when it is closed, and the same for one whose recorder died.
 
 use std::fs::{self, File, TryLockError};
-use std::io::{Seek as _, Write as _};
+use std::io::{ErrorKind, Seek as _, Write as _};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use crate::error::{Result, StoreError};
@@ -9,7 +10,7 @@ use crate::files;
 use crate::frames::{
     self, FRAME_BYTES_MAX, Frame, Frames, Loss, SEGMENT_BYTES_MAX, SegmentHeader, Totals,
 };
-use crate::manifest::{Manifest, RawKept, Seal, State, clock_name};
+use crate::manifest::{FILE_NAME, Manifest, RawKept, Seal, State, clock_name};
 use crate::reader::RunReader;
 use crate::tables::TableSummary;
 
@@ -52,6 +53,8 @@ pub struct Closing {
 #[derive(Debug)]
 pub struct RunWriter {
     folder: PathBuf,
+    /// What the folder was before.
+    found: Found,
     lock: File,
     manifest: Manifest,
     salt: u32,
@@ -73,9 +76,19 @@ struct Segment {
 }
 
 impl RunWriter {
-    /// Makes the folder (mode 0700; an empty one is taken) and the first manifest.
+    /// Makes the folder (mode 0700; an empty one is taken) and the first manifest. What it made is gone when it fails.
     pub fn create(folder: &Path, manifest: Manifest) -> Result<Self> {
+        let found = Found::look(folder);
         files::make_private_folder(folder)?;
+        let begun = Self::begin(folder, found, manifest);
+        if begun.is_err() {
+            // The first error is the one that tells.
+            drop(take_back(folder, found));
+        }
+        begun
+    }
+
+    fn begin(folder: &Path, found: Found, manifest: Manifest) -> Result<Self> {
         let lock = create_lock(folder)?;
         let mut manifest = manifest;
         manifest.state = State::Recording;
@@ -83,6 +96,7 @@ impl RunWriter {
         set_aside(&folder.join(RESERVE_NAME))?;
         Ok(Self {
             folder: folder.to_path_buf(),
+            found,
             lock,
             salt: frames::salt(&manifest.id),
             manifest,
@@ -269,6 +283,11 @@ impl RunWriter {
         self.dropped.bytes += len as u64;
     }
 
+    /// Takes back a run that was begun in vain: the folder goes, and one that was there before is empty again.
+    pub fn discard(self) -> Result<()> {
+        take_back(&self.folder, self.found)
+    }
+
     /// Seals the run and gives its manifest as written. It is complete unless something stopped it: an error of this
     /// writer, or what the caller put into [`Manifest::stopped`]. With an error the run stays readable, and incomplete.
     pub fn close(mut self, closing: &Closing) -> Result<Manifest> {
@@ -328,7 +347,7 @@ impl Recovery {
         let reader = RunReader::open(folder)?;
         let lock = match files::open_file(&lock_path) {
             Ok(file) => take_lock(&lock_path, file)?,
-            Err(StoreError::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => {
+            Err(StoreError::Io { source, .. }) if source.kind() == ErrorKind::NotFound => {
                 create_lock(folder)?
             }
             Err(error) => return Err(error),
@@ -452,10 +471,54 @@ fn fs_end(folder: &Path, lock: &File) -> Result<()> {
     files::sync_folder(folder)
 }
 
+/// What a run's folder was before the run.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Found {
+    Nothing,
+    /// An empty folder with this mode.
+    Empty(u32),
+}
+
+impl Found {
+    fn look(folder: &Path) -> Self {
+        fs::symlink_metadata(folder).map_or(Self::Nothing, |data| {
+            Self::Empty(data.permissions().mode() & 0o7777)
+        })
+    }
+}
+
+/// Removes what a run's writers make. What somebody else put beside it stays, and the folder with it.
+fn take_back(folder: &Path, found: Found) -> Result<()> {
+    for name in [LOCK_NAME, FILE_NAME, RESERVE_NAME] {
+        let path = folder.join(name);
+        files::remove_if_there(&files::temporary(&path))?;
+        files::remove_if_there(&path)?;
+    }
+    for name in ["raw", "tables"] {
+        let path = folder.join(name);
+        match fs::remove_dir_all(&path) {
+            Err(source) if source.kind() != ErrorKind::NotFound => {
+                return Err(StoreError::io("remove", &path, source));
+            }
+            _ => {}
+        }
+    }
+    let taken = match found {
+        Found::Nothing => fs::remove_dir(folder),
+        Found::Empty(mode) => fs::set_permissions(folder, fs::Permissions::from_mode(mode)),
+    };
+    match taken {
+        Err(source) if source.kind() != ErrorKind::DirectoryNotEmpty => {
+            Err(StoreError::io("remove", folder, source))
+        }
+        _ => Ok(()),
+    }
+}
+
 /// Takes the space for the end. Where files may not be so large, other files still may be made.
 fn set_aside(path: &Path) -> Result<()> {
     match files::create_file(path)?.write_all(&vec![0; RESERVE_BYTES]) {
-        Err(source) if source.kind() == std::io::ErrorKind::FileTooLarge => Ok(()),
+        Err(source) if source.kind() == ErrorKind::FileTooLarge => Ok(()),
         written => written.map_err(|source| StoreError::io("write", path, source)),
     }
 }

@@ -296,3 +296,32 @@ fn a_run_that_the_caller_stopped_is_not_complete() {
     assert_eq!(recovered.why, "stopped: the tracer died");
     assert_eq!(recovered.totals.frames, 1);
 }
+
+/// What was begun in vain leaves nothing: no folder where there was none, an empty one as it was, and what others put there.
+#[test]
+fn a_discarded_run_leaves_what_was_there() {
+    let root = tempfile::tempdir().unwrap();
+    let folder = root.path().join("run");
+    let begin = || {
+        let mut run = RunWriter::create(&folder, Manifest::new("x")).unwrap();
+        run.append(0, 0, b"piece", 1).unwrap();
+        drop(TableWriter::create(&folder).unwrap());
+        run
+    };
+    begin().discard().unwrap();
+    assert!(!folder.exists());
+
+    fs::create_dir(&folder).unwrap();
+    fs::set_permissions(&folder, Permissions::from_mode(0o750)).unwrap();
+    begin().discard().unwrap();
+    assert_eq!(fs::read_dir(&folder).unwrap().count(), 0);
+    assert_eq!(mode(&folder), 0o750);
+
+    fs::remove_dir(&folder).unwrap();
+    let run = begin();
+    fs::write(folder.join("note"), "of somebody else").unwrap();
+    run.discard().unwrap();
+    let left = fs::read_dir(&folder).unwrap();
+    let left: Vec<_> = left.map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(left, ["note"]);
+}

@@ -62,8 +62,7 @@ pub(crate) fn run(settings: &Settings, args: &ImportArgs) -> Result<u8> {
     };
     if refused {
         drop(bounds);
-        drop(writer);
-        remove_run(&folder, args.new_run.output.is_none())?;
+        writer.discard().map_err(Failure::store)?;
         return answer(args, &walked?, input.format);
     }
     let walked = walked?;
@@ -102,17 +101,6 @@ fn has_doubts(walked: &Walked, format: &Format) -> bool {
     let diagnostics = &walked.diagnostics;
     let is_cut = format.name == OWN_FORMAT && diagnostics.counts.contains_key(&Reason::CutAtEnd);
     is_cut || diagnostics.losses() > 0
-}
-
-/// Takes back a run that was begun in vain. A folder that the user named stays, without our files.
-fn remove_run(folder: &Path, ours: bool) -> Result<()> {
-    let removed = if ours {
-        std::fs::remove_dir_all(folder)
-    } else {
-        std::fs::remove_dir_all(folder.join("tables"))
-            .and_then(|()| std::fs::remove_file(folder.join("run.json")))
-    };
-    removed.with_context(|| format!("cannot remove the run `{}`", folder.display()))
 }
 
 /// What is imported.

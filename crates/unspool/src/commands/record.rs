@@ -68,7 +68,7 @@ pub(crate) fn run(settings: &Settings, args: &RecordArgs) -> Result<u8> {
     let outcome = match recorded {
         Ok(outcome) => outcome,
         Err(error) => {
-            abandon(writer, &folder, args.new_run.output.is_none());
+            abandon(writer);
             return Err(record_failure(&error).into());
         }
     };
@@ -415,14 +415,10 @@ fn record_failure(error: &RecordError) -> Failure {
     }
 }
 
-/// Nothing was recorded: the empty folder goes, when it is ours.
-fn abandon(writer: RunWriter, folder: &Path, ours: bool) {
-    drop(writer);
-    if ours && let Err(error) = std::fs::remove_dir_all(folder) {
-        eprint_error(&anyhow::anyhow!(
-            "cannot remove the empty run `{}`: {error}",
-            folder.display()
-        ));
+/// Nothing was recorded: what was made for it goes, so that the user can try again.
+fn abandon(writer: RunWriter) {
+    if let Err(error) = writer.discard() {
+        eprint_error(&Failure::store(error).into());
     }
 }
 

@@ -38,6 +38,33 @@ fn exit_statuses_are_the_commands_own() {
     assert_eq!(status(&["show", "--no-such-option"]), Some(2));
 }
 
+/// A start that fails leaves nothing where `-o` said: the same can be tried again.
+#[test]
+fn a_failed_start_leaves_nothing_behind() {
+    let program = Program::new();
+    let (new, empty) = (program.work().join("new"), program.work().join("empty"));
+    std::fs::create_dir(&empty).expect("a folder can be made");
+    let starts: [(&[&str], i32); 5] = [
+        (&["-p", "2147483647"], 125),
+        (&["--recorder", "ptrace", "-p", "2147483647"], 125),
+        (&["--recorder", "bpf", "--cgroup", "/no/such/group"], 125),
+        (&["--", "/nonexistent/x"], 127),
+        (&["--recorder", "strace", "--", "/nonexistent/x"], 127),
+    ];
+    for (start, status) in starts {
+        for folder in [&new, &empty] {
+            let mut words = vec!["record", "-o", folder.to_str().expect("text")];
+            words.extend(start);
+            let output = program.run(&words);
+            let said = text(&output.stderr);
+            assert_eq!(output.status.code(), Some(status), "{start:?}: {said}");
+        }
+        assert!(!new.exists(), "{start:?}");
+        let left = std::fs::read_dir(&empty).expect("it stays").count();
+        assert_eq!(left, 0, "{start:?}");
+    }
+}
+
 #[test]
 fn strict_import_refuses_damaged_records_of_our_own() {
     use unspool_decode::native::format::kind;
@@ -68,6 +95,14 @@ fn strict_import_refuses_damaged_records_of_our_own() {
     let mut damaged = whole.clone();
     damaged.extend([kind::CONTINUE, 0x31, 0, 0]);
     assert_eq!(status(&damaged, "--strict"), Some(1));
+    // Nor is anything left of it.
+    let folder = program.work().join("refused");
+    let output = program
+        .command(&["import", "-q", "--strict", "-o"])
+        .args([&folder, &file])
+        .output();
+    assert_eq!(output.expect("it runs").status.code(), Some(1));
+    assert!(!folder.exists());
 }
 
 #[test]
