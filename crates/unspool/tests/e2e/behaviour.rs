@@ -34,6 +34,26 @@ fn exit_statuses_are_the_commands_own() {
     assert_eq!(status(&["record", "-q", "--", "/nonexistent/x"]), Some(127));
     assert_eq!(status(&["record", "-q", "--", "/etc/passwd"]), Some(126));
     assert_eq!(status(&["record"]), Some(125));
+    // What cannot be read, too: 2 may be the command's.
+    let wrong: [&[&str]; 7] = [
+        &["--detail", "foo", "--", "true"],
+        &["--recorder", "nope", "--", "true"],
+        &["--sample", "1ms", "--", "true"],
+        &["-p", "abc"],
+        &["--redact", "maybe", "--", "true"],
+        &["--name"],
+        &["--color", "nope", "--", "show"],
+    ];
+    for words in wrong {
+        let before: [&[&str]; 3] = [&[], &["--store", "elsewhere"], &["--color=never"]];
+        for before in before {
+            let line = [before, &["record"], words].concat();
+            assert_eq!(status(&line), Some(125), "{line:?}");
+        }
+    }
+    assert_eq!(status(&["record", "--help"]), Some(0));
+    assert_eq!(status(&["recrod", "--", "true"]), Some(2));
+    assert_eq!(status(&["import", "--detail", "record"]), Some(2));
     assert_eq!(status(&["show", "nosuchrun"]), Some(3));
     assert_eq!(status(&["show", "--no-such-option"]), Some(2));
 }

@@ -8,15 +8,16 @@ mod ini;
 mod live;
 mod replay;
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Result;
+use clap::CommandFactory as _;
 use unspool_analyze::cim::Select;
 use unspool_export::dockit::FlowForm;
 
-use crate::cli::DockitArgs;
+use crate::cli::{Cli, DockitArgs};
 use crate::failure::{Failure, status};
 use crate::settings::Settings;
 
@@ -188,15 +189,23 @@ pub(crate) fn words(args: impl Iterator<Item = OsString>) -> Vec<OsString> {
     words
 }
 
-/// A command line that cannot be read, or a question for help. dockit ends with 1 where others end with 2.
+/// A command line that cannot be read, or a question for help. dockit ends with 1 where others end with 2, and `record` with 125:
+/// 2 may be the status of the command that it was to record.
 pub(crate) fn refused(words: &[OsString], error: &clap::Error) -> ExitCode {
     // Nobody can be told when the terminal is gone.
     drop(error.print());
-    let is_dockit = words.get(1).map(OsString::as_os_str) == Some(OsStr::new("dockit"));
-    let code = match error.exit_code() {
-        0 => 0,
-        _ if is_dockit => status::NO,
+    let code = match (error.exit_code(), asked(words).as_deref()) {
+        (0, _) => 0,
+        (_, Some("dockit")) => status::NO,
+        (_, Some("record")) => status::RECORD,
         _ => status::USAGE,
     };
     ExitCode::from(code)
+}
+
+/// The command that is asked for, in a line that cannot be read as a whole.
+fn asked(words: &[OsString]) -> Option<String> {
+    let reader = Cli::command().ignore_errors(true);
+    let read = reader.try_get_matches_from(words).ok()?;
+    read.subcommand_name().map(str::to_owned)
 }
