@@ -23,7 +23,7 @@ struct Little(PathBuf);
 
 impl Little {
     /// `None` where this machine does not let us make one.
-    fn new(scratch: &Scratch) -> Option<Self> {
+    fn new(scratch: &Scratch, memory_bytes: u64) -> Option<Self> {
         let name = scratch.0.file_name().unwrap();
         for (hierarchy, limit) in [
             ("/sys/fs/cgroup/memory", "memory.limit_in_bytes"),
@@ -34,12 +34,27 @@ impl Little {
                 continue;
             }
             let group = Self(folder);
-            if fs::write(group.0.join(limit), MEMORY_BYTES.to_string()).is_ok() {
+            if fs::write(group.0.join(limit), memory_bytes.to_string()).is_ok() {
                 return Some(group);
             }
         }
         eprintln!("skipped: no control group with a limit on memory here");
         None
+    }
+
+    /// A program in it, through so many words that are run in its place.
+    fn command(&self, before: &[&str]) -> Command {
+        let join = format!(
+            "echo $$ > '{}/cgroup.procs' && exec \"$@\"",
+            self.0.display()
+        );
+        let mut command = plain_command("sh");
+        command
+            .args(["-c", &join, "sh"])
+            .args(before)
+            .arg(unspool());
+        command.stdin(Stdio::null());
+        command
     }
 
     fn killed(&self) -> u64 {
@@ -74,23 +89,17 @@ fn little_memory_and_one_processor_lose_nothing() {
     if !is_here() || !is_root() || !has_tool("taskset") {
         return;
     }
-    let Some(group) = Little::new(&scratch) else {
+    let Some(group) = Little::new(&scratch, MEMORY_BYTES) else {
         return;
     };
     let calls = rounds(20_000, 3_000_000).to_string();
     let run = scratch.0.join("run");
-    let join = format!(
-        "echo $$ > '{}/cgroup.procs' && exec \"$@\"",
-        group.0.display()
-    );
-    let output = plain_command("sh")
-        .args(["-c", &join, "sh", "nice", "-n", "19", "taskset", "-c", "0"])
-        .arg(unspool())
+    let output = group
+        .command(&["nice", "-n", "19", "taskset", "-c", "0"])
         // More than there is, whoever pays for the pages of the programs' files.
         .args(["record", "--recorder", "bpf", "--ring", "128M", "-o"])
         .arg(&run)
         .args(["--", torture(), "flood", "2", &calls])
-        .stdin(Stdio::null())
         .output()
         .unwrap();
     let said = String::from_utf8_lossy(&output.stderr);
@@ -108,6 +117,55 @@ fn little_memory_and_one_processor_lose_nothing() {
         getppid.map(|row| &row["calls"]),
         Some(&truth["calls"]["getppid"])
     );
+}
+
+/// The rings leave room for the job, its files and the closing of the run: they are made smaller before the kernel has to kill.
+#[test]
+fn rings_leave_most_of_little_memory_to_the_job() {
+    if !is_here() || !is_root() {
+        return;
+    }
+    let jobs: [(u64, &[&str]); 3] = [
+        (80, &["cat", "/etc/hostname"]),
+        (
+            64,
+            &["dd", "if=/dev/zero", "of=/dev/null", "bs=1", "count=300000"],
+        ),
+        (32, &["cat", "/etc/hostname"]),
+    ];
+    for (mib, job) in jobs {
+        let scratch = Scratch::new("little");
+        let Some(group) = Little::new(&scratch, mib << 20) else {
+            return;
+        };
+        let run = scratch.0.join("run");
+        let output = group
+            .command(&[])
+            .args(["record", "--recorder", "bpf", "-o"])
+            .arg(&run)
+            .arg("--")
+            .args(job)
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{mib} MiB: {said}");
+        assert_eq!(group.killed(), 0, "{mib} MiB");
+        let kib = |line: &str| -> Option<u64> {
+            let (_, rest) = line.split_once("the rings have ")?;
+            rest.split_once(" KiB: there is no memory for more")?
+                .0
+                .parse()
+                .ok()
+        };
+        let kib = said.lines().find_map(kib);
+        assert!(
+            kib.is_some_and(|kib| kib <= mib << 10 >> 2),
+            "{mib}: {said}"
+        );
+        let manifest: Value =
+            serde_json::from_slice(&fs::read(run.join("run.json")).unwrap()).unwrap();
+        assert_eq!(manifest["counts"]["lost"], 0, "{}", manifest["counts"]);
+    }
 }
 
 /// Numbers of the programs and maps that a process holds.

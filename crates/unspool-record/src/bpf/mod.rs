@@ -46,6 +46,9 @@ pub const RING_BYTES_MIN: u32 = 1 << 18;
 /// The largest.
 pub const RING_BYTES_MAX: u32 = 1 << 30;
 
+/// The rings take at most one part of so many of the memory that is free at the start.
+const RING_SHARE: u64 = 4;
+
 /// The oldest kernel with all that the programs use: `bpf_loop`.
 pub const KERNEL_NEEDED: (u32, u32) = (5, 17);
 
@@ -119,7 +122,10 @@ fn load(options: &RecordOptions, bpf: BpfOptions, scope: Scope) -> Result<Loaded
     let mut setting = Setting {
         detail: options.detail,
         scope,
-        room: Room::new(bpf.ring_bytes()),
+        room: Room::new(affordable(
+            bpf.ring_bytes(),
+            crate::containers::free_bytes(),
+        )),
         lossless: bpf.lossless,
         own_pid: std::process::id(),
         own_uid: status.uid,
@@ -137,6 +143,17 @@ fn load(options: &RecordOptions, bpf: BpfOptions, scope: Scope) -> Result<Loaded
             loaded => return loaded.map_err(|source| RecordError::Bpf { source }),
         }
     }
+}
+
+/// Bytes of rings where the control groups leave so much memory: the kernel does not refuse what would be too much for the job and
+/// the recorder, it kills one of them when they use it.
+fn affordable(ring_bytes: u32, free: Option<u64>) -> u32 {
+    let share = free.map_or(u64::MAX, |bytes| bytes / RING_SHARE);
+    let mut affordable = ring_bytes;
+    while u64::from(affordable) > share && affordable > RING_BYTES_MIN {
+        affordable /= 2;
+    }
+    affordable
 }
 
 /// Runs a command and records it until it ends (see [`crate::Wait`]).
@@ -294,4 +311,20 @@ fn new_recorder<'run>(
         ));
     }
     Ok(recorder)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rings_take_a_quarter_of_what_is_free() {
+        let asked = RING_BYTES;
+        assert_eq!(affordable(asked, None), asked);
+        assert_eq!(affordable(asked, Some(256 << 20)), asked);
+        assert_eq!(affordable(asked, Some((256 << 20) - 1)), asked / 2);
+        assert_eq!(affordable(asked, Some(80 << 20)), 16 << 20);
+        assert_eq!(affordable(asked, Some(0)), RING_BYTES_MIN);
+        assert_eq!(affordable(RING_BYTES_MIN, Some(0)), RING_BYTES_MIN);
+    }
 }

@@ -2,6 +2,7 @@
 //! Never over a socket.
 
 mod json;
+mod memory;
 mod mounts;
 mod names;
 mod numbers;
@@ -14,6 +15,7 @@ use unspool_model::container::Placement;
 
 use crate::native::procfs::read_once;
 use crate::sys::Tid;
+pub(crate) use memory::free_bytes;
 pub(crate) use mounts::Mounts;
 pub(crate) use names::Names;
 pub(crate) use numbers::{Numbers, folders};

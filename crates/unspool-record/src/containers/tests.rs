@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use super::json;
-use super::{Membership, Mounts, Names};
+use super::{Membership, Mounts, Names, memory};
 
 const ID: &str = "5f3a9c0e7b1d2f4a6c8e0b2d4f6a8c0e1b3d5f7a9c1e3b5d7f9a1c3e5b7d9f01";
 
@@ -157,4 +157,57 @@ fn damaged_files_give_no_name() {
     }
     let deep = format!("{{\"a\":{}1,\"Name\":\"x\"}}", "[".repeat(1000));
     assert_eq!(json::text(deep.as_bytes(), &["Name"]), None);
+}
+
+/// Makes a group's folder with files.
+fn group(folder: &Path, files: &[(&str, &str)]) {
+    fs::create_dir_all(folder).expect("a folder can be made");
+    for (name, text) in [("cgroup.procs", "")].iter().chain(files) {
+        fs::write(folder.join(name), text).expect("a file can be written");
+    }
+}
+
+#[test]
+fn free_memory_is_the_least_of_a_group_and_those_above_it() {
+    let outside = tempfile::tempdir().expect("a folder");
+    let root = outside.path().join("mounted");
+    let inner = root.join("slice/job");
+    let free = |folder: &Path| memory::least_free(folder, memory::V2);
+    group(&root, &[]);
+    let slice = |limit: &str| {
+        let stat = "anon 900\nfile 250\ninactive_file 150\nactive_file 50\n";
+        let files = [("memory.current", "1000\n"), ("memory.stat", stat)];
+        group(&root.join("slice"), &files);
+        group(&root.join("slice"), &[("memory.max", limit)]);
+    };
+    slice("max\n");
+    group(
+        &inner,
+        &[("memory.max", "max\n"), ("memory.current", "70\n")],
+    );
+    assert_eq!(free(&inner), None);
+    // What pages of files take is given back.
+    slice("5000\n");
+    assert_eq!(free(&inner), Some(4200));
+    group(&inner, &[("memory.max", "1070\n")]);
+    assert_eq!(free(&inner), Some(1000));
+    group(&inner, &[("memory.high", "570\n")]);
+    assert_eq!(free(&inner), Some(500));
+    slice("700\n");
+    assert_eq!(free(&inner), Some(0));
+    assert_eq!(free(outside.path()), None);
+}
+
+#[test]
+fn version_1_says_the_same_in_other_words() {
+    let root = tempfile::tempdir().expect("a folder");
+    let stat = "inactive_file 1\ntotal_inactive_file 20\ntotal_active_file 30\n";
+    let files = [
+        ("memory.usage_in_bytes", "100\n"),
+        ("memory.limit_in_bytes", "1000\n"),
+        ("memory.stat", stat),
+    ];
+    group(root.path(), &files);
+    let free = memory::least_free(root.path(), memory::V1);
+    assert_eq!(free, Some(950));
 }
