@@ -161,10 +161,9 @@ SEPARATE int put_pieces(u32 tid, u64 from, u64 until, u32 what)
 
 #define SHORT_NAME_BYTES 40
 
-// Reads a dentry's parent and name, and a short name to a place of the scratch. What stood before that place stands there again.
-INLINE void read_part(struct scratch *s, u32 at, u64 dentry)
+// Reads a dentry's parent and name, and a short name behind them. What stood in the place of the former stands there again.
+INLINE void read_part(struct scratch *s, struct dentry_part *before, u64 dentry)
 {
-	struct dentry_part *before = (struct dentry_part *)(s->data + at - sizeof(*before));
 	s->kept = *before;
 	bpf_probe_read_kernel(before, sizeof(*before) + SHORT_NAME_BYTES, (void *)dentry + OFFSET(struct dentry, d_parent));
 	s->part = *before;
@@ -195,12 +194,14 @@ static long walk_up(u64 turn, void *unused)
 		walk->mount = above;
 		return 0;
 	}
-	u32 at = s->len;
-	OPAQUE(at);
-	if (at < sizeof(s->part) || at > SCRATCH_ROOM + 4096)
+	// Where the part begins whose name belongs to the end of what there is.
+	u64 from = s->len - sizeof(s->part);
+	OPAQUE(from);
+	if (from > SCRATCH_ROOM + 4096)
 		return 1;
+	u8 *before = s->data + from;
 	if (OFFSET(struct dentry, d_name.name) == OFFSET(struct dentry, d_parent) + 16) {
-		read_part(s, at, dentry);
+		read_part(s, (struct dentry_part *)before, dentry);
 	} else {
 		READ(s->part.parent, struct dentry, dentry, d_parent);
 		READ(s->part.name, struct dentry, dentry, d_name.name);
@@ -212,13 +213,13 @@ static long walk_up(u64 turn, void *unused)
 	walk->dentry = s->part.parent;
 	u64 short_name = dentry + OFFSET(struct dentry, d_parent) + sizeof(s->part);
 	if (s->part.name == short_name && s->part.name_len < SHORT_NAME_BYTES) {
-		s->len = at + s->part.name_len + 1;
+		s->len += s->part.name_len + 1;
 		return 0;
 	}
-	long count = bpf_probe_read_kernel_str(s->data + at, 256, (void *)s->part.name);
+	long count = bpf_probe_read_kernel_str(before + sizeof(s->part), 256, (void *)s->part.name);
 	if (count <= 0 || count > 256)
 		return 1;
-	s->len = at + count;
+	s->len += count;
 	return 0;
 }
 
