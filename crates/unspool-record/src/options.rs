@@ -43,6 +43,30 @@ pub enum Detail {
     Full,
 }
 
+impl Detail {
+    /// The least detail that includes a call, by its name: [`Self::Full`] for those that no other one includes.
+    pub fn least_for(call: &[u8]) -> Self {
+        crate::native::least_detail(call)
+    }
+
+    /// Its name, as options and manifests have it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Tree => "tree",
+            Self::Names => "names",
+            Self::Io => "io",
+            Self::Full => "full",
+        }
+    }
+
+    /// The detail of a name.
+    pub fn by_name(name: &str) -> Option<Self> {
+        [Self::Tree, Self::Names, Self::Io, Self::Full]
+            .into_iter()
+            .find(|detail| detail.name() == name)
+    }
+}
+
 /// How calls that are not wanted are kept from stopping, for [`Detail::Names`] and [`Detail::Io`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Filter {

@@ -8,6 +8,7 @@ use unspool_decode::{Decoder, DecoderOptions, detect};
 use unspool_model::step::{Step, StepSink};
 use unspool_model::tracker::{Retention, TrackContext};
 use unspool_model::world::World;
+use unspool_record::Detail;
 use unspool_record::contents::Contents;
 use unspool_store::{Loss, Manifest, RunReader, StepQuery, TableSummary, TableWriter, Tables};
 
@@ -162,6 +163,17 @@ pub(crate) fn losses_of(manifest: &Manifest, found: &[Loss]) -> Vec<(String, u64
         losses.push((loss.reason.clone(), loss.frames.max(1)));
     }
     losses
+}
+
+/// Which calls the recorder of a run wrote down. Logs and other tracers have all that they were asked for, which nothing tells.
+pub(crate) fn detail_of(manifest: &Manifest) -> Detail {
+    let is_native = matches!(manifest.recorder.name.as_str(), "ptrace" | "bpf");
+    let options = manifest.recorder.options.iter();
+    options
+        .filter(|_| is_native)
+        .filter_map(|option| option.strip_prefix("detail="))
+        .find_map(Detail::by_name)
+        .unwrap_or_default()
 }
 
 /// Bytes as they were, of text that a manifest escaped.

@@ -72,7 +72,7 @@ const PAUSE_NS: i64 = 1_000_000;
 /// Folds the steps of one run.
 #[derive(Debug)]
 pub struct Profiler {
-    profile: Profile,
+    pub(super) profile: Profile,
     context: Context,
     stints: Vec<Vec<Stint>>,
     role_ids: BTreeMap<Lineage, u32>,
@@ -82,13 +82,13 @@ pub struct Profiler {
     resource_keys: Vec<u32>,
     /// Keys of calls that name nothing, by place in the call table.
     call_keys: Vec<Option<u32>>,
-    uses: Vec<Use>,
+    pub(super) uses: Vec<Use>,
     use_ids: Map<(u32, u32), u32>,
     last_use: Option<((u32, u32), u32)>,
     threads: Map<Tid, Thread>,
     /// Of each process, the last waiting for any of several things that took long.
     ready: Map<ProcessId, Ready>,
-    waits: Vec<Wait>,
+    pub(super) waits: Vec<Wait>,
     /// Whether the recorder described files.
     has_contents: bool,
     /// Arguments of a call.
@@ -151,12 +151,16 @@ impl Profiler {
         self.profile.steps += 1;
         let role = self.role_at(step.process, step.seq);
         self.profile.start_ns = self.profile.start_ns.min(step.time_ns);
-        let end_ns = step.time_ns.saturating_add(step.duration_ns.unwrap_or(0));
+        // The duration of counted calls is their sum.
+        let is_single = step.kind != StepKind::Folded;
+        let lasted_ns = step.duration_ns.filter(|_| is_single).unwrap_or(0);
+        let end_ns = step.time_ns.saturating_add(lasted_ns);
         self.profile.end_ns = self.profile.end_ns.max(end_ns);
         match step.kind {
             StepKind::Syscall => self.call(step, role, end_ns),
             StepKind::Exit => self.thread_ended(step, role),
             StepKind::Signal => self.signal(step, role),
+            StepKind::Folded => self.counted(step, role),
             StepKind::LibraryCall
             | StepKind::Exec
             | StepKind::Fork
@@ -165,7 +169,6 @@ impl Profiler {
             | StepKind::Output
             | StepKind::Note
             | StepKind::Gap
-            | StepKind::Folded
             | StepKind::Log
             | StepKind::Sample => {}
         }
@@ -198,6 +201,9 @@ impl Profiler {
                         .any(|group| *group != Group::Query && used.count(*group) > 0);
             }
         }
+        for role in &mut self.profile.roles {
+            role.outside_ns = role.outside_ns.max(0);
+        }
         self.links(world);
         self.samples(world);
         self.profile.has_messages |= self.messages.has_data;
@@ -216,7 +222,7 @@ impl Profiler {
             .unwrap_or_default()
     }
 
-    fn role_at(&self, process: ProcessId, seq: u64) -> u32 {
+    pub(super) fn role_at(&self, process: ProcessId, seq: u64) -> u32 {
         let stints = self
             .stints
             .get(process.index())
@@ -504,13 +510,17 @@ impl Profiler {
         }
     }
 
-    fn key_of(&self, id: ResourceId) -> Option<u32> {
+    pub(super) fn key_of(&self, id: ResourceId) -> Option<u32> {
         self.resource_keys.get(id.index()).copied()
     }
 
-    fn call_key(&mut self, step: &Step<'_>) -> u32 {
+    pub(super) fn call_key(&mut self, step: &Step<'_>) -> u32 {
         let Some(call) = step.syscall else {
-            return self.intern(KeyKind::Call, step.name.to_vec(), step.name.to_vec());
+            return self.intern(
+                KeyKind::Call,
+                family(step.name).to_vec(),
+                step.name.to_vec(),
+            );
         };
         let slot = usize::from(call.index());
         if self.call_keys.len() <= slot {
@@ -549,7 +559,7 @@ impl Profiler {
         key
     }
 
-    fn use_of(&mut self, role: u32, key: u32, step: &Step<'_>) -> usize {
+    pub(super) fn use_of(&mut self, role: u32, key: u32, step: &Step<'_>) -> usize {
         let pair = (role, key);
         if let Some((last, place)) = self.last_use
             && last == pair
@@ -744,27 +754,6 @@ impl Profiler {
                     .entry(context.normalize(Kind::Word, value).text)
                     .or_insert_with(|| value.to_vec());
             }
-        }
-    }
-
-    /// What was measured of the processes of each role.
-    fn samples(&mut self, world: &World) {
-        for sample in &world.samples {
-            let Some(process) = sample.process else {
-                continue;
-            };
-            let role = self.role_at(process, u64::MAX);
-            let Some(role) = self.profile.roles.get_mut(role as usize) else {
-                continue;
-            };
-            let add = |sum: &mut Option<i64>, used: Option<u64>| {
-                if let Some(used) = used {
-                    let used = i64::try_from(used).unwrap_or(i64::MAX);
-                    *sum = Some(sum.unwrap_or(0).saturating_add(used));
-                }
-            };
-            add(&mut role.cpu_ns, sample.usage.cpu_ns);
-            add(&mut role.delay_ns, sample.usage.run_delay_ns);
         }
     }
 

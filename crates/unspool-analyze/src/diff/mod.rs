@@ -10,6 +10,7 @@ mod calls;
 mod causes;
 mod complaints;
 mod contents;
+mod counted;
 mod dated;
 mod ends;
 mod environment;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use unspool_model::event::{ClockKind, Errno, ExitStatus};
 use unspool_model::normalize::Change;
-use unspool_model::step::Step;
+use unspool_model::step::{Step, Touch};
 use unspool_model::world::{Content, LinkKind};
 
 use super::messages::Messages;
@@ -285,6 +285,19 @@ pub(super) struct Use {
 impl Use {
     pub(super) fn count(&self, group: Group) -> u64 {
         self.calls.get(group as usize).copied().unwrap_or(0)
+    }
+
+    /// Adds calls that were counted together.
+    pub(super) fn count_together(&mut self, touch: Option<Touch>, group: Group, calls: u64) {
+        if let Some(count) = self.calls.get_mut(group as usize) {
+            *count = count.saturating_add(calls);
+        }
+        let bytes = touch.and_then(|touch| touch.bytes).unwrap_or(0);
+        match group {
+            Group::Read => self.bytes_read = self.bytes_read.saturating_add(bytes),
+            Group::Write => self.bytes_written = self.bytes_written.saturating_add(bytes),
+            _ => {}
+        }
     }
 
     /// Calls that did something: all but questions.

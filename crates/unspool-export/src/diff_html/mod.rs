@@ -22,8 +22,12 @@ pub fn html(head: &Head, report: &Report) -> String {
     let mut out = format!(
         "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\
          <meta name=\"viewport\" content=\"width=device-width\">\
-         <title>{verdict}</title><style>{STYLE}</style></head>\n<body><h1 class=\"{class}\">{verdict}</h1>\n<ol>\n"
+         <title>{verdict}</title><style>{STYLE}</style></head>\n<body><h1 class=\"{class}\">{verdict}</h1>\n"
     );
+    if let Some(details) = &head.details {
+        out.push_str(&format!("<p>{}</p>\n", escaped(details)));
+    }
+    out.push_str("<ol>\n");
     let rows: Vec<Row<'_>> = Row::all(report).collect();
     for row in rows.iter().filter(|row| row.number("caused_by").is_none()) {
         let rank = row.number("rank");

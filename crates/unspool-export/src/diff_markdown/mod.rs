@@ -7,6 +7,9 @@ use crate::diff_text::{Head, Row, verdict};
 /// The text.
 pub fn markdown(head: &Head, report: &Report) -> String {
     let mut out = format!("## {}\n\n", escaped(&verdict(head)));
+    if let Some(details) = &head.details {
+        out.push_str(&format!("{}\n\n", escaped(details)));
+    }
     let rows: Vec<Row<'_>> = Row::all(report).collect();
     for (place, row) in rows
         .iter()

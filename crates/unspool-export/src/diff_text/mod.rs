@@ -21,6 +21,8 @@ pub struct Head {
     pub after_ns: i64,
     /// Runs that are not whole.
     pub incomplete: Vec<String>,
+    /// With which detail the runs were recorded, where that differs, and what is not compared therefore.
+    pub details: Option<String>,
     /// What was not compared, and why: a sentence each.
     pub notes: Vec<String>,
     /// How the run ended, when it ended otherwise than the last baseline: `failed with exit status 3`; and how that did.
@@ -160,6 +162,12 @@ pub fn text(head: &Head, report: &Report, options: &TextOptions, all: bool) -> S
         Untrusted::printed(verdict.as_bytes()),
         palette.reset
     );
+    if let Some(details) = &head.details {
+        plain(
+            &mut out,
+            &Untrusted::printed(details.as_bytes()).to_string(),
+        );
+    }
     if let Some((_, before)) = &head.end {
         let with = format!("compared with {}, {before}", baselines(head));
         plain(&mut out, &Untrusted::printed(with.as_bytes()).to_string());

@@ -32,6 +32,7 @@ use crate::options::{Command, Control, Outcome, RecordError, RecordOptions};
 use crate::seam::RecordSink;
 use crate::sys;
 use crate::sys::signals::{Dispositions, current_mask};
+pub(crate) use roles::least_detail;
 use tracer::Tracer;
 pub(crate) use tracer::usage::{Told, Use};
 

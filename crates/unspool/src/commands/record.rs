@@ -264,12 +264,7 @@ fn version(recorder: RecorderChoice) -> String {
 }
 
 fn options_text(args: &RecordArgs, recorder: RecorderChoice) -> Vec<String> {
-    let detail = match args.detail {
-        DetailChoice::Full => "full",
-        DetailChoice::Io => "io",
-        DetailChoice::Names => "names",
-        DetailChoice::Tree => "tree",
-    };
+    let detail = detail(args.detail).name();
     let wait = match args.wait {
         WaitChoice::Main => "main",
         WaitChoice::All => "all",

@@ -493,3 +493,52 @@ fn cut_arguments_are_not_compared_with_whole_ones() {
     let said = program.ok(&["diff", "whole", "other", "--all"]);
     assert!(said.contains("another.csv"), "{said}");
 }
+
+/// The same job recorded with less detail: what one run left out is no difference, and what both have is.
+#[test]
+fn runs_of_another_detail_are_compared_by_what_both_recorded() {
+    let recorders = ["ptrace", "bpf"];
+    let is_there = |recorder: &&str| *recorder != "bpf" || crate::jobs::has_bpf();
+    for recorder in recorders.into_iter().filter(is_there) {
+        let program = Program::new();
+        let folder = program.work();
+        for detail in ["full", "io", "names", "tree"] {
+            prepare(&folder);
+            let more = ["--recorder", recorder, "--detail", detail];
+            assert!(record(&program, &folder, detail, &more).status.success());
+        }
+        prepare(&folder);
+        std::fs::remove_file(folder.join("input.txt")).expect("it is there");
+        let more = ["--recorder", recorder, "--detail", "names"];
+        record(&program, &folder, "bad", &more);
+
+        for (detail, what) in [
+            ("io", "calls that concern no file, connection or process"),
+            ("names", "bytes and calls that move data"),
+            ("tree", "files, connections and calls"),
+        ] {
+            for (one, other) in [("full", detail), (detail, "full")] {
+                let text = program.ok(&["diff", one, other, "--all"]);
+                let wanted = format!(
+                    "{other} was recorded with --detail {other}, {one} with {one}: {what} are not compared"
+                );
+                assert_eq!(text.lines().nth(1), Some(wanted.as_str()), "{text}");
+                let untold = ["read nothing", "before 0 B", "did not use", "wrote nothing"];
+                let is_about_amounts = untold.iter().any(|words| text.contains(words));
+                assert!(!is_about_amounts, "{recorder}: {text}");
+                let alarms = rows(&program, &[one, other]);
+                let alarms = alarms
+                    .iter()
+                    .filter(|row| row["score"].as_i64() >= Some(1500) && row["kind"] != "time");
+                assert_eq!(alarms.count(), 0, "{recorder}: {text}");
+            }
+        }
+        first(
+            &rows(&program, &["full", "bad"]),
+            "file-missing",
+            "/input.txt",
+        );
+        let text = program.ok(&["diff", "names", "bad"]);
+        assert!(!text.contains("--detail"), "{text}");
+    }
+}

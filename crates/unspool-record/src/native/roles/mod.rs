@@ -170,6 +170,12 @@ impl RoleTable {
     }
 }
 
+/// The least detail that includes a call, by its name.
+pub(crate) fn least_detail(call: &[u8]) -> Detail {
+    let row = table::ROWS.iter().find(|row| row.name.as_bytes() == call);
+    row.map_or(Detail::Full, |row| row.detail)
+}
+
 /// Numbers of all calls that a detail includes, ascending; `None` when it includes all there are.
 pub(crate) fn numbers_of(detail: Detail, architecture: u8) -> Option<Vec<u16>> {
     if detail == Detail::Full {

@@ -10,6 +10,7 @@ use unspool_model::step::Step;
 use unspool_model::world::World;
 use unspool_store::{Manifest, RunEntry, RunReader, RunState};
 
+use super::detail::{Common, Part};
 use crate::stored::Stored;
 
 /// Opens and folds runs, two at a time. The first one decides where the days of all runs come from.
@@ -17,6 +18,8 @@ pub(super) fn profiles(entries: &[&RunEntry], rules: NameRules) -> Result<Vec<Pr
     let Some((first, rest)) = entries.split_first() else {
         return Ok(Vec::new());
     };
+    let manifests = entries.iter().filter_map(|entry| entry.manifest.as_ref());
+    let common = Common::of(&manifests.collect::<Vec<_>>());
     let next = AtomicUsize::new(0);
     std::thread::scope(|scope| {
         let (decided, rules_of_first) = channel();
@@ -24,12 +27,12 @@ pub(super) fn profiles(entries: &[&RunEntry], rules: NameRules) -> Result<Vec<Pr
             .name("fold".to_owned())
             .spawn_scoped(scope, || {
                 let rules_of_first = rules_of_first;
-                fold_rest(rest, &next, || rules_of_first.recv().ok())
+                fold_rest(rest, &common, &next, || rules_of_first.recv().ok())
             });
-        let first = fold_first(first, rules, &decided);
+        let first = fold_first(first, &common, rules, &decided);
         drop(decided);
         let (first, rules) = first?;
-        let mut folded = fold_rest(rest, &next, || Some(rules.clone()));
+        let mut folded = fold_rest(rest, &common, &next, || Some(rules.clone()));
         // Without a second thread all were folded here.
         if let Ok(helper) = helper {
             folded.extend(helper.join().expect("a fold does not panic"));
@@ -43,6 +46,7 @@ pub(super) fn profiles(entries: &[&RunEntry], rules: NameRules) -> Result<Vec<Pr
 /// Folds the first run, and tells what it decided for the others.
 fn fold_first(
     entry: &RunEntry,
+    common: &Common,
     mut rules: NameRules,
     decided: &Sender<NameRules>,
 ) -> Result<(Profile, NameRules)> {
@@ -50,13 +54,14 @@ fn fold_first(
     rules.decide(&run.world, &run.identity);
     // Nobody listens when there is no second thread.
     drop(decided.send(rules.clone()));
-    Ok((run.fold(&mut rules.clone())?, rules))
+    Ok((run.fold(common, &mut rules.clone())?, rules))
 }
 
 /// Folds runs of which no other thread has begun with, until one fails: those before it were begun, so that the first error
 /// in the order of the runs is always the same.
 fn fold_rest(
     rest: &[&RunEntry],
+    common: &Common,
     next: &AtomicUsize,
     rules: impl Fn() -> Option<NameRules>,
 ) -> Vec<(usize, Result<Profile>)> {
@@ -73,7 +78,7 @@ fn fold_rest(
         let Some(rules) = &mut decided else {
             return folded;
         };
-        let profile = run.and_then(|run| run.fold(rules));
+        let profile = run.and_then(|run| run.fold(common, rules));
         let failed = profile.is_err();
         folded.push((place, profile));
         if failed {
@@ -99,10 +104,15 @@ impl Opened {
         })
     }
 
-    fn fold(mut self, rules: &mut NameRules) -> Result<Profile> {
+    fn fold(mut self, common: &Common, rules: &mut NameRules) -> Result<Profile> {
+        self.identity.keeps_data &= common.has_data();
         let mut profiler = Profiler::new(&mut self.world, &self.identity, rules);
         let with_args = has_more_in_arguments(self.run.reader.manifest());
-        let mut step = |step: &Step<'_>| profiler.step(step);
+        let mut step = |step: &Step<'_>| match common.part(step) {
+            Part::Whole => profiler.step(step),
+            Part::Amounts => profiler.amounts(step),
+            Part::Nothing => {}
+        };
         self.run.each_step(with_args, &mut step)?;
         Ok(profiler.finish(&self.world))
     }
@@ -111,12 +121,12 @@ impl Opened {
 /// Steps of an imported log up to which the answers of its stat calls are looked at.
 const LOG_STEPS_MAX: u64 = 300_000;
 
-/// Whether arguments say what the other columns do not: data that was kept, and answers of stat calls, which only text
+/// Whether arguments say what the other columns do not: data that was kept, how many calls were counted, and answers of stat calls, which only text
 /// tracers print. They are the largest column, so of long logs the lengths of files are not known.
 fn has_more_in_arguments(manifest: &Manifest) -> bool {
     let is_native = matches!(manifest.recorder.name.as_str(), "ptrace" | "bpf");
     let steps = manifest.seal.as_ref().map_or(0, |seal| seal.events);
-    keeps_data(manifest) || !is_native && steps <= LOG_STEPS_MAX
+    keeps_data(manifest) || manifest.counts.folded > 0 || !is_native && steps <= LOG_STEPS_MAX
 }
 
 /// Whether the data of calls was kept.

@@ -1,6 +1,7 @@
 //! `unspool diff`: why was this run different?
 
 mod args;
+mod detail;
 mod events;
 mod label;
 mod load;
@@ -168,6 +169,7 @@ fn answer(settings: &Settings, args: &DiffArgs, form: &str, compared: &Compared)
     report
         .notes
         .push(label::verdict(&head, &compared.difference));
+    report.notes.extend(head.details.iter().cloned());
     report.notes.extend(head.notes.iter().cloned());
     match form {
         "text" => {
@@ -257,7 +259,7 @@ fn lasted_ns(run: &Profile) -> i64 {
 fn head(compared: &Compared) -> Head {
     let runs = compared.baselines.iter().chain([&compared.subject]);
     let (subject, baselines) = label::labels(compared);
-    Head {
+    let mut head = Head {
         subject,
         baselines,
         different: compared.difference.is_different(),
@@ -275,7 +277,10 @@ fn head(compared: &Compared) -> Head {
             .iter()
             .any(|finding| finding.score >= SHOWN_SCORE),
         folders: label::folders(compared),
-    }
+        details: None,
+    };
+    head.details = detail::difference(compared, &head);
+    head
 }
 
 /// What was not compared.
