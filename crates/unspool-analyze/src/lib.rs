@@ -79,6 +79,8 @@ pub struct RunFacts {
     pub losses: Vec<(String, u64)>,
     /// Whether the run is whole.
     pub complete: bool,
+    /// Whether calls that move data were left out: their bytes are not known by them.
+    pub without_data: bool,
 }
 
 /// A view in the making.

@@ -15,6 +15,9 @@ pub struct Envelope {
     pub state_note: String,
     /// What is known to be missing: reason and how many.
     pub losses: Vec<(String, u64)>,
+    /// What else people should know before they read rows: what was not recorded, or not one by one. Forms for programs have it
+    /// among their notes.
+    pub told: Vec<String>,
     /// What the times mean.
     pub clock: ClockKind,
     /// First time of the run: people see times since then.

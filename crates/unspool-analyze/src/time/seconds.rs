@@ -149,6 +149,7 @@ pub(crate) fn new(options: &ViewOptions) -> Box<dyn Analysis> {
     Box::new(Seconds {
         by,
         filtered: options.filtered,
+        without_data: options.run.without_data,
         ..Seconds::default()
     })
 }
@@ -186,6 +187,7 @@ struct Sums {
 struct Seconds {
     by: By,
     filtered: bool,
+    without_data: bool,
     cells: BTreeMap<(i64, u32), Sums>,
     /// The cell used last, taken out of `cells`.
     current: Option<((i64, u32), Sums)>,
@@ -509,7 +511,7 @@ impl Seconds {
             }
         };
         let bytes = |of_calls: u64, of_samples: u64| {
-            if self.has_calls {
+            if self.has_calls && !self.without_data {
                 Cell::int(of_calls)
             } else {
                 sampled(of_samples)

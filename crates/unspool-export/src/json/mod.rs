@@ -118,6 +118,7 @@ fn header(envelope: &Envelope, kind: &str) -> Map<String, Value> {
         state,
         state_note,
         losses,
+        told: _,
         clock,
         start_ns,
         redact,

@@ -238,6 +238,7 @@ pub(crate) fn head(envelope: &Envelope, options: &TextOptions) -> String {
         state,
         state_note,
         losses,
+        told,
         redact,
         filter,
         name: _,
@@ -261,6 +262,10 @@ pub(crate) fn head(envelope: &Envelope, options: &TextOptions) -> String {
         let reason = Untrusted::printed(reason.as_bytes());
         let count = crate::units::count(i64::try_from(*count).unwrap_or(i64::MAX));
         text.push_str(&format!("{bad}! lost {count}: {reason}{reset}\n"));
+    }
+    for line in told {
+        let line = Untrusted::printed(line.as_bytes());
+        text.push_str(&format!("{dim}{line}{reset}\n"));
     }
     if let Some(redact) = redact {
         let redact = Untrusted::printed(redact.as_bytes());

@@ -25,6 +25,7 @@ pub(super) fn draw(shape: &Shape, row: &[Cell], context: &Context<'_>, out: &mut
         };
         match cell {
             Cell::Null => {}
+            Cell::List(cells) if cells.is_empty() => {}
             Cell::Int(_)
                 if column.unit == Unit::Duration && context.envelope.clock == ClockKind::None => {}
             Cell::List(cells) if is_record_list(cells) => lists.push((column.name, cells)),

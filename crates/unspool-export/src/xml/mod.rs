@@ -72,6 +72,7 @@ fn head(envelope: &Envelope, kind: &str) -> String {
         state,
         state_note,
         losses,
+        told: _,
         clock,
         start_ns,
         redact,

@@ -16,6 +16,7 @@ pub(crate) mod runs;
 pub(crate) mod scrub;
 pub(crate) mod secrets;
 pub(crate) mod show;
+pub(crate) mod unrecorded;
 
 use std::path::{Path, PathBuf};
 

@@ -288,6 +288,12 @@ fn options_text(args: &RecordArgs, recorder: RecorderChoice) -> Vec<String> {
 }
 
 fn record(
+    if let Some(size) = &args.ring {
+        options.push(format!("ring={size}"));
+    }
+    if args.lossless {
+        options.push("lossless=1".to_owned());
+    }
     settings: &Settings,
     args: &RecordArgs,
     recorder: RecorderChoice,
@@ -565,9 +571,16 @@ fn say(closed: &Closed, outcome: &Outcome) {
         .map(|name| format!(" `{name}`"))
         .unwrap_or_default();
     eprint_line(&format!(
-        "recorded {} events of {} in {} -> run {}{name} ({})",
+        "recorded {} events{folded} of {} in {} -> run {}{name} ({})",
         count(events),
         plural(closed.processes as u64, "process", "processes"),
+    let folded = match manifest.counts.folded {
+        0 => String::new(),
+        folded => format!(
+            " ({} more calls counted, not written one by one)",
+            count(folded)
+        ),
+    };
         duration(took),
         manifest.id,
         size(bytes)

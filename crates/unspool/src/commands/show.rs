@@ -8,16 +8,18 @@ use anyhow::Result;
 use unspool_analyze::{ANALYSES, AnalysisSpec, Filter, FilterError, RunFacts, View, ViewOptions};
 use unspool_export::{Envelope, FORMS, FormSpec, Palette, RunLabel, TextOptions};
 use unspool_model::event::ClockKind;
-use unspool_model::report::Report;
+use unspool_model::report::{Report, RowSink};
 use unspool_model::tracker::Retention;
+use unspool_record::Detail;
 use unspool_store::{RunReader, RunState, StepQuery};
 
+use super::unrecorded::{self, Known};
 use super::{find_run, nearest};
 use crate::cli::{Chosen, ShowArgs};
 use crate::failure::Failure;
 use crate::report::duration;
 use crate::settings::Settings;
-use crate::stored::{Stored, losses, unescaped};
+use crate::stored::{Stored, detail_of, losses, unescaped};
 use crate::times::{Instant, parse_time};
 
 /// Shows one view of one run.
@@ -75,7 +77,10 @@ impl Asked {
             filtered: filter.is_some(),
             run: facts(&run.reader),
         };
-        let envelope = envelope(&run.reader, chosen);
+        let envelope = Envelope {
+            told: unrecorded::told(run.reader.manifest(), spec.name),
+            ..envelope(&run.reader, chosen)
+        };
         Ok(Self {
             run,
             spec,
@@ -99,8 +104,10 @@ impl Asked {
             filter,
             envelope,
         } = self;
+        let form_name = form.name;
         let mut form = (form.new)(writer, &envelope, text);
-        let shown = show(&run, spec, &options, filter, &mut *form);
+        let mut known = Known::new(&mut *form, form_name, run.reader.manifest(), &envelope.told);
+        let shown = show(&run, spec, &options, filter, &mut known);
         let finished = form.finish();
         shown?;
         Ok(finished.and_then(|()| writer.flush()))
@@ -251,6 +258,7 @@ fn facts(reader: &RunReader) -> RunFacts {
         end_ns: manifest.end_ns,
         losses: losses(reader),
         complete: matches!(reader.state(), RunState::Complete),
+        without_data: detail_of(manifest) < Detail::Io,
     }
 }
 
@@ -272,6 +280,7 @@ fn envelope(reader: &RunReader, chosen: &Chosen) -> Envelope {
         redact: (!manifest.redact.is_empty() && manifest.redact != "default")
             .then(|| manifest.redact.clone()),
         filter: chosen.filter.clone(),
+        told: Vec::new(),
     }
 }
 
@@ -296,7 +305,7 @@ fn show(
     spec: &'static AnalysisSpec,
     options: &ViewOptions,
     filter: Option<Filter>,
-    form: &mut (dyn unspool_export::Form + '_),
+    form: &mut (dyn RowSink + '_),
 ) -> Result<()> {
     let mut view = View::new(spec, options, filter, form);
     let Some(tables) = &run.tables else {

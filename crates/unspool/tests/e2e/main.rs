@@ -28,3 +28,4 @@ mod payload;
 mod program;
 mod query;
 mod tables;
+mod unrecorded;
