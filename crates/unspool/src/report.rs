@@ -1,6 +1,7 @@
 //! Words and numbers for people, on standard error and standard output.
 
 use std::io::Write as _;
+use std::path::Path;
 
 use unspool_export::units;
 
@@ -68,6 +69,31 @@ pub(crate) fn parse_size(text: &str) -> Option<u64> {
         .find_map(|(unit, factor)| Some((text.strip_suffix(*unit)?, *factor)))
         .unwrap_or((text, 1));
     digits.trim().parse::<u64>().ok()?.checked_mul(factor)
+}
+
+/// What to do with a run next, on standard error. `folder` is where it lies when it is not in the store.
+pub(crate) fn eprint_next(folder: Option<&Path>) {
+    let run = folder.map(argument).unwrap_or_default();
+    eprint_line(&format!(
+        "next: unspool show{run}   |   unspool show{run} tree   |   unspool show{run} files"
+    ));
+}
+
+/// A path after a blank, as a shell takes it for one word and `show` for a path.
+fn argument(path: &Path) -> String {
+    let text = path.display().to_string();
+    let text = if text.contains('/') {
+        text
+    } else {
+        format!("./{text}")
+    };
+    let is_plain =
+        |character: char| character.is_alphanumeric() || "/._-+,=:@%".contains(character);
+    if text.chars().all(is_plain) {
+        format!(" {text}")
+    } else {
+        format!(" '{}'", text.replace('\'', "'\\''"))
+    }
 }
 
 #[cfg(test)]

@@ -70,7 +70,7 @@ pub const SHAPE: Shape = series(
             "peak_rss_bytes",
             Unit::Bytes,
             Shown::Wide,
-            "Most memory that one process ever had, of those sampled in it.",
+            "Most memory known to be resident at once: of one process sampled in it, ever, or of all at its end.",
         ),
         column(
             "bytes_read",
@@ -331,11 +331,16 @@ impl Analysis for Seconds {
                 self.left_out
             ));
         }
-        if !self.has_samples && self.by != By::Category {
-            notes.push(
+        if self.filtered && !self.has_samples && !self.has_calls {
+            notes.push("no process, call or sample matches the filter".to_owned());
+        } else if !self.has_samples && self.by != By::Category {
+            let is_sampled = world.samples.iter().any(|sample| sample.process.is_some());
+            notes.push(if is_sampled {
+                "no sample matches the filter: CPU and memory are not shown".to_owned()
+            } else {
                 "no samples: CPU and memory are not known (recordings by ptrace and bpf have them)"
-                    .to_owned(),
-            );
+                    .to_owned()
+            });
         }
         let _stopped: ControlFlow<()> = self.write(world, out);
         notes
@@ -521,6 +526,7 @@ impl Seconds {
             .range(..=second)
             .next_back()
             .map(|(_, living)| *living);
+        let peak = sums.peak_rss_bytes.max(sums.rss_bytes.unwrap_or(0));
         let machine = (self.by == By::All)
             .then(|| self.machine.get(&second))
             .flatten();
@@ -532,7 +538,7 @@ impl Seconds {
             sampled(sums.system_ns),
             sampled(sums.run_delay_ns),
             Cell::int_or_null(sums.rss_bytes),
-            Cell::int_or_null((sums.peak_rss_bytes > 0).then_some(sums.peak_rss_bytes)),
+            Cell::int_or_null((peak > 0).then_some(peak)),
             bytes(sums.bytes_read, sums.sampled_read),
             bytes(sums.bytes_written, sums.sampled_written),
             sampled(sums.disk_read),

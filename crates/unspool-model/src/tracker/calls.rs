@@ -18,6 +18,8 @@ const O_CREAT: u64 = 0o100;
 const O_EXCL: u64 = 0o200;
 const O_TRUNC: u64 = 0o1000;
 const O_DIRECTORY: u64 = 0o200_000;
+/// Has the bit of `O_DIRECTORY`: what is named is a folder, what is opened a file without a name in it (open(2)).
+const O_TMPFILE: u64 = 0o20_200_000;
 pub(super) const O_CLOEXEC: u64 = 0o2_000_000;
 
 /// What a call touched: first and second thing.
@@ -305,7 +307,9 @@ impl Tracker {
         } else {
             claimed?.resource?
         };
+        let is_unnamed_file = known && flags & O_TMPFILE == O_TMPFILE;
         if kind == ResourceKind::Directory
+            && !is_unnamed_file
             && let Some(resource) = self.world.resources.get_mut(resource.index())
         {
             resource.kind = kind;

@@ -19,7 +19,7 @@ use crate::cli::{ImportArgs, RedactChoice};
 use crate::clock::{now_ns, random, run_id};
 use crate::failure::{Failure, status};
 use crate::pipeline::{Source, Walked, walk_events};
-use crate::report::{count, eprint_line, plural, print, size};
+use crate::report::{count, eprint_line, eprint_next, plural, print, size};
 use crate::scrubbed::ScrubbedEvents;
 use crate::settings::Settings;
 use crate::sources::ReadSource;
@@ -80,6 +80,7 @@ pub(crate) fn run(settings: &Settings, args: &ImportArgs) -> Result<u8> {
     }
     if !args.quiet {
         say(&walked, &manifest, bounds.cuts_arguments, &folder);
+        eprint_next(args.new_run.output.as_deref());
     }
     Ok(0)
 }
@@ -488,7 +489,6 @@ fn say(walked: &Walked, manifest: &Manifest, cuts_arguments: bool, folder: &Path
     if cuts_arguments && walked.stats.lines > 0 {
         eprint_line("  the log cuts arguments of commands (strace -s 4096 keeps them whole)");
     }
-    eprint_line("next: unspool show   |   unspool show tree   |   unspool show files");
 }
 
 /// Says what the log does not have and which option of the tracer would have given it.

@@ -20,7 +20,9 @@ use crate::cli::{DetailChoice, RecordArgs, RecorderChoice, RedactChoice, WaitCho
 use crate::clock::{now_ns, random, run_id};
 use crate::failure::{Failure, status};
 use crate::pipeline::Walked;
-use crate::report::{count, duration, eprint_error, eprint_line, parse_size, plural, size};
+use crate::report::{
+    count, duration, eprint_error, eprint_line, eprint_next, parse_size, plural, size,
+};
 use crate::settings::Settings;
 use crate::sources::FrameSource;
 use crate::stored::walk_into_tables;
@@ -75,7 +77,9 @@ pub(crate) fn run(settings: &Settings, args: &RecordArgs) -> Result<u8> {
     let closed = close(writer, &folder, recorder, args, &outcome);
     let code = exit_status(&outcome, closed.is_ok());
     match closed {
-        Ok(closed) if !args.quiet => say(&closed, &outcome),
+        Ok(closed) if !args.quiet => {
+            say(&closed, &outcome, args.new_run.output.as_deref());
+        }
         Ok(_) => say_what_stopped_it(&outcome),
         Err(error) => eprint_error(&error),
     }
@@ -284,16 +288,16 @@ fn options_text(args: &RecordArgs, recorder: RecorderChoice) -> Vec<String> {
     if args.hash {
         options.push("hash=1".to_owned());
     }
-    options
-}
-
-fn record(
     if let Some(size) = &args.ring {
         options.push(format!("ring={size}"));
     }
     if args.lossless {
         options.push("lossless=1".to_owned());
     }
+    options
+}
+
+fn record(
     settings: &Settings,
     args: &RecordArgs,
     recorder: RecorderChoice,
@@ -560,7 +564,7 @@ fn exit_status(outcome: &Outcome, closed: bool) -> u8 {
 }
 
 /// The lines at the end: what was recorded, what went wrong, what to do next.
-fn say(closed: &Closed, outcome: &Outcome) {
+fn say(closed: &Closed, outcome: &Outcome, output: Option<&Path>) {
     let manifest = &closed.manifest;
     let events = manifest.seal.as_ref().map_or(0, |seal| seal.events);
     let bytes = unspool_store::folder_bytes(&closed.folder).unwrap_or(0);
@@ -570,10 +574,6 @@ fn say(closed: &Closed, outcome: &Outcome) {
         .as_ref()
         .map(|name| format!(" `{name}`"))
         .unwrap_or_default();
-    eprint_line(&format!(
-        "recorded {} events{folded} of {} in {} -> run {}{name} ({})",
-        count(events),
-        plural(closed.processes as u64, "process", "processes"),
     let folded = match manifest.counts.folded {
         0 => String::new(),
         folded => format!(
@@ -581,6 +581,10 @@ fn say(closed: &Closed, outcome: &Outcome) {
             count(folded)
         ),
     };
+    eprint_line(&format!(
+        "recorded {} events{folded} of {} in {} -> run {}{name} ({})",
+        count(events),
+        plural(closed.processes as u64, "process", "processes"),
         duration(took),
         manifest.id,
         size(bytes)
@@ -595,7 +599,7 @@ fn say(closed: &Closed, outcome: &Outcome) {
     for note in &outcome.notes {
         eprint_line(&format!("note: {note}"));
     }
-    eprint_line("next: unspool show   |   unspool show tree   |   unspool show files");
+    eprint_next(output);
 }
 
 /// Says why not all was written, if so: also with `--quiet`, as other errors.

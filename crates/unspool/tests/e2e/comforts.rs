@@ -340,3 +340,16 @@ fn what_is_asked_for_in_vain_is_told() {
     let runs = program.ok(&["runs", "list", "--json"]);
     assert_eq!(runs.matches("\"id\"").count(), 1, "{runs}");
 }
+
+#[test]
+fn a_file_without_a_name_is_no_folder() {
+    let program = Program::new();
+    let log = program.work().join("unnamed.log");
+    let lines = "9 1.0 openat(AT_FDCWD</tmp>, \"/tmp\", O_RDWR|O_TMPFILE, 0600) = 3</tmp/#17 (deleted)>\n\
+                 9 1.1 openat(AT_FDCWD</tmp>, \"/tmp\", O_RDONLY|O_DIRECTORY) = 4</tmp>\n";
+    std::fs::write(&log, lines).expect("the folder can be written");
+    program.ok(&["import", "-q", &log.display().to_string()]);
+    let rows = program.rows(&["@", "fds"]);
+    let kinds: Vec<_> = rows.iter().map(|row| &row["kind"]).collect();
+    assert_eq!(kinds, ["file", "directory"], "{rows:#?}");
+}

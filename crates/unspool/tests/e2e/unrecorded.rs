@@ -72,6 +72,10 @@ fn counted_calls_are_told_at_the_end_and_rings_in_the_manifest() {
         told.contains(" more calls counted, not written one by one) of 2 processes"),
         "{told}"
     );
+    assert!(
+        told.contains("next: unspool show ./counted   |   unspool show ./counted tree"),
+        "{told}"
+    );
     let shown = program.ok(&["show", "./counted"]);
     assert!(!shown.contains("counted,"), "{shown}");
     let manifest = std::fs::read(program.work().join("counted/run.json")).expect("a manifest");
@@ -79,5 +83,27 @@ fn counted_calls_are_told_at_the_end_and_rings_in_the_manifest() {
     let options = manifest["recorder"]["options"].as_array().expect("options");
     for option in ["ring=1M", "lossless=1"] {
         assert!(options.contains(&Value::from(option)), "{options:?}");
+    }
+}
+
+#[test]
+fn a_filter_that_matches_nothing_is_said_to() {
+    let program = Program::new();
+    let args = ["record", "-q", "--recorder", "ptrace", "--name", "job"];
+    program.ok(&[
+        args.as_slice(),
+        &["--", "sh", "-c", "sleep 1.2 & sleep 1.2 & wait"],
+    ]
+    .concat());
+    let seconds = ["show", "job", "time", "--per-second"];
+    let shown = program.ok(&[seconds.as_slice(), &["-w", "proc.name = nobody"]].concat());
+    assert!(
+        shown.contains("no process, call or sample matches the filter"),
+        "{shown}"
+    );
+    assert!(!shown.contains("no samples"), "{shown}");
+    for row in program.rows(&["job", "time", "--per-second"]) {
+        let peak = row["peak_rss_bytes"].as_u64();
+        assert!(peak >= row["rss_bytes"].as_u64(), "{row}");
     }
 }
