@@ -250,7 +250,16 @@ fn is_data(row: &Row) -> bool {
 fn changes_descriptors(row: &Row) -> bool {
     let by_name = matches!(
         row.name,
-        "close" | "close_range" | "dup2" | "dup3" | "socketcall" | "unshare" | "clone" | "clone3"
+        "close"
+            | "close_range"
+            | "dup2"
+            | "dup3"
+            | "socketcall"
+            | "unshare"
+            | "clone"
+            | "clone3"
+            | "execve"
+            | "execveat"
     );
     let by_result = !matches!(
         row.result,
