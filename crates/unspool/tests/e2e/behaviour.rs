@@ -37,6 +37,7 @@ fn exit_statuses_are_the_commands_own() {
     // What cannot be read, too: 2 may be the command's.
     let wrong: [&[&str]; 7] = [
         &["--detail", "foo", "--", "true"],
+        &["--no-such", "--", "true"],
         &["--recorder", "nope", "--", "true"],
         &["--sample", "1ms", "--", "true"],
         &["-p", "abc"],
