@@ -35,7 +35,7 @@ fn exit_statuses_are_the_commands_own() {
     assert_eq!(status(&["record", "-q", "--", "/etc/passwd"]), Some(126));
     assert_eq!(status(&["record"]), Some(125));
     // What cannot be read, too: 2 may be the command's.
-    let wrong: [&[&str]; 7] = [
+    let wrong: [&[&str]; 8] = [
         &["--detail", "foo", "--", "true"],
         &["--no-such", "--", "true"],
         &["--recorder", "nope", "--", "true"],
