@@ -34,6 +34,15 @@ fn what_a_child_prints_that_is_not_traced_is_taken_out_of_waits() {
 }
 
 #[test]
+fn an_end_that_makes_no_call_is_accounted_for() {
+    check(
+        "write(\n/)=0\n",
+        "",
+        &[Reason::OutputInLine, Reason::NotUnderstood],
+    );
+}
+
+#[test]
 fn a_complaint_of_the_tracer_is_taken_out_of_arguments() {
     check(
         "getcwd(umovestr: Input/output error\n\

@@ -15,7 +15,7 @@ use unspool_model::event::{CallName, EventSink};
 use super::{Held, is_fresh};
 use crate::strace::call::name_len;
 use crate::strace::scan::{End, Scanner, scan};
-use crate::strace::{Lines, prefix, tail};
+use crate::strace::{Lines, Verdict, prefix, tail};
 
 /// Most lines between both parts of a call.
 const WAITED_LINES_MAX: u64 = 256;
@@ -96,7 +96,9 @@ impl Lines {
         let tid = self.tid_of(&prefix::parse(&whole));
         let time_ns = self.stamp(prefix::Time::None, sink);
         self.output_inside(tid, time_ns, output, sink);
-        self.read(&whole, None, sink);
+        if self.read(&whole, None, sink) != Verdict::Done {
+            self.foreign(&whole, sink);
+        }
         self.stats.joined_lines += held.lines;
         true
     }
