@@ -95,15 +95,22 @@ impl Systemd {
             let file = work.join(format!("service.{name}"));
             drop(std::fs::remove_file(file));
         }
-        let booted = Command::new("timeout")
-            .args([
-                "-s", "KILL", "60", "unshare", "--mount", "sh", "-c", OUTSIDE, "sh", INSIDE,
-            ])
-            .env("SYSTEMD", SYSTEMD)
-            .current_dir(work)
-            .stdin(Stdio::null())
-            .output()
-            .expect("it starts");
+        let boot = || {
+            Command::new("timeout")
+                .args([
+                    "-s", "KILL", "60", "unshare", "--mount", "sh", "-c", OUTSIDE, "sh", INSIDE,
+                ])
+                .env("SYSTEMD", SYSTEMD)
+                .current_dir(work)
+                .stdin(Stdio::null())
+                .output()
+                .expect("it starts")
+        };
+        let mut booted = boot();
+        if !work.join("service.result").exists() {
+            eprintln!("systemd did not bring the service to its end: once more");
+            booted = boot();
+        }
         let read = |name: &str| {
             let file = std::fs::read(work.join(format!("service.{name}")));
             text(&file.unwrap_or_default())
