@@ -48,6 +48,16 @@ struct {
 		READ(to, struct filename, name, uptr);                 \
 	} while (0)
 
+// The arguments of operations that give a file another name.
+#define TWO_NAMES_OF(structure)                                        \
+	do {                                                           \
+		READ(*(s32 *)&to[0], structure, key, old_dfd);         \
+		NAME_OF(to[1], structure, oldpath);                    \
+		READ(*(s32 *)&to[2], structure, key, new_dfd);         \
+		NAME_OF(to[3], structure, newpath);                    \
+		READ(*(u32 *)&to[4], structure, key, flags);           \
+	} while (0)
+
 // The arguments that the call that does the same would have. Names are read at the end, where they are in memory for sure.
 INLINE void read_arguments(struct request *request, u64 key)
 {
@@ -69,18 +79,10 @@ INLINE void read_arguments(struct request *request, u64 key)
 		request->fd = to[0];
 		break;
 	case OPERATION_RENAME:
-		READ(*(s32 *)&to[0], struct io_rename, key, old_dfd);
-		NAME_OF(to[1], struct io_rename, oldpath);
-		READ(*(s32 *)&to[2], struct io_rename, key, new_dfd);
-		NAME_OF(to[3], struct io_rename, newpath);
-		READ(*(u32 *)&to[4], struct io_rename, key, flags);
+		TWO_NAMES_OF(struct io_rename);
 		break;
 	case OPERATION_LINK:
-		READ(*(s32 *)&to[0], struct io_link, key, old_dfd);
-		NAME_OF(to[1], struct io_link, oldpath);
-		READ(*(s32 *)&to[2], struct io_link, key, new_dfd);
-		NAME_OF(to[3], struct io_link, newpath);
-		READ(*(u32 *)&to[4], struct io_link, key, flags);
+		TWO_NAMES_OF(struct io_link);
 		break;
 	case OPERATION_SYMLINK:
 		NAME_OF(to[0], struct io_link, oldpath);

@@ -297,6 +297,7 @@ impl Completer {
         if is_exec_call && let Some(pieces) = self.pieces.get_mut(&record.tid) {
             // Of a list of which the other part found no room.
             pieces.pointers.clear();
+            pieces.strings.clear();
         }
         if kind == kind::EXEC {
             self.push_image(record.tid, out);
